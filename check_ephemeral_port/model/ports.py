@@ -1,0 +1,117 @@
+"""The ephemeral range and the pool of ports that the kernel may choose from."""
+
+import re
+from typing import FrozenSet, Iterable, NamedTuple, Set
+
+MAX_PORT = 65535
+
+
+def parse_port(text: str) -> int:
+    """A port number 1-65535; ``ValueError`` for anything else."""
+    if re.fullmatch(r"[0-9]{1,5}", text) and 0 < int(text) <= MAX_PORT:
+        return int(text)
+    raise ValueError(f"{text!r} is not a port (1-{MAX_PORT})")
+
+
+class _PortRangeFields(NamedTuple):
+    first: int
+    last: int
+
+
+class PortRange(_PortRangeFields):
+    """The ephemeral range: the ports that the system hands out by itself.
+
+    Both ends belong to it. ``ValueError`` unless 0 <= first <= last <= 65535.
+    """
+
+    __slots__ = ()
+
+    def __new__(cls, first: int, last: int) -> "PortRange":
+        if not 0 <= first <= last <= MAX_PORT:
+            raise ValueError(f"{first}-{last} is not a range of ports")
+        return super().__new__(cls, first, last)
+
+    def __str__(self) -> str:
+        return f"{self.first}-{self.last}"
+
+    @property
+    def size(self) -> int:
+        """How many ports lie in the range, reserved ones included."""
+        return self.last - self.first + 1
+
+    def includes(self, port: int) -> bool:
+        """Whether the port lies in the range."""
+        return self.first <= port <= self.last
+
+    def is_first_choice(self, port: int) -> bool:
+        """Whether connect() tries this port in its first pass.
+
+        kernel: ``__inet_hash_connect()`` walks the ports of the parity of the
+        range's first port before any of the other; ``inet_csk_find_open_port()``,
+        which serves bind(0), does the opposite.
+        """
+        return (port - self.first) % 2 == 0
+
+
+class _PortPoolFields(NamedTuple):
+    range: PortRange
+    reserved: FrozenSet[int]
+
+
+class PortPool(_PortPoolFields):
+    """The ephemeral range less the reserved ports: what can be handed out.
+
+    Reserved ports outside the range don't matter and are dropped. ``ValueError``
+    if nothing is left.
+    """
+
+    __slots__ = ()
+
+    def __new__(cls, range: PortRange, reserved: Iterable[int] = ()) -> "PortPool":
+        within = frozenset(port for port in reserved if range.includes(port))
+        if len(within) == range.size:
+            raise ValueError(f"every port of the range {range} is reserved")
+        return super().__new__(cls, range, within)
+
+    @property
+    def capacity(self) -> int:
+        """How many ports the pool holds."""
+        return self.range.size - len(self.reserved)
+
+    @property
+    def first_choice_capacity(self) -> int:
+        """How many ports of the pool connect() tries in its first pass."""
+        reserved = sum(map(self.range.is_first_choice, self.reserved))
+        return (self.range.size + 1) // 2 - reserved
+
+    @property
+    def may_lose_one(self) -> bool:
+        """Whether the kernel can overlook a port.
+
+        It rounds the number of ports down to an even one before it walks them,
+        so with an odd number the walk can end one short.
+        kernel: ``remaining &= ~1U`` in ``__inet_hash_connect()`` and
+        ``inet_csk_find_open_port()``.
+        """
+        return self.range.size % 2 == 1 and self.range.size > 1
+
+    def includes(self, port: int) -> bool:
+        """Whether the kernel may choose this port by itself."""
+        return self.range.includes(port) and port not in self.reserved
+
+
+def parse_port_list(text: str) -> FrozenSet[int]:
+    """Ports of a list such as ``8080,40000-40010``; empty text is no port.
+
+    The format of ``ip_local_reserved_ports`` (kernel:
+    ``proc_do_large_bitmap()``). ``ValueError`` for anything else.
+    """
+    ports: Set[int] = set()
+    for part in text.strip().split(",") if text.strip() else ():
+        first, dash, last = part.strip().partition("-")
+        bounds = (first, last if dash else first)
+        if not all(re.fullmatch(r"[0-9]{1,5}", bound) for bound in bounds):
+            raise ValueError(f"{text.strip()!r} is not a list of ports")
+        span = PortRange(int(bounds[0]), int(bounds[1]))
+        ports.update(range(span.first, span.last + 1))
+    return frozenset(ports)

@@ -1,0 +1,1 @@
+"""What nagiosplugin calls a check: resource, contexts, summary, and the text."""

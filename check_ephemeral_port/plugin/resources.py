@@ -1,0 +1,151 @@
+"""From a look at the host to nagiosplugin's metrics."""
+
+from typing import Callable, Iterator, List, NamedTuple, Optional
+
+import nagiosplugin
+
+from ..model.ports import PortPool
+from ..model.sockets import TCP, UDP, Destination, SocketEntry, SocketSample
+from ..model.usage import ConnectUsage, HostUsage, Usage, Watch
+from .text import NAME
+
+USED_PERCENT = "used_percent"
+BIND_USED_PERCENT = "bind_used_percent"
+FAST_USED_PERCENT = "fast_used_percent"
+FREE_PORTS = "free_ports"
+BIND_FREE_PORTS = "bind_free_ports"
+COUNT = "count"
+
+
+class Observation(NamedTuple):
+    """What one run of the check found out."""
+
+    pool: PortPool
+    pool_origin: str
+    sample: SocketSample
+    usage: HostUsage
+
+
+class Reading(NamedTuple):
+    """One usage: whose ports they are, and the perfdata labels that carry it."""
+
+    kind: str
+    """``tcp_connect``, ``tcp_bind`` or ``udp_bind``."""
+    usage: Usage
+    protocol: str
+    whom: str
+    """For whom the ports are counted: ``to 192.0.2.7:443``, ``for UDP``."""
+    connect: Optional[ConnectUsage] = None
+    suffix: str = ""
+    """Behind the kind in the labels, for one of several watched destinations."""
+
+    @property
+    def label(self) -> str:
+        """Perfdata label of the percentage."""
+        return self.kind + self.suffix
+
+    @property
+    def free_label(self) -> str:
+        """Perfdata label of the ports left."""
+        return f"{self.kind}_free{self.suffix}"
+
+    @property
+    def destination(self) -> Optional[Destination]:
+        """The destination that the ports are counted for, if there is one."""
+        return self.connect.destination if self.connect else None
+
+    def concerns(self, entry: SocketEntry) -> bool:
+        """Whether the socket holds one of the ports that the usage is about."""
+        return entry.protocol == self.protocol and (
+            self.destination is None or entry.destination == self.destination
+        )
+
+
+class EphemeralPorts(nagiosplugin.Resource):  # type: ignore[misc] # untyped library
+    """The ephemeral ports of a host. Looks when it is probed, all before the first
+    metric: nagiosplugin would put the text of a failing look on that metric."""
+
+    name = NAME
+
+    def __init__(self, observe: Callable[[], Observation]) -> None:
+        self._observe = observe
+        self.observation: Optional[Observation] = None
+        self.readings: List[Reading] = []
+
+    def probe(self) -> List[nagiosplugin.Metric]:
+        """Sample the host and describe it in metrics."""
+        self.observation = self._observe()
+        self.readings = list(_readings(self.observation.usage))
+        return list(_metrics(self.observation.usage, self.readings))
+
+    def reading(self, label: str) -> Optional[Reading]:
+        """The reading that a perfdata label belongs to; ``None`` for counts."""
+        for reading in self.readings:
+            if label in (reading.label, reading.free_label, f"{reading.label}_fast"):
+                return reading
+        return None
+
+
+def _readings(usage: HostUsage) -> Iterator[Reading]:
+    fullest = usage.tcp_connect
+    if fullest:
+        whom = "for TCP connect()"
+        if fullest.destination:
+            whom = f"to {fullest.destination.remote}"
+        for watch, connect in usage.watched:
+            if connect is fullest:
+                whom = f"to {watch.name}"
+        yield Reading("tcp_connect", fullest.ports, TCP, whom, fullest)
+    for watch, connect in usage.watched:
+        whom, suffix = f"to {watch.name}", f"_{_in_label(watch)}"
+        yield Reading("tcp_connect", connect.ports, TCP, whom, connect, suffix)
+    if usage.tcp_bind:
+        yield Reading("tcp_bind", usage.tcp_bind, TCP, "for TCP bind()")
+    if usage.udp_bind:
+        yield Reading("udp_bind", usage.udp_bind, UDP, "for UDP")
+
+
+def _in_label(watch: Watch) -> str:
+    # IPv6 written out, since Icinga 2 takes '::' in a label for a separator
+    # (PluginUtility::SplitPerfdata(), for check_multi)
+    if not watch.name.startswith("["):
+        return watch.name
+    from ipaddress import IPv6Address
+
+    address, _, port = watch.name[1:].rpartition("]")
+    return f"[{IPv6Address(address.partition('%')[0]).exploded}]{port}"
+
+
+def _metrics(
+    usage: HostUsage, readings: List[Reading]
+) -> Iterator[nagiosplugin.Metric]:
+    for reading in readings:
+        is_bind = reading.kind == "tcp_bind"
+        ports = reading.usage
+        yield _percentage(
+            reading.label, ports, BIND_USED_PERCENT if is_bind else USED_PERCENT
+        )
+        yield nagiosplugin.Metric(
+            reading.free_label,
+            ports.free.best,
+            min=0,
+            max=ports.capacity,
+            context=BIND_FREE_PORTS if is_bind else FREE_PORTS,
+        )
+    if usage.tcp_connect:
+        fast = usage.tcp_connect.first_choice
+        yield _percentage("tcp_connect_fast", fast, FAST_USED_PERCENT)
+        yield _count("tcp_sockets", usage.tcp_sockets)
+        yield _count("tcp_time_wait", usage.tcp_time_wait)
+    if usage.udp_bind:
+        yield _count("udp_sockets", usage.udp_sockets)
+
+
+def _percentage(label: str, usage: Usage, context: str) -> nagiosplugin.Metric:
+    value = usage.used_percent
+    value = int(value) if value == int(value) else value
+    return nagiosplugin.Metric(label, value, "%", 0, 100, context)
+
+
+def _count(label: str, number: int) -> nagiosplugin.Metric:
+    return nagiosplugin.Metric(label, number, min=0, context=COUNT)

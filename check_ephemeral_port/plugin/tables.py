@@ -1,0 +1,154 @@
+"""Tables for people, in 80 columns: what ``-v`` adds below the status line."""
+
+from collections import Counter
+from typing import Iterable, List, Sequence, Tuple
+
+from ..model.ownership import Holding
+from ..model.sockets import TCP, TcpState
+from ..model.usage import ConnectUsage, fullest_destinations
+from .resources import Observation, Reading
+from .summaries import holder_name
+from .text import clean_line, clean_name
+
+WIDTH = 80
+
+
+def detail_lines(
+    observation: Observation,
+    readings: Sequence[Reading],
+    holdings: Sequence[Holding],
+    stages: Sequence[Tuple[str, float]],
+    verbose: int,
+    rows: int,
+) -> List[str]:
+    """All that is printed below the status line; a blank line between the parts."""
+    parts = [
+        usage_table(readings, with_bounds=verbose >= 2),
+        unclear_lines(observation) if verbose >= 2 else [],
+        destination_table(observation, rows),
+        holding_table(holdings[:rows]),
+        state_table(observation),
+        pool_lines(observation),
+        sample_lines(observation, stages if verbose >= 3 else ()),
+    ]
+    lines: List[str] = []
+    for part in parts:
+        lines += ["", *part] if lines and part else part
+    return lines
+
+
+def usage_table(readings: Sequence[Reading], with_bounds: bool) -> List[str]:
+    """A row for each usage; bounds where something is unclear, or if asked for."""
+    rows = []
+    for reading in readings:
+        used, free = reading.usage.used, reading.usage.free
+        bounds = f"{free.low}-{free.high}" if with_bounds or not free.exact else ""
+        share = f"{reading.usage.used_percent:.2f}%"
+        rows.append((reading.label, used.best, share, free.best, bounds))
+    return _table(("usage", "used", "", "free", "free, bounds"), rows)
+
+
+def pool_lines(observation: Observation) -> List[str]:
+    """The pool and where it comes from."""
+    pool = observation.pool
+    return [
+        f"pool: {pool.range} less {len(pool.reserved)} reserved: {pool.capacity} ports",
+        f"from: {observation.pool_origin}",
+    ]
+
+
+def unclear_lines(observation: Observation) -> List[str]:
+    """Why the bounds are apart."""
+    use, visibility = observation.usage.tcp_use, observation.sample.visibility
+    lines = []
+    if use.unclear:
+        lines.append(
+            f"{len(use.unclear)} connected TCP ports may have been bound before,"
+            f" {len(use.likely_bound)} most likely were"
+        )
+    if use.unseen:
+        lines.append(f"up to {use.unseen} bound but idle TCP sockets can't be seen")
+    if not visibility.device:
+        lines.append("sockets bound to a device can't be told from others")
+    if observation.pool.may_lose_one:
+        lines.append("the range has an odd size: the system can miss one port")
+    return lines
+
+
+def destination_table(observation: Observation, count: int) -> List[str]:
+    """The fullest destinations."""
+    use, pool = observation.usage.tcp_use, observation.pool
+    fullest = fullest_destinations(use, pool, use.destinations, count)
+    rows = [_destination_row(usage) for usage in fullest]
+    return _table(("fullest destinations", "from", "used", "", "free"), rows)
+
+
+def _destination_row(usage: ConnectUsage) -> Sequence[object]:
+    assert usage.destination
+    share = f"{usage.ports.used_percent:.2f}%"
+    return (
+        str(usage.destination.remote),
+        usage.destination.source,
+        usage.ports.used.best,
+        share,
+        usage.ports.free.best,
+    )
+
+
+def holding_table(holdings: Sequence[Holding]) -> List[str]:
+    """Who holds how many ports."""
+    rows = [
+        (holder_name(h), clean_name(h.owner and h.owner.user or "-"), h.ports)
+        for h in holdings
+    ]
+    return _table(("holder", "user", "ports"), rows)
+
+
+def state_table(observation: Observation) -> List[str]:
+    """TCP sockets by state."""
+    states = Counter(
+        entry.state
+        for entry in observation.sample.entries
+        if entry.protocol == TCP and entry.state
+    )
+    order = list(TcpState)
+    rows = [
+        (state.value, count)
+        for state, count in sorted(
+            states.items(), key=lambda item: (-item[1], order.index(item[0]))
+        )
+    ]
+    return _table(("TCP state", "sockets"), rows)
+
+
+def sample_lines(
+    observation: Observation, stages: Sequence[Tuple[str, float]]
+) -> List[str]:
+    """Who looked at the sockets, what is to be said of it, and how long it took."""
+    sample = observation.sample
+    return [
+        f"sampled by {sample.sampler}: {len(sample.entries)} sockets in the range",
+        *(clean_line(f"note: {note}", WIDTH) for note in sample.notes),
+        *(f"{seconds * 1000:8.1f} ms  {name}" for name, seconds in stages),
+    ]
+
+
+def _table(titles: Sequence[str], rows: Iterable[Sequence[object]]) -> List[str]:
+    """Left-aligned text, right-aligned numbers; nothing at all without rows."""
+    cells = [[str(cell) for cell in row] for row in rows]
+    if not cells:
+        return []
+    numeric = [all(_is_number(row[i]) for row in cells) for i in range(len(titles))]
+    widths = [max(len(row[i]) for row in [titles, *cells]) for i in range(len(titles))]
+    lines = []
+    for row in [titles, *cells]:
+        padded = (
+            cell.rjust(width) if right else cell.ljust(width)
+            for cell, width, right in zip(row, widths, numeric)
+        )
+        lines.append("  ".join(padded).rstrip())
+    return lines
+
+
+def _is_number(cell: str) -> bool:
+    return not cell.strip("0123456789.-%")

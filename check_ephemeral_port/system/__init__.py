@@ -1,0 +1,1 @@
+"""The edge: every call to the operating system lives in here."""

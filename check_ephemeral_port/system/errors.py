@@ -1,0 +1,8 @@
+"""The one family of errors with which reading the system can fail."""
+
+
+class SystemReadError(Exception):
+    """The system refused or garbled what the check has to know.
+
+    The text is one line that names what was read and what went wrong.
+    """

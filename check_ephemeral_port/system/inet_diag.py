@@ -1,0 +1,154 @@
+"""The wire format of Linux's socket diagnostics: bytes in, bytes out.
+
+Source: ``include/uapi/linux/inet_diag.h``, ``sock_diag.h`` and ``netlink.h``, and
+sock_diag(7). Nothing in here talks to the kernel.
+"""
+
+from socket import AF_INET, AF_INET6, inet_ntop
+from struct import Struct
+from struct import error as StructError
+from typing import Dict, Iterator, NamedTuple, Optional
+
+from ..model.ports import PortRange
+from ..model.sockets import (
+    TCP,
+    UDP,
+    Endpoint,
+    SocketEntry,
+    TcpState,
+    endpoint,
+)
+
+NETLINK_SOCK_DIAG = 4
+IP_PROTOCOLS = {TCP: 6, UDP: 17}
+ALL_STATES = (1 << 14) - 1
+"""Every state there is, bound but idle sockets (bit 13, Linux 6.8) included; older
+kernels pass over bits that they don't know."""
+
+_NLM_F_REQUEST, _NLM_F_DUMP = 0x1, 0x300
+_NLM_F_DUMP_INTR = 0x10
+_NLMSG_ERROR, _NLMSG_DONE, _SOCK_DIAG_BY_FAMILY = 2, 3, 20
+_INET_DIAG_REQ_BYTECODE, _INET_DIAG_SKV6ONLY = 1, 11
+_BYTECODE_SOURCE_PORT_GE, _BYTECODE_SOURCE_PORT_LE = 2, 3
+
+_NLMSGHDR = Struct("=LHHLL")  # length, type, flags, sequence, port id
+_REQUEST = Struct("=BBBxL48x")  # inet_diag_req_v2: family, protocol, ext, states, id
+_ATTRIBUTE = Struct("=HH")  # length, type
+_BYTECODE = Struct("=BBHBBH")  # op, offset if true, if false; port in a second op
+_ERROR = Struct("=l")
+# inet_diag_msg: family, state; ports, addresses, device; expires, uid, inode
+_MESSAGE = Struct("=BB2x2s2s16s16sL8xL8xLL")
+
+_STATES: Dict[int, TcpState] = {
+    1: TcpState.ESTABLISHED,
+    2: TcpState.SYN_SENT,
+    3: TcpState.SYN_RECV,
+    4: TcpState.FIN_WAIT1,
+    5: TcpState.FIN_WAIT2,
+    6: TcpState.TIME_WAIT,
+    7: TcpState.BOUND,  # a closed socket is listed only if it is bound
+    8: TcpState.CLOSE_WAIT,
+    9: TcpState.LAST_ACK,
+    10: TcpState.LISTEN,
+    11: TcpState.CLOSING,
+    12: TcpState.SYN_RECV,  # TCP_NEW_SYN_RECV: a request not yet accepted
+    13: TcpState.BOUND,  # TCP_BOUND_INACTIVE
+}
+
+TIME_WAIT_SECONDS = 60
+"""kernel: ``TCP_TIMEWAIT_LEN``, a constant."""
+
+
+class Chunk(NamedTuple):
+    """What one read from the kernel held."""
+
+    entries: "list[SocketEntry]"
+    done: bool
+    """The kernel has nothing more to say."""
+    interrupted: bool
+    """The tables changed while the kernel walked them."""
+    error: int = 0
+    """The errno by which the kernel refused the request."""
+
+
+def dump_request(family: int, protocol: str, ports: PortRange) -> bytes:
+    """Ask for the sockets of a family and protocol whose local port lies in a range."""
+    # a jump by 4 past the end means: not this one (kernel: inet_diag_bc_run())
+    bytecode = _BYTECODE.pack(
+        _BYTECODE_SOURCE_PORT_GE, 8, 20, 0, 0, ports.first
+    ) + _BYTECODE.pack(_BYTECODE_SOURCE_PORT_LE, 8, 12, 0, 0, ports.last)
+    body = (
+        _REQUEST.pack(family, IP_PROTOCOLS[protocol], 0, ALL_STATES)
+        + _ATTRIBUTE.pack(_ATTRIBUTE.size + len(bytecode), _INET_DIAG_REQ_BYTECODE)
+        + bytecode
+    )
+    flags = _NLM_F_REQUEST | _NLM_F_DUMP
+    length = _NLMSGHDR.size + len(body)
+    return _NLMSGHDR.pack(length, _SOCK_DIAG_BY_FAMILY, flags, 0, 0) + body
+
+
+def decode_chunk(data: bytes, protocol: str) -> Chunk:
+    """The sockets in what the kernel sent; ``ValueError`` if it is malformed."""
+    entries = []
+    done, interrupted, refusal = False, False, 0
+    try:
+        for kind, flags, body in _messages(data):
+            interrupted = interrupted or bool(flags & _NLM_F_DUMP_INTR)
+            if kind == _SOCK_DIAG_BY_FAMILY:
+                entries.append(_decode_message(body, protocol))
+            elif kind in (_NLMSG_DONE, _NLMSG_ERROR):
+                done = True
+                # both carry a negative errno, 0 if all is well
+                refusal = -_ERROR.unpack_from(body)[0] if body else 0
+    except (StructError, KeyError) as error:
+        raise ValueError(f"malformed sock_diag message: {error!r}") from None
+    return Chunk(entries, done, interrupted, refusal)
+
+
+def _messages(data: bytes) -> "Iterator[tuple[int, int, bytes]]":
+    offset = 0
+    while offset < len(data):
+        length, kind, flags, _, _ = _NLMSGHDR.unpack_from(data, offset)
+        if not _NLMSGHDR.size <= length <= len(data) - offset:
+            raise ValueError(f"malformed sock_diag message: length {length}")
+        yield kind, flags, data[offset + _NLMSGHDR.size : offset + length]
+        offset += (length + 3) & ~3
+
+
+def _decode_message(body: bytes, protocol: str) -> SocketEntry:
+    family, state, sport, dport, src, dst, device, expires_ms, uid, inode = (
+        _MESSAGE.unpack_from(body)
+    )
+    tcp_state = _STATES[state] if protocol == TCP else None
+    time_wait = tcp_state is TcpState.TIME_WAIT
+    return SocketEntry(
+        protocol,
+        _endpoint(family, src, sport),
+        _endpoint(family, dst, dport) if dport != b"\0\0" else None,
+        tcp_state,
+        v6only=_v6only(body) if family == AF_INET6 else None,
+        time_wait_age_seconds=(
+            TIME_WAIT_SECONDS - expires_ms / 1000 if time_wait else None
+        ),
+        device=device,
+        inode=inode,
+        uid=uid,
+    )
+
+
+def _endpoint(family: int, address: bytes, port: bytes) -> Endpoint:
+    size = 4 if family == AF_INET else 16
+    return endpoint(inet_ntop(family, address[:size]), int.from_bytes(port, "big"))
+
+
+def _v6only(body: bytes) -> Optional[bool]:
+    # the kernel tells of listening and unconnected sockets only
+    offset = _MESSAGE.size
+    while offset + _ATTRIBUTE.size <= len(body):
+        length, kind = _ATTRIBUTE.unpack_from(body, offset)
+        if kind == _INET_DIAG_SKV6ONLY:
+            return body[offset + _ATTRIBUTE.size] != 0
+        if length < _ATTRIBUTE.size:
+            raise ValueError(f"malformed sock_diag attribute: length {length}")
+        offset += (length + 3) & ~3
+    return None

@@ -1,0 +1,55 @@
+"""Linux: the range, the reserved ports and TIME_WAIT's rules, from ``/proc/sys``.
+
+Source: Documentation/networking/ip-sysctl.rst of the kernel. All of these belong
+to the network namespace and hold for IPv4 and IPv6, TCP and UDP alike.
+"""
+
+from typing import Optional
+
+from ..model.ports import PortPool, PortRange, parse_port_list
+from ..model.usage import TimeWaitRules
+from .errors import SystemReadError
+from .port_ranges import PortSettings
+
+
+def read_linux_port_settings(proc: str = "/proc") -> PortSettings:
+    """Settings below ``proc``; :class:`SystemReadError` names the file at fault."""
+    ipv4 = f"{proc}/sys/net/ipv4"
+    range_path = f"{ipv4}/ip_local_port_range"
+    reserved_path = f"{ipv4}/ip_local_reserved_ports"
+    range_text, reserved_text = _read(range_path), _read(reserved_path)
+    try:
+        first, last = map(int, range_text.split())
+        port_range = PortRange(first, last)
+    except ValueError:
+        raise SystemReadError(f"{range_path}: {range_text!r} is no range") from None
+    try:
+        pool = PortPool(port_range, parse_port_list(reserved_text))
+    except ValueError as error:
+        raise SystemReadError(f"{reserved_path}: {error}") from None
+    return PortSettings(pool, _time_wait_rules(ipv4), range_path)
+
+
+def _time_wait_rules(ipv4: str) -> TimeWaitRules:
+    delay_ms = _number(f"{ipv4}/tcp_tw_reuse_delay")
+    return TimeWaitRules(
+        reuse=_number(f"{ipv4}/tcp_tw_reuse"),
+        # before Linux 6.14 the delay was a second, and had no sysctl
+        reuse_delay_seconds=1.0 if delay_ms is None else delay_ms / 1000,
+        timestamps=_number(f"{ipv4}/tcp_timestamps") != 0,
+    )
+
+
+def _number(path: str) -> Optional[int]:
+    try:
+        return int(_read(path))
+    except (SystemReadError, ValueError):  # absent in sandboxes and older kernels
+        return None
+
+
+def _read(path: str) -> str:
+    try:
+        with open(path, encoding="ascii", errors="replace") as file:
+            return file.read().strip()
+    except OSError as error:
+        raise SystemReadError(f"cannot read {path}: {error.strerror}") from None

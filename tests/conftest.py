@@ -1,0 +1,41 @@
+"""Markers, and the switch that forbids skips."""
+
+import os
+from functools import lru_cache, partial
+
+import pytest
+
+from tests.namespace import run_in_namespace, why_unavailable
+
+NO_SKIPS = "CHECK_EPHEMERAL_PORT_NO_SKIPS"
+
+_why_no_namespace = lru_cache(maxsize=None)(why_unavailable)
+
+
+def pytest_runtest_setup(item):
+    if item.get_closest_marker("namespace") and _why_no_namespace():
+        pytest.skip(f"needs network namespaces: {_why_no_namespace()}")
+
+
+def pytest_pyfunc_call(pyfuncitem):
+    marker = pyfuncitem.get_closest_marker("namespace")
+    if marker is None:
+        return None
+    names = pyfuncitem._fixtureinfo.argnames
+    arguments = {name: pyfuncitem.funcargs[name] for name in names}
+    failure = run_in_namespace(
+        marker.kwargs.get("ports", "40000-40039"),
+        partial(pyfuncitem.obj, **arguments),
+    )
+    if failure:
+        pytest.fail(failure, pytrace=False)
+    return True
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item, call):
+    outcome = yield
+    report = outcome.get_result()
+    if report.skipped and os.environ.get(NO_SKIPS):
+        report.outcome = "failed"
+        report.longrepr = f"skipped, which {NO_SKIPS} forbids: {report.longrepr[2]}"

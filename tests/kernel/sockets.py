@@ -1,0 +1,98 @@
+"""Real sockets for a test, and the kernel's answer to 'how many more?'.
+
+Everything stays on the loopback device of the test's own namespace.
+"""
+
+import errno
+import socket
+from contextlib import ExitStack
+from typing import Callable, List, Optional, Tuple
+
+IP_BIND_ADDRESS_NO_PORT = 24
+SO_BINDTODEVICE = 25
+SERVER_PORT = 5000
+Address = Tuple[str, int]
+
+# the kernel's ways to say: no port left
+EXHAUSTED = {errno.EADDRNOTAVAIL, errno.EADDRINUSE, errno.EAGAIN}
+
+
+def family_of(address: str) -> socket.AddressFamily:
+    return socket.AF_INET6 if ":" in address else socket.AF_INET
+
+
+def listen(address: str = "127.0.0.1", port: int = SERVER_PORT) -> socket.socket:
+    """A listener that completes handshakes by itself; nobody has to accept."""
+    server = socket.socket(family_of(address))
+    server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    server.bind((address, port))
+    server.listen(4096)
+    return server
+
+
+def connect(
+    remote: Address, source: Optional[str] = None, no_port: bool = True
+) -> socket.socket:
+    """connect(), the kernel choosing the port; without ``no_port`` already at bind()."""
+    client = socket.socket(family_of(remote[0]))
+    try:
+        if source:
+            if no_port:
+                client.setsockopt(socket.IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 1)
+            client.bind((source, 0))
+        client.connect(remote)
+    except OSError:
+        client.close()
+        raise
+    return client
+
+
+def bind(address: str = "127.0.0.1", kind: int = socket.SOCK_STREAM) -> socket.socket:
+    """bind() to port 0."""
+    holder = socket.socket(family_of(address), kind)
+    try:
+        holder.bind((address, 0))
+    except OSError:
+        holder.close()
+        raise
+    return holder
+
+
+def bind_udp(address: str = "127.0.0.1") -> socket.socket:
+    """UDP bind() to port 0."""
+    return bind(address, socket.SOCK_DGRAM)
+
+
+def connect_udp(remote: Address) -> socket.socket:
+    """UDP connect()."""
+    client = socket.socket(family_of(remote[0]), socket.SOCK_DGRAM)
+    try:
+        client.connect(remote)
+    except OSError:
+        client.close()
+        raise
+    return client
+
+
+def open_sockets(
+    count: int, operation: Callable[[], socket.socket]
+) -> List[socket.socket]:
+    """The operation, so many times."""
+    return [operation() for _ in range(count)]
+
+
+def successes_until_refused(operation: Callable[[], socket.socket]) -> int:
+    """How often the operation succeeds until the kernel has no port left.
+
+    The judge of every prediction. What it opened is closed again.
+    """
+    with ExitStack() as stack:
+        count = 0
+        while True:
+            try:
+                stack.enter_context(operation())
+            except OSError as error:
+                if error.errno not in EXHAUSTED:
+                    raise
+                return count
+            count += 1

@@ -1,0 +1,58 @@
+"""Runs the installed program as a process and reads what it prints."""
+
+import re
+import subprocess
+import sysconfig
+from pathlib import Path
+from typing import Dict, NamedTuple, Tuple
+
+PROGRAM = str(Path(sysconfig.get_path("scripts")) / "check_ephemeral_port")
+
+
+class PluginRun(NamedTuple):
+    """One run of the program."""
+
+    exit_code: int
+    stdout: str
+    stderr: str
+
+    @property
+    def status(self) -> str:
+        """The first line without its perfdata."""
+        return self.stdout.split("\n")[0].split(" | ")[0]
+
+    @property
+    def perfdata(self) -> Dict[str, float]:
+        """Values by label."""
+        return {label: float(value) for label, value in _VALUE.findall(self._perfdata)}
+
+    @property
+    def perfdata_fields(self) -> Dict[str, str]:
+        """Everything behind the ``=``, by label."""
+        return dict(_FIELDS.findall(self._perfdata))
+
+    @property
+    def _perfdata(self) -> str:
+        return self.stdout.split("\n")[0].partition(" | ")[2]
+
+    def free_bounds(self, label: str) -> Tuple[int, int]:
+        """The bounds of the ports left, of a run with ``-vv``."""
+        row = re.search(rf"^{label} .* (\d+)-(\d+)$", self.stdout, re.MULTILINE)
+        assert row, self.stdout
+        return int(row[1]), int(row[2])
+
+
+_FIELDS = re.compile(r"'?([^\s'=]+)'?=(\S+)")
+_VALUE = re.compile(r"'?([^\s'=]+)'?=(-?[0-9.]+)")
+
+
+def check(*arguments: str, **process: object) -> PluginRun:
+    """Run the program; ``process`` are further arguments of ``subprocess.run``."""
+    done = subprocess.run(
+        [PROGRAM, *arguments],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        **process,  # type: ignore[call-overload]
+    )
+    return PluginRun(done.returncode, done.stdout, done.stderr)
