@@ -23,8 +23,9 @@ def pytest_pyfunc_call(pyfuncitem):
         return None
     names = pyfuncitem._fixtureinfo.argnames
     arguments = {name: pyfuncitem.funcargs[name] for name in names}
+    situation = pyfuncitem.funcargs.get("situation")
     failure = run_in_namespace(
-        marker.kwargs.get("ports", "40000-40039"),
+        situation.ports if situation else marker.kwargs["ports"],
         partial(pyfuncitem.obj, **arguments),
     )
     if failure:

@@ -196,7 +196,7 @@ def tcp_use(
     ``settled`` says of unclear ports whether they are bound, if somebody tried.
     """
     bound: Set[int] = set()
-    connected: Set[int] = set()
+    connected: Set[Endpoint] = set()
     shared: Set[int] = set()
     destinations: Dict[Destination, DestinationPorts] = defaultdict(
         lambda: DestinationPorts(set(), set())
@@ -206,7 +206,10 @@ def tcp_use(
         if destination is None:
             bound.add(port)
             continue
-        (shared if port in connected else connected).add(port)
+        if entry.local in connected:
+            # only connect() gives one port of one address to several sockets
+            shared.add(port)
+        connected.add(entry.local)
         # kernel: __inet_check_established() compares bound devices as well; a
         # socket on a device of its own leaves the 4-tuple to the others
         if entry.device:
@@ -214,7 +217,7 @@ def tcp_use(
         held = destinations[destination]
         (held.reusable if _may_be_reused(entry, rules) else held.taken).add(port)
     bound.update(port for port, is_bound in settled.items() if is_bound)
-    unclear = connected.difference(bound, settled)
+    unclear = {port for _, port in connected}.difference(bound, settled)
     likely = _likely_bound(unclear - shared, bound, destinations.values(), pool)
     return TcpUse(bound, unclear, likely, dict(destinations), unseen)
 

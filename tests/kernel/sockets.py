@@ -96,3 +96,43 @@ def successes_until_refused(operation: Callable[[], socket.socket]) -> int:
                     raise
                 return count
             count += 1
+
+
+def established(
+    server: socket.socket, client: socket.socket
+) -> Tuple[socket.socket, socket.socket]:
+    """Both ends of the connection that ``client`` has just made."""
+    return client, server.accept()[0]
+
+
+def time_wait(
+    count: int, server: socket.socket, operation: Callable[[], socket.socket]
+) -> None:
+    """So many connections, closed from the client's side: TIME_WAIT on its port."""
+    pairs = [established(server, operation()) for _ in range(count)]
+    for client, _ in pairs:
+        client.close()
+    for _, accepted in pairs:
+        accepted.recv(1)
+        accepted.close()
+
+
+def connect_without_waiting(remote: Address) -> socket.socket:
+    """connect() that returns while the handshake is under way: SYN_SENT."""
+    client = socket.socket(family_of(remote[0]))
+    client.setblocking(False)
+    outcome = client.connect_ex(remote)
+    if outcome != errno.EINPROGRESS:
+        client.close()
+        raise OSError(outcome, "connect")
+    return client
+
+
+def close_with_data_unread(client: socket.socket) -> None:
+    """close() while the peer's window is full: FIN_WAIT1, for as long as it is."""
+    client.setblocking(False)
+    try:
+        while True:
+            client.send(bytes(65536))
+    except BlockingIOError:
+        client.close()

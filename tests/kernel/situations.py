@@ -1,0 +1,576 @@
+"""Situations in which a program asks the kernel for ports.
+
+Each prepares sockets in a namespace of its own and says which operation is repeated
+until the kernel refuses. ``settled`` situations are those in which the kernel shows
+enough for an exact answer, or the traces that it leaves suffice; of the others only
+the bounds can be right.
+"""
+
+import socket
+import time
+from typing import Any, Callable, Dict, List, NamedTuple, Sequence
+
+from tests.kernel.sockets import (
+    IP_BIND_ADDRESS_NO_PORT,
+    SERVER_PORT,
+    SO_BINDTODEVICE,
+    bind,
+    bind_udp,
+    close_with_data_unread,
+    connect,
+    connect_udp,
+    connect_without_waiting,
+    established,
+    family_of,
+    listen,
+    open_sockets,
+    time_wait,
+)
+from tests.namespace import add_address, set_sysctl
+
+PORTS = "40000-40099"
+A = ("127.0.0.1", SERVER_PORT)
+B = ("127.0.0.2", SERVER_PORT)
+V6 = ("::1", SERVER_PORT)
+# documentation addresses: not of the loopback network, for tcp_tw_reuse=2
+FAR = ("192.0.2.1", SERVER_PORT)
+FAR_V6 = ("2001:db8::1", SERVER_PORT)
+
+
+class Asked(NamedTuple):
+    """The question put to the check and to the kernel."""
+
+    label: str
+    arguments: Sequence[str]
+    operation: Callable[[], socket.socket]
+    held: Any = None
+    """Keeps the prepared sockets alive."""
+
+
+class Situation(NamedTuple):
+    """A situation with a name for people."""
+
+    name: str
+    prepare: Callable[[], Asked]
+    ports: str
+    settled: bool
+
+
+SITUATIONS: List[Situation] = []
+
+
+def situation(
+    name: str, ports: str = PORTS, settled: bool = True
+) -> Callable[[Callable[[], Asked]], Callable[[], Asked]]:
+    def register(prepare: Callable[[], Asked]) -> Callable[[], Asked]:
+        SITUATIONS.append(Situation(name, prepare, ports, settled))
+        return prepare
+
+    return register
+
+
+def ask_connect(remote: Any, held: Any, source: str = "", **how: bool) -> Asked:
+    host = f"[{remote[0]}]" if ":" in remote[0] else remote[0]
+    arguments = ["-d", f"{host}:{remote[1]}"]
+    if source:
+        arguments += ["--source", source]
+    return Asked(
+        "tcp_connect_free",
+        arguments,
+        lambda: connect(remote, source or None, **how),
+        held,
+    )
+
+
+def ask_bind(address: str, held: Any) -> Asked:
+    return Asked("tcp_bind_free", ["--source", address], lambda: bind(address), held)
+
+
+def ask_udp(address: str, held: Any) -> Asked:
+    return Asked(
+        "udp_bind_free", ["--source", address], lambda: bind_udp(address), held
+    )
+
+
+# --- connect: destinations and sources -------------------------------------------
+
+
+@situation("idle host")
+def _() -> Asked:
+    return ask_connect(A, [listen()])
+
+
+@situation("one destination, half used")
+def _() -> Asked:
+    return ask_connect(A, [listen(), open_sockets(50, lambda: connect(A))])
+
+
+@situation("one destination, into the second half")
+def _() -> Asked:
+    return ask_connect(A, [listen(), open_sockets(73, lambda: connect(A))])
+
+
+@situation("one destination, all used")
+def _() -> Asked:
+    return ask_connect(A, [listen(), open_sockets(100, lambda: connect(A))])
+
+
+@situation("many destinations on the same ports")
+def _() -> Asked:
+    held: List[Any] = [listen()]
+    for last in range(2, 12):
+        remote = (f"127.0.0.{last}", SERVER_PORT)
+        held.append(listen(remote[0]))
+        held += open_sockets(40, lambda: connect(remote, "127.0.0.1"))
+    held += open_sockets(20, lambda: connect(A))
+    return ask_connect(A, held)
+
+
+@situation("one address, many ports of it")
+def _() -> Asked:
+    held: List[Any] = []
+    for port in range(5000, 5006):
+        held.append(listen(port=port))
+        held += open_sockets(30, lambda: connect(("127.0.0.1", port)))
+    return ask_connect(A, held)
+
+
+@situation("several sources, port chosen at connect()")
+def _() -> Asked:
+    held: List[Any] = [listen()]
+    for last in (1, 2, 3):
+        held += open_sockets(30, lambda: connect(A, f"127.0.0.{last}"))
+    return ask_connect(A, held, source="127.0.0.3")
+
+
+@situation("several sources, port chosen at bind()")
+def _() -> Asked:
+    held: List[Any] = [listen()]
+    for last in (1, 2, 3):
+        held += open_sockets(10, lambda: connect(A, f"127.0.0.{last}", no_port=False))
+    return ask_connect(A, held, source="127.0.0.9")
+
+
+# --- connect: ports that are bound -----------------------------------------------
+
+
+@situation("listeners in the range")
+def _() -> Asked:
+    held = [listen(), *(listen(port=port) for port in range(40010, 40020))]
+    return ask_connect(A, held)
+
+
+@situation("listener on another address")
+def _() -> Asked:
+    return ask_connect(A, [listen(), listen("127.0.0.9", 40010)])
+
+
+@situation("IPv6 listener, IPv4 connect")
+def _() -> Asked:
+    return ask_connect(A, [listen(), listen("::1", 40010), listen("::", 40011)])
+
+
+@situation("accepted connections on a port of the range")
+def _() -> Asked:
+    server = listen(port=40010)
+    remote = server.getsockname()
+    pairs = [established(server, connect(remote)) for _ in range(20)]
+    return ask_connect(A, [listen(), server, pairs])
+
+
+@situation("both ends local, the server in the range")
+def _() -> Asked:
+    server = listen(port=40011)
+    remote = server.getsockname()
+    pairs = [established(server, connect(remote)) for _ in range(20)]
+    return ask_connect(remote, [server, pairs])
+
+
+@situation("accepted connections, their listener gone", settled=False)
+def _() -> Asked:
+    server = listen(port=40010)
+    remote = server.getsockname()
+    pairs = [established(server, connect(remote)) for _ in range(5)]
+    server.close()
+    return ask_connect(A, [listen(), pairs])
+
+
+@situation("bind, then connect to the same destination")
+def _() -> Asked:
+    held: List[Any] = [listen()]
+    held += open_sockets(30, lambda: connect(A, "127.0.0.1", no_port=False))
+    return ask_connect(A, held, source="127.0.0.1")
+
+
+@situation("bind, then connect to another destination")
+def _() -> Asked:
+    held: List[Any] = [listen(), listen(B[0])]
+    held += open_sockets(30, lambda: connect(B, "127.0.0.1", no_port=False))
+    return ask_connect(A, held)
+
+
+@situation("bind, then connect: over more than half of the range", settled=False)
+def _() -> Asked:
+    held: List[Any] = [listen(), listen(B[0])]
+    held += open_sockets(70, lambda: connect(B, "127.0.0.1", no_port=False))
+    return ask_connect(A, held)
+
+
+@situation("connect over more than half, another destination")
+def _() -> Asked:
+    held: List[Any] = [listen(), listen(B[0])]
+    held += open_sockets(80, lambda: connect(B, "127.0.0.1"))
+    return ask_connect(A, held)
+
+
+def _idle(address: str, *options: Any) -> Callable[[], Asked]:
+    def prepare() -> Asked:
+        held: List[Any] = [listen()]
+        for _ in range(15):
+            holder = socket.socket(family_of(address))
+            for option in options:
+                holder.setsockopt(*option)
+            holder.bind((address, 0))
+            held.append(holder)
+        return ask_connect(A, held)
+
+    return prepare
+
+
+situation("bound but idle, specific address")(_idle("127.0.0.9"))
+situation("bound but idle, wildcard")(_idle("0.0.0.0"))
+situation("bound but idle, IPv6")(_idle("::1"))
+situation("bound but idle, IPv6 wildcard")(_idle("::"))
+_REUSEADDR = (socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+_REUSEPORT = (socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+situation("bound but idle, SO_REUSEADDR")(_idle("127.0.0.1", _REUSEADDR))
+situation("bound but idle, SO_REUSEPORT")(_idle("127.0.0.1", _REUSEPORT))
+
+
+@situation("explicit bind to even ports, then connect elsewhere", settled=False)
+def _() -> Asked:
+    held: List[Any] = [listen(), listen(B[0])]
+    for port in range(40000, 40020, 2):
+        client = socket.socket()
+        client.bind(("127.0.0.1", port))
+        client.connect(B)
+        held.append(client)
+    return ask_connect(A, held)
+
+
+@situation("reserved ports")
+def _() -> Asked:
+    set_sysctl("ip_local_reserved_ports", "40000-40019,40050,50000-50010")
+    return ask_connect(A, [listen(), open_sockets(30, lambda: connect(A))])
+
+
+# --- connect: states -------------------------------------------------------------
+
+
+@situation("SYN_SENT")
+def _() -> Asked:
+    server = socket.socket()
+    server.bind(A)
+    server.listen(0)  # the queue is full after one; further SYNs get no answer
+    held = [server, connect(A)]
+    held += open_sockets(20, lambda: connect_without_waiting(A))
+    asked = ask_connect(A, held)
+    return asked._replace(operation=lambda: connect_without_waiting(A))
+
+
+@situation("FIN_WAIT1")
+def _() -> Asked:
+    server = listen()
+    accepted = []
+    for _ in range(5):
+        client, other = established(server, connect(A))
+        close_with_data_unread(client)
+        accepted.append(other)
+    return ask_connect(A, [server, accepted])
+
+
+@situation("FIN_WAIT2, still open")
+def _() -> Asked:
+    server = listen()
+    pairs = [established(server, connect(A)) for _ in range(20)]
+    for client, _ in pairs:
+        client.shutdown(socket.SHUT_WR)
+    return ask_connect(A, [server, pairs])
+
+
+@situation("FIN_WAIT2, closed")
+def _() -> Asked:
+    set_sysctl("tcp_tw_reuse", 1)
+    server = listen()
+    pairs = [established(server, connect(A)) for _ in range(20)]
+    for client, _ in pairs:
+        client.close()
+    return ask_connect(A, [server, pairs])
+
+
+@situation("CLOSE_WAIT")
+def _() -> Asked:
+    server = listen()
+    pairs = [established(server, connect(A)) for _ in range(20)]
+    for _, accepted in pairs:
+        accepted.close()
+    return ask_connect(A, [server, pairs])
+
+
+# --- connect: TIME_WAIT ----------------------------------------------------------
+
+
+def _time_wait(
+    remote: Any, reuse: int, old: bool, timestamps: int = 1
+) -> Callable[[], Asked]:
+    def prepare() -> Asked:
+        if remote in (FAR, FAR_V6):
+            add_address(remote[0] + ("/128" if ":" in remote[0] else "/32"))
+        set_sysctl("tcp_timestamps", timestamps)
+        set_sysctl("tcp_tw_reuse", reuse)
+        # no half measures: all are older than the delay, or none will be
+        set_sysctl("tcp_tw_reuse_delay", 1 if old else 60000)
+        server = listen(remote[0])
+        time_wait(30, server, lambda: connect(remote))
+        if old:
+            time.sleep(0.1)
+        return ask_connect(remote, [server, open_sockets(10, lambda: connect(remote))])
+
+    return prepare
+
+
+for _remote, _where in ((A, "loopback"), (FAR, "not loopback"), (V6, "::1")):
+    for _reuse in (0, 1, 2):
+        for _old in (False, True):
+            _age = "old" if _old else "young"
+            situation(f"TIME_WAIT, tcp_tw_reuse={_reuse}, {_where}, {_age}")(
+                _time_wait(_remote, _reuse, _old)
+            )
+situation("TIME_WAIT, tcp_tw_reuse=2, IPv6 not loopback, old")(
+    _time_wait(FAR_V6, 2, True)
+)
+situation("TIME_WAIT, tcp_tw_reuse=1, host without timestamps, old")(
+    _time_wait(A, 1, True, timestamps=0)
+)
+
+
+@situation("TIME_WAIT, tcp_tw_reuse=1, peer without timestamps, old", settled=False)
+def _() -> Asked:
+    asked = _time_wait(A, 1, True, timestamps=0)()
+    set_sysctl("tcp_timestamps", 1)
+    return asked
+
+
+@situation("TIME_WAIT of sockets bound before, another destination")
+def _() -> Asked:
+    set_sysctl("tcp_tw_reuse_delay", 60000)
+    server = listen(B[0])
+    time_wait(20, server, lambda: connect(B, "127.0.0.1", no_port=False))
+    return ask_connect(A, [listen(), server])
+
+
+@situation("TIME_WAIT, another destination")
+def _() -> Asked:
+    server = listen(B[0])
+    time_wait(20, server, lambda: connect(B, "127.0.0.1"))
+    return ask_connect(A, [listen(), server])
+
+
+# --- connect: IPv6, mapped addresses, devices, odd ranges ------------------------
+
+
+@situation("IPv6")
+def _() -> Asked:
+    return ask_connect(V6, [listen(V6[0]), open_sockets(30, lambda: connect(V6))])
+
+
+@situation("IPv4 and IPv6 on the same ports")
+def _() -> Asked:
+    held: List[Any] = [listen(), listen(V6[0])]
+    held += open_sockets(30, lambda: connect(V6))
+    held += open_sockets(20, lambda: connect(A))
+    return ask_connect(A, held)
+
+
+def connect_mapped() -> socket.socket:
+    """connect() of an IPv6 socket to an IPv4 address."""
+    return connect(("::ffff:127.0.0.1", SERVER_PORT))
+
+
+@situation("v4-mapped, asked for IPv4")
+def _() -> Asked:
+    return ask_connect(A, [listen(), open_sockets(30, connect_mapped)])
+
+
+@situation("v4-mapped, asked for v4-mapped")
+def _() -> Asked:
+    held: List[Any] = [listen(), open_sockets(30, lambda: connect(A))]
+    asked = ask_connect(("::ffff:127.0.0.1", SERVER_PORT), held)
+    return asked._replace(operation=connect_mapped)
+
+
+@situation("bound to a device, asked for sockets that aren't")
+def _() -> Asked:
+    held: List[Any] = [listen()]
+    for _ in range(20):
+        client = socket.socket()
+        client.setsockopt(socket.SOL_SOCKET, SO_BINDTODEVICE, b"lo\0")
+        client.connect(A)
+        held.append(client)
+    held += open_sockets(10, lambda: connect(A))
+    return ask_connect(A, held)
+
+
+@situation("a range of an odd size", ports="40000-40010", settled=False)
+def _() -> Asked:
+    return ask_connect(A, [listen(), open_sockets(3, lambda: connect(A))])
+
+
+@situation("a range of two ports", ports="40000-40001")
+def _() -> Asked:
+    return ask_connect(A, [listen(), connect(A)])
+
+
+@situation("a range of one port", ports="40000-40000")
+def _() -> Asked:
+    return ask_connect(A, [listen()])
+
+
+@situation("a range that begins with an odd port", ports="40001-40100")
+def _() -> Asked:
+    held: List[Any] = [listen(), listen(B[0])]
+    held += open_sockets(20, lambda: connect(B, "127.0.0.1"))
+    held += open_sockets(10, lambda: connect(B, "127.0.0.1", no_port=False))
+    return ask_connect(A, held)
+
+
+@situation("mixed host")
+def _() -> Asked:
+    set_sysctl("ip_local_reserved_ports", "40090-40099")
+    held: List[Any] = [listen(), listen(B[0]), listen(V6[0]), listen("::", 40050)]
+    held += open_sockets(15, lambda: connect(B, "127.0.0.1"))
+    held += open_sockets(10, lambda: connect(V6))
+    held += open_sockets(5, lambda: connect(A))
+    held += open_sockets(4, lambda: bind("127.0.0.9"))
+    held += open_sockets(3, lambda: connect(B, "127.0.0.1", no_port=False))
+    held += open_sockets(6, lambda: bind_udp())
+    return ask_connect(A, held)
+
+
+# --- TCP bind --------------------------------------------------------------------
+
+
+def _mixed_tcp() -> List[Any]:
+    held: List[Any] = [listen(), listen(V6[0]), listen("127.0.0.3", 40080)]
+    held += open_sockets(9, lambda: connect(A))
+    held += open_sockets(8, lambda: connect(V6))
+    held += open_sockets(7, connect_mapped)
+    held += open_sockets(6, lambda: bind("127.0.0.2"))
+    held += open_sockets(5, lambda: bind("::1"))
+    held += open_sockets(4, lambda: bind("0.0.0.0"))
+    return held
+
+
+def _bind_v6only(kind: int = socket.SOCK_STREAM) -> socket.socket:
+    holder = socket.socket(socket.AF_INET6, kind)
+    holder.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+    holder.bind(("::", 0))
+    return holder
+
+
+for _address in ("127.0.0.1", "127.0.0.2", "127.0.0.9", "::1", "::"):
+    situation(f"TCP bind to {_address} on a mixed host")(
+        lambda address=_address: ask_bind(address, _mixed_tcp())
+    )
+situation("TCP bind to 0.0.0.0 on a mixed host", settled=False)(
+    lambda: ask_bind("0.0.0.0", _mixed_tcp())
+)
+
+
+@situation("TCP bind, TIME_WAIT always counts")
+def _() -> Asked:
+    set_sysctl("tcp_tw_reuse", 1)
+    set_sysctl("tcp_tw_reuse_delay", 1)
+    server = listen()
+    time_wait(20, server, lambda: connect(A))
+    return ask_bind("127.0.0.1", server)
+
+
+@situation("TCP bind to 0.0.0.0, V6ONLY wildcards")
+def _() -> Asked:
+    return ask_bind("0.0.0.0", open_sockets(20, _bind_v6only))
+
+
+@situation("TCP bind to 0.0.0.0, dual-stack wildcards")
+def _() -> Asked:
+    return ask_bind("0.0.0.0", open_sockets(20, lambda: bind("::")))
+
+
+@situation("TCP bind to ::1, IPv4 wildcards")
+def _() -> Asked:
+    return ask_bind("::1", open_sockets(20, lambda: bind("0.0.0.0")))
+
+
+# --- UDP -------------------------------------------------------------------------
+
+
+@situation("UDP bound")
+def _() -> Asked:
+    return ask_udp("0.0.0.0", open_sockets(30, bind_udp))
+
+
+@situation("UDP connected, another destination")
+def _() -> Asked:
+    held = open_sockets(30, lambda: connect_udp(B))
+    asked = ask_udp("0.0.0.0", held)
+    return asked._replace(operation=lambda: connect_udp(A))
+
+
+@situation("UDP, an address that others don't use")
+def _() -> Asked:
+    return ask_udp("127.0.0.9", open_sockets(30, lambda: bind_udp("127.0.0.1")))
+
+
+@situation("UDP, IPv4 and dual-stack IPv6")
+def _() -> Asked:
+    held = open_sockets(20, lambda: bind_udp("::"))
+    return ask_udp("127.0.0.1", held + open_sockets(10, bind_udp))
+
+
+@situation("UDP, IPv4 and V6ONLY")
+def _() -> Asked:
+    held = open_sockets(20, lambda: _bind_v6only(socket.SOCK_DGRAM))
+    return ask_udp("127.0.0.1", held + open_sockets(10, bind_udp))
+
+
+@situation("UDP, IPv6 specific addresses, asked for IPv4")
+def _() -> Asked:
+    return ask_udp("0.0.0.0", open_sockets(20, lambda: bind_udp("::1")))
+
+
+@situation("UDP, IPv6 connected, asked for 0.0.0.0", settled=False)
+def _() -> Asked:
+    return ask_udp("0.0.0.0", open_sockets(20, lambda: connect_udp(V6)))
+
+
+@situation("UDP, IPv6 connected, asked for IPv6")
+def _() -> Asked:
+    return ask_udp("::1", open_sockets(20, lambda: connect_udp(V6)))
+
+
+@situation("UDP in a range of an odd size", ports="40000-40010")
+def _() -> Asked:
+    return ask_udp("0.0.0.0", open_sockets(3, bind_udp))
+
+
+@situation("UDP, reserved ports")
+def _() -> Asked:
+    set_sysctl("ip_local_reserved_ports", "40000-40019")
+    return ask_udp("::", open_sockets(30, bind_udp))
+
+
+def by_name() -> Dict[str, Situation]:
+    """All situations; their names are unique."""
+    found = {s.name: s for s in SITUATIONS}
+    assert len(found) == len(SITUATIONS)
+    return found
