@@ -41,7 +41,9 @@ def why_unavailable() -> Optional[str]:
     return done.stderr.strip() if done.returncode else None
 
 
-def run_in_namespace(ports: str, body: Callable[[], None]) -> Optional[str]:
+def run_in_namespace(
+    ports: str, body: Callable[[], None], limit_seconds: int = TIME_LIMIT_SECONDS
+) -> Optional[str]:
     """Run ``body`` in a namespace of its own; the traceback if it failed."""
     receive, send = os.pipe()
     child = os.fork()
@@ -61,7 +63,7 @@ def run_in_namespace(ports: str, body: Callable[[], None]) -> Optional[str]:
         os._exit(0)
     os.close(send)
     watchdog = subprocess.Popen(
-        ["sh", "-c", f"sleep {TIME_LIMIT_SECONDS}; kill -9 -{child}"],
+        ["sh", "-c", f"sleep {limit_seconds}; kill -9 -{child}"],
         start_new_session=True,
     )
     with os.fdopen(receive) as pipe:

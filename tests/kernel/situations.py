@@ -11,7 +11,6 @@ import time
 from typing import Any, Callable, Dict, List, NamedTuple, Sequence
 
 from tests.kernel.sockets import (
-    IP_BIND_ADDRESS_NO_PORT,
     SERVER_PORT,
     SO_BINDTODEVICE,
     bind,

@@ -33,7 +33,7 @@ def listen(address: str = "127.0.0.1", port: int = SERVER_PORT) -> socket.socket
 def connect(
     remote: Address, source: Optional[str] = None, no_port: bool = True
 ) -> socket.socket:
-    """connect(), the kernel choosing the port; without ``no_port`` already at bind()."""
+    """connect(), the kernel choosing the port; without ``no_port`` at bind()."""
     client = socket.socket(family_of(remote[0]))
     try:
         if source:

@@ -4,7 +4,6 @@ import pytest
 
 from tests.kernel.situations import SITUATIONS
 from tests.kernel.sockets import successes_until_refused
-from tests.namespace import run_in_namespace
 from tests.plugin_process import check
 
 

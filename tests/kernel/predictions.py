@@ -1,0 +1,114 @@
+"""Tabulates every situation: the truth, a plain count, and the check.
+
+``python -m tests.kernel.predictions > contrib/docs/predictions.rst`` makes the table
+anew. The plain count is what other tools do: the range less the distinct local ports
+of the protocol's sockets that psutil lists.
+"""
+
+import json
+import platform
+import sys
+import tempfile
+from datetime import date
+from typing import List, NamedTuple, Tuple
+
+import psutil
+
+from tests.kernel.situations import SITUATIONS, Asked, Situation
+from tests.kernel.sockets import successes_until_refused
+from tests.namespace import run_in_namespace
+from tests.plugin_process import check
+
+
+class Prediction(NamedTuple):
+    """Ports left, by everybody."""
+
+    truth: int
+    plain_count: int
+    said: int
+    bounds: Tuple[int, int]
+
+
+def plain_count(situation: Situation, asked: Asked) -> int:
+    """Ports left as a tool that only counts ports would have it."""
+    first, last = map(int, situation.ports.split("-"))
+    used = {
+        row.laddr.port
+        for row in psutil.net_connections(asked.label[:3])
+        if row.laddr and first <= row.laddr.port <= last
+    }
+    return last - first + 1 - len(used)
+
+
+def predict(situation: Situation) -> Prediction:
+    """Prepare the situation here, ask everybody, then try."""
+    asked = situation.prepare()
+    run = check("-vv", *asked.arguments)
+    counted = plain_count(situation, asked)
+    bounds = run.free_bounds(asked.label.replace("_free", ""))
+    truth = successes_until_refused(asked.operation)
+    return Prediction(truth, counted, int(run.perfdata[asked.label]), bounds)
+
+
+def predictions() -> List[Prediction]:
+    """All situations, each in a namespace of its own."""
+    found = []
+    for situation in SITUATIONS:
+        with tempfile.TemporaryFile("w+") as file:
+
+            def body() -> None:
+                json.dump(predict(situation), file)
+                file.flush()
+
+            failure = run_in_namespace(situation.ports, body)
+            if failure:
+                raise RuntimeError(f"{situation.name}: {failure}")
+            file.seek(0)
+            found.append(Prediction(*json.load(file)))
+    return found
+
+
+def table() -> str:
+    """The document."""
+    found = predictions()
+    plain = sum(p.plain_count == p.truth for p in found)
+    exact = sum(p.said == p.truth for p in found)
+    held = sum(p.bounds[0] <= p.truth <= p.bounds[1] for p in found)
+    lines = [
+        "What is left: the kernel, a plain count, and the check",
+        "======================================================",
+        "",
+        "Each situation is prepared in a network namespace with a small range. Then",
+        "the same connect() or bind() is repeated until the kernel refuses: that is",
+        "the truth. *Plain count* is the size of the range less the distinct local",
+        "ports that psutil lists. Where the kernel doesn't show enough, the check's",
+        "estimate may be off, and its bounds (``-vv``) say by how much.",
+        "",
+        f"Made by ``python -m tests.kernel.predictions`` on {date.today()}, Linux "
+        f"{platform.release().split('-')[0]}.",
+        "",
+        f"Exact out of {len(found)}: plain count **{plain}**, check **{exact}**. "
+        f"Truth within the check's bounds: **{held}**.",
+        "",
+        ".. list-table::",
+        "   :header-rows: 1",
+        "",
+    ]
+    titles = ("Situation", "Truth", "Plain count", "Check", "Bounds")
+    rows = [
+        (s.name, _mark(p.truth, p), _mark(p.plain_count, p), _mark(p.said, p), bounds)
+        for s, p in zip(SITUATIONS, found)
+        for bounds in [f"{p.bounds[0]}-{p.bounds[1]}" if len(set(p.bounds)) > 1 else ""]
+    ]
+    for row in [titles, *rows]:
+        first, *others = (str(cell) for cell in row)
+        lines += [f"   * - {first}", *(f"     - {cell}".rstrip() for cell in others)]
+    return "\n".join(lines) + "\n"
+
+
+def _mark(number: int, prediction: Prediction) -> str:
+    return str(number) if number == prediction.truth else f"*{number}*"
+
+
+if __name__ == "__main__":
+    sys.stdout.write(table())

@@ -1,0 +1,120 @@
+"""Situations that nobody thought of, several kinds at once."""
+
+import socket
+from contextlib import suppress
+from typing import Any, Callable, Dict, List
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tests.kernel.situations import (
+    A,
+    B,
+    V6,
+    Asked,
+    ask_bind,
+    ask_connect,
+    ask_udp,
+    connect_mapped,
+)
+from tests.kernel.sockets import (
+    SO_BINDTODEVICE,
+    bind,
+    bind_udp,
+    connect,
+    connect_udp,
+    listen,
+    successes_until_refused,
+    time_wait,
+)
+from tests.namespace import run_in_namespace, set_sysctl, why_unavailable
+from tests.plugin_process import check
+
+PORTS = "40000-40059"
+
+
+def _connect_on_device() -> socket.socket:
+    client = socket.socket()
+    client.setsockopt(socket.SOL_SOCKET, SO_BINDTODEVICE, b"lo\0")
+    client.connect(A)
+    return client
+
+
+HOLDERS: Dict[str, Callable[[], socket.socket]] = {
+    "connect to A": lambda: connect(A),
+    "connect to B": lambda: connect(B),
+    "connect to A from .3": lambda: connect(A, "127.0.0.3"),
+    "bind to .3, connect to A": lambda: connect(A, "127.0.0.3", no_port=False),
+    "bind to .1, connect to B": lambda: connect(B, "127.0.0.1", no_port=False),
+    "connect IPv6": lambda: connect(V6),
+    "connect v4-mapped": connect_mapped,
+    "connect on a device": _connect_on_device,
+    "bind .1": lambda: bind("127.0.0.1"),
+    "bind 0.0.0.0": lambda: bind("0.0.0.0"),
+    "bind ::1": lambda: bind("::1"),
+    "bind ::": lambda: bind("::"),
+    "UDP bind .1": lambda: bind_udp("127.0.0.1"),
+    "UDP bind ::1": lambda: bind_udp("::1"),
+    "UDP bind ::": lambda: bind_udp("::"),
+    "UDP connect": lambda: connect_udp(A),
+}
+QUESTIONS: Dict[str, Callable[[Any], Asked]] = {
+    "connect to A": lambda held: ask_connect(A, held, "127.0.0.1"),
+    "connect to A from .3": lambda held: ask_connect(A, held, "127.0.0.3"),
+    "connect to B": lambda held: ask_connect(B, held),
+    "connect IPv6": lambda held: ask_connect(V6, held),
+    "bind .1": lambda held: ask_bind("127.0.0.1", held),
+    "bind .9": lambda held: ask_bind("127.0.0.9", held),
+    "bind ::1": lambda held: ask_bind("::1", held),
+    "bind 0.0.0.0": lambda held: ask_bind("0.0.0.0", held),
+    "bind ::": lambda held: ask_bind("::", held),
+    "UDP .1": lambda held: ask_udp("127.0.0.1", held),
+    "UDP 0.0.0.0": lambda held: ask_udp("0.0.0.0", held),
+    "UDP ::1": lambda held: ask_udp("::1", held),
+}
+# --probe tells which ports are bound, but not which sockets are V6ONLY; and
+# 'connect to A' leaves TIME_WAIT to the bounds
+LEFT_UNCLEAR_BY_PROBE = {"bind 0.0.0.0", "UDP 0.0.0.0"}
+
+
+def _compare(holders: Dict[str, int], waiting: int, question: str) -> None:
+    # TIME_WAIT that doesn't come of age between the prediction and its test
+    set_sysctl("tcp_tw_reuse_delay", 60000)
+    server = listen()
+    time_wait(waiting, server, lambda: connect(A))
+    held: List[Any] = [server, listen(B[0]), listen(V6[0])]
+    for name, count in holders.items():
+        with suppress(OSError):  # none left: then so be it
+            for _ in range(count):
+                held.append(HOLDERS[name]())
+    asked = QUESTIONS[question](held)
+    label = asked.label.replace("_free", "")
+    plain = check("-vv", *asked.arguments)
+    probed = check("-vv", "--probe", *asked.arguments)
+    truth = successes_until_refused(asked.operation)
+    for run in (plain, probed):
+        low, high = run.free_bounds(label)
+        assert low <= truth <= high
+        assert low <= run.perfdata[asked.label] <= high
+    if question not in LEFT_UNCLEAR_BY_PROBE:
+        assert probed.perfdata[asked.label] == truth, probed.stdout
+
+
+@pytest.mark.skipif(why_unavailable() is not None, reason="needs network namespaces")
+@settings(
+    max_examples=60,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+@given(
+    holders=st.dictionaries(
+        st.sampled_from(sorted(HOLDERS)), st.integers(1, 15), min_size=1, max_size=6
+    ),
+    waiting=st.integers(0, 10),
+    question=st.sampled_from(sorted(QUESTIONS)),
+)
+def test_mixed_host(holders, waiting, question):
+    failure = run_in_namespace(PORTS, lambda: _compare(holders, waiting, question))
+    assert not failure, failure
