@@ -4,7 +4,7 @@ import re
 import subprocess
 import sysconfig
 from pathlib import Path
-from typing import Dict, NamedTuple, Tuple
+from typing import Dict, NamedTuple, Sequence, Tuple
 
 PROGRAM = str(Path(sysconfig.get_path("scripts")) / "check_ephemeral_port")
 
@@ -46,10 +46,13 @@ _FIELDS = re.compile(r"'?([^\s'=]+)'?=(\S+)")
 _VALUE = re.compile(r"'?([^\s'=]+)'?=(-?[0-9.]+)")
 
 
-def check(*arguments: str, **process: object) -> PluginRun:
-    """Run the program; ``process`` are further arguments of ``subprocess.run``."""
+def check(*arguments: str, within: Sequence[str] = (), **process: object) -> PluginRun:
+    """Run the program, if need be ``within`` a command such as ``unshare``.
+
+    ``process`` are further arguments of ``subprocess.run``.
+    """
     done = subprocess.run(
-        [PROGRAM, *arguments],
+        [*within, PROGRAM, *arguments],
         capture_output=True,
         text=True,
         timeout=60,

@@ -9,10 +9,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.kernel.situations import (
-    A,
-    B,
     V6,
+    A,
     Asked,
+    B,
     ask_bind,
     ask_connect,
     ask_udp,

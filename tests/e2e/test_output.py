@@ -1,0 +1,179 @@
+"""The installed program as a process: whole output and exit code."""
+
+import ctypes
+import os
+
+import pytest
+
+from tests.kernel.sockets import bind, bind_udp, connect, listen, open_sockets
+from tests.plugin_process import check
+
+SERVER = ("127.0.0.1", 5000)
+PR_SET_NAME = 15
+
+# nothing but what the test itself opens
+ALONE = pytest.mark.namespace(ports="40000-40039")
+
+
+@ALONE
+def test_ok_on_an_idle_host():
+    run = check()
+    assert (run.exit_code, run.stderr) == (0, "")
+    assert run.stdout == (
+        "EPHEMERAL_PORT OK - 0% of 40 ports for TCP connect() used, 40 left;"
+        " 0% of 40 ports for UDP used, 40 left"
+        " | tcp_bind=0%;;;0;100 tcp_bind_free=40;;;0;40"
+        " tcp_connect=0%;80;90;0;100 tcp_connect_fast=0%;;;0;100"
+        " tcp_connect_free=40;;;0;40 tcp_sockets=0;;;0 tcp_time_wait=0;;;0"
+        " udp_bind=0%;80;90;0;100 udp_bind_free=40;;;0;40 udp_sockets=0;;;0\n"
+    )
+
+
+@ALONE
+@pytest.mark.parametrize(
+    "connections, exit_code, state, left",
+    [(32, 0, "OK", 8), (33, 1, "WARNING", 7), (37, 2, "CRITICAL", 3)],
+)
+def test_the_default_thresholds(connections, exit_code, state, left):
+    held = [listen(), *open_sockets(connections, lambda: connect(SERVER))]
+    run = check()
+    assert (run.exit_code, run.stderr) == (exit_code, "")
+    assert run.status.startswith(f"EPHEMERAL_PORT {state} - ")
+    assert f"of 40 ports to 127.0.0.1:5000 used, {left} left" in run.status
+    assert "connects have become slow: the half tried first is used up" in run.status
+    if exit_code:
+        assert run.status.endswith(f"[{os.getpid()}] holds {connections}")
+    assert held
+
+
+@ALONE
+def test_a_full_pool_is_100_percent_and_not_slow():
+    held = [listen(), *open_sockets(40, lambda: connect(SERVER))]
+    run = check()
+    assert "100% of 40 ports to 127.0.0.1:5000 used, 0 left" in run.status
+    assert "slow" not in run.status
+    assert run.perfdata_fields["tcp_connect"] == "100%;80;90;0;100"
+    assert held
+
+
+@ALONE
+def test_udp_alarms_by_itself():
+    held = open_sockets(38, bind_udp)
+    run = check()
+    assert run.exit_code == 2
+    assert run.status.startswith(
+        "EPHEMERAL_PORT CRITICAL - 95% of 40 ports for UDP used, 2 left;"
+    )
+    assert held
+
+
+@ALONE
+def test_bind_alarms_only_if_asked():
+    held = open_sockets(39, bind)
+    assert check("-w", "~:", "-c", "~:").exit_code == 0
+    run = check("-w", "~:", "-c", "~:", "--bind-critical", "95%")
+    assert run.exit_code == 2
+    assert "97% of 40 ports for TCP bind() used, 1 left" in run.status
+    assert run.perfdata_fields["tcp_bind"] == "97.5%;;95;0;100"
+    assert held
+
+
+@ALONE
+def test_thresholds_in_ports_left():
+    held = [listen(), *open_sockets(15, lambda: connect(SERVER))]
+    run = check("--free-warning", "30:", "--free-critical", "@0:10")
+    assert run.exit_code == 1
+    assert run.perfdata_fields["tcp_connect_free"] == "25;30:;@10;0;40"
+    assert held
+
+
+@ALONE
+def test_thresholds_for_the_half_that_is_tried_first():
+    held = [listen(), *open_sockets(15, lambda: connect(SERVER))]
+    run = check("--fast-warning", "50", "--fast-critical", "90")
+    assert run.exit_code == 1
+    assert "75% of the ports that connect() tries first to 127.0.0.1" in run.status
+    assert run.perfdata_fields["tcp_connect_fast"] == "75%;50;90;0;100"
+    assert held
+
+
+@ALONE
+@pytest.mark.parametrize("verbose", ["-v", "-vv", "-vvv"])
+def test_perfdata_is_whole_on_the_first_line_at_every_verbosity(verbose):
+    held = [listen(), *open_sockets(35, lambda: connect(SERVER)), bind_udp()]
+    plain, run = check(), check(verbose)
+    assert run.stdout.split("\n")[0] == plain.stdout.rstrip("\n")
+    assert "|" not in run.stdout.split("\n", 1)[1]
+    assert run.exit_code == plain.exit_code == 1
+    assert max(map(len, run.stdout.split("\n")[1:])) <= 80
+    assert held
+
+
+@ALONE
+def test_top_limits_the_tables():
+    held = [listen(f"127.0.0.{n}") for n in range(1, 8)]
+    held += [connect((f"127.0.0.{n}", 5000)) for n in range(1, 8)]
+    assert check("-v").stdout.count(":5000") - check().stdout.count(":5000") == 5
+    assert check("-v", "--top", "2").stdout.count(":5000") == 3
+    assert held
+
+
+@ALONE
+def test_one_protocol_leaves_the_other_out():
+    tcp, udp = check("--protocol", "tcp"), check("--protocol", "udp")
+    assert not any("udp" in label for label in tcp.perfdata)
+    assert set(udp.perfdata) == {"udp_bind", "udp_bind_free", "udp_sockets"}
+    assert udp.status == "EPHEMERAL_PORT OK - 0% of 40 ports for UDP used, 40 left"
+
+
+@ALONE
+def test_several_destinations_have_perfdata_each():
+    held = [listen(), listen("::1"), listen("127.0.0.2")]
+    held += open_sockets(4, lambda: connect(("127.0.0.2", 5000)))
+    held += open_sockets(8, lambda: connect(("::1", 5000)))
+    held += open_sockets(20, lambda: connect(SERVER))
+    run = check("-d", "127.0.0.2:5000", "-d", "[::1]:5000")
+    v6 = "[0000:0000:0000:0000:0000:0000:0000:0001]:5000"
+    assert run.perfdata["tcp_connect_127.0.0.2:5000"] == 10
+    assert run.perfdata[f"tcp_connect_{v6}"] == run.perfdata["tcp_connect"] == 20
+    assert run.perfdata[f"tcp_connect_free_{v6}"] == 32
+    assert "20% of 40 ports to [::1]:5000 used, 32 left" in run.status
+    assert held
+
+
+@ALONE
+def test_exit_ok_exits_0_and_tells_the_state():
+    held = open_sockets(38, bind_udp)
+    run = check("--exit-ok")
+    assert run.exit_code == 0
+    assert run.status.startswith("EPHEMERAL_PORT CRITICAL - ")
+    assert held
+
+
+@ALONE
+@pytest.mark.parametrize(
+    "name", [b"a|b\nc;d'e", b"\x1b[31mred", b"<script>", b"\xff\xfe", b" ", b"a)b (c"]
+)
+def test_a_hostile_process_name_breaks_nothing(name):
+    ctypes.CDLL(None).prctl(PR_SET_NAME, name, 0, 0, 0)
+    held = open_sockets(38, bind_udp)
+    run = check("-v")
+    first, *others = run.stdout.split("\n")
+    assert first.count("|") == 1 and run.stdout.isascii()
+    assert not set("<>'\x1b") & set(run.stdout)
+    assert f"[{os.getpid()}] holds 38 | " in first
+    assert others[0].startswith("usage ")
+    assert held
+
+
+@ALONE
+def test_without_privilege_the_state_is_the_same_and_names_are_missing():
+    held = open_sockets(38, bind_udp)
+    # root of a user namespace of its own has no say over processes outside of it
+    stranger = check("-v", within=["unshare", "--map-root-user"])
+    owner = check("-v")
+    assert stranger.exit_code == owner.exit_code == 2
+    assert stranger.perfdata_fields == owner.perfdata_fields
+    assert owner.status.endswith(f"[{os.getpid()}] holds 38")
+    assert stranger.status.endswith("unknown process (try as root) holds 38")
+    assert held

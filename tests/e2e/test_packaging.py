@@ -1,0 +1,81 @@
+"""What is built can be installed, and what is installed runs."""
+
+import shutil
+import subprocess
+import sys
+import tarfile
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from check_ephemeral_port import __version__
+
+ROOT = Path(__file__).parents[2]
+LEFT_OUT = shutil.ignore_patterns(
+    ".git", ".venv*", "*.egg-info", "build", "__pycache__"
+)
+
+
+def run(*command):
+    return subprocess.run(command, capture_output=True, text=True)
+
+
+@pytest.fixture(scope="module")
+def dist(tmp_path_factory):
+    tree = tmp_path_factory.mktemp("build") / "tree"
+    shutil.copytree(ROOT, tree, ignore=LEFT_OUT)
+    done = run(sys.executable, "-m", "build", "--no-isolation", str(tree))
+    assert done.returncode == 0, done.stdout + done.stderr
+    return tree / "dist"
+
+
+def test_sdist_holds_all_that_is_needed_to_work_on_it(dist):
+    (archive,) = dist.glob("*.tar.gz")
+    with tarfile.open(archive) as tar:
+        names = {name.partition("/")[2] for name in tar.getnames()}
+    assert {
+        "README.rst",
+        "LICENSE",
+        "CHANGELOG.rst",
+        "CONTRIBUTING.rst",
+        "Makefile",
+        "setup.cfg",
+        "contrib/docs/predictions.rst",
+        "tests/conftest.py",
+        "tests/all_pythons.sh",
+    } <= names
+
+
+def test_wheel_holds_the_package_and_nothing_else(dist):
+    (archive,) = dist.glob("*.whl")
+    names = set(zipfile.ZipFile(archive).namelist())
+    package = {
+        str(path.relative_to(ROOT))
+        for path in (ROOT / "check_ephemeral_port").rglob("*")
+        if path.suffix == ".py" or path.name == "py.typed"
+    }
+    assert package <= names
+    others = {name.split("/")[0] for name in names - package}
+    assert others == {f"check_ephemeral_port-{__version__}.dist-info"}
+
+
+def test_installed_wheel_runs_in_a_clean_environment(dist, tmp_path):
+    (archive,) = dist.glob("*.whl")
+    assert run(sys.executable, "-m", "venv", str(tmp_path / "venv")).returncode == 0
+    scripts = tmp_path / "venv" / "bin"
+    done = run(str(scripts / "pip"), "install", "--quiet", str(archive))
+    if "No matching distribution" in done.stderr:
+        pytest.skip(f"needs a package index: {done.stderr.splitlines()[-1]}")
+    assert done.returncode == 0, done.stderr
+    program, module = [str(scripts / "check_ephemeral_port")], [
+        str(scripts / "python"),
+        "-m",
+        "check_ephemeral_port",
+    ]
+    for command in (program, module):
+        done = run(*command, "-V")
+        assert done.stdout == f"check_ephemeral_port {__version__}\n"
+        done = run(*command, "--exit-ok")
+        assert done.stdout.startswith("EPHEMERAL_PORT ")
+        assert (done.returncode, done.stderr) == (0, "")

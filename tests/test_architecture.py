@@ -1,0 +1,77 @@
+"""The folder is the rule: what each ring may import, and that everything is told."""
+
+import ast
+from pathlib import Path
+from typing import Iterator, Set, Tuple
+
+import pytest
+
+import check_ephemeral_port
+
+PACKAGE = Path(check_ephemeral_port.__file__).parent
+MODULES = sorted(PACKAGE.rglob("*.py"))
+PURE = {"collections", "enum", "heapq", "ipaddress", "re", "typing"}
+FORBIDDEN = {
+    "system": {"plugin", "nagiosplugin", "argparse", "check", "cli"},
+    "plugin": {"system", "psutil", "socket", "os", "sys", "check", "cli"},
+}
+
+
+def imports(module: Path) -> Iterator[Tuple[str, bool]]:
+    """What a module imports, rings by their folder; and whether at its start."""
+    tree = ast.parse(module.read_text())
+    at_start = set(ast.walk(ast.Module(tree.body, []))) - {
+        inner
+        for node in ast.walk(tree)
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))
+        for inner in ast.walk(node)
+    }
+    for node in ast.walk(tree):
+        names = []
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.level == 0:
+            names = [node.module or ""]
+        elif isinstance(node, ast.ImportFrom) and node.level == 1:
+            names = [module.parent.name] if module.parent != PACKAGE else [node.module]
+        elif isinstance(node, ast.ImportFrom):
+            names = [node.module or ""]
+        for name in names:
+            yield (name or "").split(".")[0], node in at_start
+
+
+def imported(ring: str) -> Set[str]:
+    return {
+        name for module in (PACKAGE / ring).glob("*.py") for name, _ in imports(module)
+    }
+
+
+def test_model_imports_pure_modules_only():
+    assert imported("model") <= PURE | {"model"}
+
+
+@pytest.mark.parametrize("ring", sorted(FORBIDDEN))
+def test_a_ring_imports_inwards_only(ring):
+    assert not imported(ring) & FORBIDDEN[ring]
+
+
+@pytest.mark.parametrize("module", MODULES, ids=lambda m: m.stem)
+def test_psutil_is_imported_late(module):
+    assert ("psutil", True) not in imports(module)
+
+
+@pytest.mark.parametrize("module", MODULES, ids=lambda m: m.stem)
+def test_everything_public_has_a_docstring(module):
+    tree = ast.parse(module.read_text())
+    assert ast.get_docstring(tree)
+    for node in public_definitions(tree):
+        assert ast.get_docstring(node), f"{node.name} says nothing"
+
+
+def public_definitions(parent: ast.AST) -> Iterator[ast.AST]:
+    for node in parent.body:
+        if not isinstance(node, (ast.FunctionDef, ast.ClassDef)) or node.name[0] == "_":
+            continue
+        yield node
+        if isinstance(node, ast.ClassDef):
+            yield from public_definitions(node)
