@@ -1,0 +1,45 @@
+"""Short words for samples."""
+
+from check_ephemeral_port.model.ports import PortPool, PortRange
+from check_ephemeral_port.model.sockets import (
+    TCP,
+    UDP,
+    SocketEntry,
+    SocketSample,
+    TcpState,
+    Visibility,
+    endpoint,
+)
+
+US = "198.51.100.5"
+THEM = "192.0.2.7"
+SEES_ALL = Visibility(bound_sockets=True, time_wait_age=True, v6only=True, device=True)
+
+
+def pool(first=40000, last=40039, reserved=()):
+    return PortPool(PortRange(first, last), reserved)
+
+
+def connected(port, remote=THEM, remote_port=443, local=US, protocol=TCP, **more):
+    if protocol == TCP:
+        more.setdefault("state", TcpState.ESTABLISHED)
+    return SocketEntry(
+        protocol, endpoint(local, port), endpoint(remote, remote_port), **more
+    )
+
+
+def waiting(port, age=30.0, **more):
+    return connected(port, state=TcpState.TIME_WAIT, time_wait_age_seconds=age, **more)
+
+
+def bound(port, address=US, protocol=TCP, **more):
+    if protocol == TCP:
+        more.setdefault("state", TcpState.BOUND)
+    return SocketEntry(protocol, endpoint(address, port), **more)
+
+
+def sample(*entries, unseen=0):
+    return SocketSample(entries, SEES_ALL, "test", unseen)
+
+
+__all__ = ["TCP", "UDP", "bound", "connected", "pool", "sample", "waiting"]

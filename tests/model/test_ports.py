@@ -1,0 +1,80 @@
+"""The range and the pool."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from check_ephemeral_port.model.ports import (
+    PortPool,
+    PortRange,
+    parse_port,
+    parse_port_list,
+)
+
+PORTS = st.integers(0, 65535)
+
+
+@pytest.mark.parametrize("first, last", [(60999, 32768), (-1, 5), (5, 65536)])
+def test_a_range_is_valid_or_does_not_exist(first, last):
+    with pytest.raises(ValueError):
+        PortRange(first, last)
+
+
+def test_a_pool_is_never_empty():
+    with pytest.raises(ValueError, match="every port"):
+        PortPool(PortRange(40000, 40003), range(39990, 40010))
+
+
+@given(PORTS, st.integers(0, 60), st.sets(st.integers(0, 70)))
+def test_pool_counts_as_going_through_the_ports_would(first, size, reserved_offsets):
+    ports = PortRange(first, min(first + size, 65535))
+    reserved = {first + offset - 5 for offset in reserved_offsets}
+    left = [p for p in range(ports.first, ports.last + 1) if p not in reserved]
+    if not left:
+        return
+    pool = PortPool(ports, reserved)
+    assert pool.capacity == len(left)
+    assert pool.first_choice_capacity == sum(p % 2 == first % 2 for p in left)
+    assert [p for p in range(65536) if pool.includes(p)] == left
+
+
+@pytest.mark.parametrize(
+    "text, ports",
+    [
+        ("", set()),
+        ("\n", set()),
+        ("8080", {8080}),
+        ("8080,9000-9002\n", {8080, 9000, 9001, 9002}),
+        ("0-1,65535", {0, 1, 65535}),
+    ],
+)
+def test_port_list(text, ports):
+    assert parse_port_list(text) == ports
+
+
+@pytest.mark.parametrize("text", ["x", "1-", "-1", "9-3", "70000", "1,,2", "1;2", "١"])
+def test_malformed_port_list(text):
+    with pytest.raises(ValueError):
+        parse_port_list(text)
+
+
+@given(st.text())
+def test_any_text_is_a_port_list_or_a_value_error(text):
+    try:
+        assert all(0 <= port <= 65535 for port in parse_port_list(text))
+    except ValueError:
+        pass
+
+
+@given(st.sets(st.tuples(PORTS, st.integers(0, 9)), max_size=9))
+def test_port_list_round_trip(spans):
+    spans = [(first, min(first + more, 65535)) for first, more in spans]
+    text = ",".join(f"{a}-{b}" if a != b else f"{a}" for a, b in spans)
+    expected = {port for a, b in spans for port in range(a, b + 1)}
+    assert parse_port_list(text) == expected
+
+
+@pytest.mark.parametrize("text", ["0", "65536", "-1", "+5", "1_0", "", "443 ", "٤٤٣"])
+def test_what_is_no_port(text):
+    with pytest.raises(ValueError, match="is not a port"):
+        parse_port(text)

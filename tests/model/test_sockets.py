@@ -1,0 +1,36 @@
+"""Addresses and entries."""
+
+import pytest
+
+from check_ephemeral_port.model.sockets import (
+    Destination,
+    endpoint,
+    is_loopback,
+    is_wildcard,
+)
+from tests.model.builders import THEM, US, bound, connected
+
+
+@pytest.mark.parametrize(
+    "address, text",
+    [
+        ("192.0.2.7", "192.0.2.7:443"),
+        ("::ffff:192.0.2.7", "192.0.2.7:443"),
+        ("2001:db8::1", "[2001:db8::1]:443"),
+        ("fe80::1%eth0", "[fe80::1]:443"),
+        ("::", "[::]:443"),
+    ],
+)
+def test_an_endpoint_is_written_plainly(address, text):
+    assert str(endpoint(address, 443)) == text
+
+
+def test_loopback_and_wildcard():
+    assert is_loopback("127.9.9.9") and is_loopback("::1")
+    assert not is_loopback("192.0.2.7") and not is_loopback("::")
+    assert is_wildcard("0.0.0.0") and is_wildcard("::") and not is_wildcard(US)
+
+
+def test_only_a_connected_socket_has_a_destination():
+    assert connected(40000).destination == Destination(US, endpoint(THEM, 443))
+    assert bound(40000).destination is None

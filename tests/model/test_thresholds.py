@@ -1,0 +1,88 @@
+"""Nagios ranges."""
+
+import nagiosplugin
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from check_ephemeral_port.model.thresholds import (
+    ThresholdRange,
+    parse_percent_range,
+    parse_range,
+)
+
+NUMBERS = st.one_of(
+    st.integers(-(10**12), 10**12), st.integers(-(10**9), 10**9).map(lambda n: n / 1000)
+)
+
+
+@st.composite
+def ranges(draw):
+    limits = sorted(draw(st.tuples(NUMBERS, NUMBERS)))
+    start = draw(st.sampled_from([limits[0], None]))
+    end = draw(st.sampled_from([limits[1], None]))
+    return ThresholdRange(start, end, draw(st.booleans()))
+
+
+@pytest.mark.parametrize(
+    "text, parsed",
+    [
+        ("80", ThresholdRange(0, 80)),
+        ("10:", ThresholdRange(10, None)),
+        ("~:10", ThresholdRange(None, 10)),
+        ("~:", ThresholdRange(None, None)),
+        ("10:20", ThresholdRange(10, 20)),
+        ("@10:20", ThresholdRange(10, 20, True)),
+        (":5.5", ThresholdRange(0, 5.5)),
+        ("-5:-1", ThresholdRange(-5, -1)),
+        ("0", ThresholdRange(0, 0)),
+    ],
+)
+def test_range_syntax(text, parsed):
+    assert parse_range(text) == parsed
+
+
+@pytest.mark.parametrize(
+    "text", ["", "@", "~", ":::", "1:2:3", "a", "1e5", "nan", "80%", " 5", "5\n", "٥"]
+)
+def test_malformed_range(text):
+    with pytest.raises(ValueError, match="is not a range"):
+        parse_range(text)
+
+
+def test_reversed_range():
+    with pytest.raises(ValueError, match="reversed"):
+        parse_range("20:10")
+
+
+@pytest.mark.parametrize("text", ["80%", "10%:80%", "@10%:80", "80"])
+def test_percent_signs_are_accepted(text):
+    assert parse_percent_range(text) == parse_range(text.replace("%", ""))
+
+
+@pytest.mark.parametrize("text", ["101", "@5:100.1", "101:", "80%%", "%", "%80", "8%0"])
+def test_what_is_no_percent_range(text):
+    with pytest.raises(ValueError):
+        parse_percent_range(text)
+
+
+@given(ranges())
+def test_text_round_trip_without_scientific_notation(threshold):
+    assert parse_range(str(threshold)) == threshold
+    assert "e" not in str(threshold)
+
+
+@given(ranges(), NUMBERS)
+def test_nagiosplugin_reads_the_text_as_it_is_meant(threshold, value):
+    start, end, inverted = threshold
+    inside = (start is None or start <= value) and (end is None or value <= end)
+    assert nagiosplugin.Range(str(threshold)).match(value) == (inside != inverted)
+
+
+@given(st.text(max_size=12))
+def test_any_text_is_a_range_or_a_value_error(text):
+    for parse in (parse_range, parse_percent_range):
+        try:
+            nagiosplugin.Range(str(parse(text)))
+        except ValueError as error:
+            assert repr(text) in str(error)

@@ -1,0 +1,264 @@
+"""The kernel's rules, one by one, and what holds for every sample."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from check_ephemeral_port.model.sockets import Destination, TcpState, endpoint
+from check_ephemeral_port.model.usage import (
+    Bounds,
+    Question,
+    TimeWaitRules,
+    Usage,
+    Watch,
+    connect_usage,
+    host_usage,
+    overlaps,
+)
+from tests.model.builders import (
+    TCP,
+    THEM,
+    UDP,
+    US,
+    bound,
+    connected,
+    pool,
+    sample,
+    waiting,
+)
+
+TO_THEM = Destination(US, endpoint(THEM, 443))
+ALWAYS = TimeWaitRules(reuse=1)
+ON_LOOPBACK = TimeWaitRules(reuse=2)
+
+
+def usage(*entries, rules=TimeWaitRules(), settled={}, unseen=0, **question):
+    question = Question(**question)
+    return host_usage(sample(*entries, unseen=unseen), pool(), rules, question, settled)
+
+
+def free_to_them(*entries, **how):
+    answer = usage(*entries, **how)
+    return connect_usage(answer.tcp_use, pool(), TO_THEM).ports.free
+
+
+def test_a_connection_takes_its_port_from_its_own_destination_only():
+    other = connected(40000, remote="192.0.2.8")
+    assert free_to_them(connected(40000), connected(40002), other).best == 38
+    assert free_to_them(other) == Bounds(39, 40, 40)
+
+
+@pytest.mark.parametrize(
+    "state", [s for s in TcpState if s not in (TcpState.LISTEN, TcpState.BOUND)]
+)
+def test_every_state_counts_against_its_destination(state):
+    assert free_to_them(connected(40000, state=state)).best == 39
+
+
+@pytest.mark.parametrize("address", [US, "127.0.0.1", "0.0.0.0", "::", "2001:db8::1"])
+@pytest.mark.parametrize("state", [TcpState.LISTEN, TcpState.BOUND])
+def test_a_bound_port_is_lost_for_every_destination(address, state):
+    assert free_to_them(bound(40000, address, state=state)) == Bounds(39, 39, 39)
+
+
+def test_a_port_of_the_second_half_was_most_likely_bound():
+    assert free_to_them(connected(40001, remote="192.0.2.8")) == Bounds(39, 39, 40)
+
+
+def test_a_port_of_the_second_half_was_not_bound_if_the_first_was_used_up():
+    others = [connected(40000 + n, remote="192.0.2.8") for n in range(0, 40, 2)]
+    others.append(connected(40001, remote="192.0.2.8"))
+    assert free_to_them(*others).best == 40
+
+
+def test_a_port_that_one_address_uses_twice_was_not_bound():
+    others = [connected(40001, remote=f"192.0.2.{n}") for n in (8, 9)]
+    assert free_to_them(*others).best == 40
+
+
+def test_what_was_settled_is_no_longer_unclear():
+    others = [connected(port, remote="192.0.2.8") for port in (40000, 40001)]
+    settled = {40000: True, 40001: False}
+    assert free_to_them(*others, settled=settled) == Bounds(39, 39, 39)
+
+
+def test_a_socket_on_a_device_leaves_the_4_tuple_to_others():
+    assert free_to_them(connected(40000, device=1)).best == 40
+
+
+@pytest.mark.parametrize(
+    "rules, entry, left",
+    [
+        (TimeWaitRules(reuse=0), waiting(40000), 39),
+        (TimeWaitRules(reuse=None), waiting(40000), 39),
+        (ALWAYS, waiting(40000), 40),
+        (ALWAYS, waiting(40000, age=0.5), 39),
+        (ALWAYS, waiting(40000, age=None), 40),
+        (ALWAYS._replace(timestamps=False), waiting(40000), 39),
+        (ALWAYS._replace(reuse_delay_seconds=40.0), waiting(40000), 39),
+        (ON_LOOPBACK, waiting(40000), 39),
+    ],
+)
+def test_time_wait_is_reused_by_the_rules(rules, entry, left):
+    assert free_to_them(entry, rules=rules).best == left
+
+
+@pytest.mark.parametrize("address", ["127.0.0.9", "::1"])
+def test_tcp_tw_reuse_2_is_for_loopback(address):
+    entry = waiting(40000, local=address, remote=address)
+    answer = usage(entry, rules=ON_LOOPBACK)
+    assert answer.tcp_connect.ports.used == Bounds(0, 0, 1)
+
+
+def test_time_wait_always_counts_for_bind():
+    assert usage(waiting(40000), rules=ALWAYS).tcp_bind.free.high == 39
+
+
+def test_unseen_sockets_widen_the_bounds():
+    assert free_to_them(connected(40000), unseen=3) == Bounds(36, 39, 39)
+
+
+def test_an_odd_range_may_lose_a_port():
+    odd = host_usage(sample(), pool(40000, 40010), TimeWaitRules())
+    assert odd.tcp_connect.ports.free == Bounds(10, 11, 11)
+    assert odd.tcp_bind.free == Bounds(10, 11, 11)
+    assert odd.udp_bind.free == Bounds(11, 11, 11)
+
+
+def test_ports_outside_the_pool_do_not_count():
+    entries = [connected(40000), connected(39999), bound(40039)]
+    answer = host_usage(sample(*entries), pool(reserved=[40000]), TimeWaitRules())
+    assert (answer.tcp_sockets, answer.tcp_connect.ports.capacity) == (1, 39)
+
+
+def test_tcp_and_udp_have_ports_of_their_own():
+    answer = usage(bound(40000), bound(40000, protocol=UDP), bound(40001, protocol=UDP))
+    assert (answer.tcp_bind.used.best, answer.udp_bind.used.best) == (1, 2)
+
+
+def test_the_source_narrows_the_destinations():
+    entries = [connected(40000), connected(40002), connected(40000, local="192.0.2.1")]
+    assert usage(*entries, source="192.0.2.1").tcp_connect.ports.used.best == 1
+    for wildcard in ("0.0.0.0", "::", None):
+        assert usage(*entries, source=wildcard).tcp_connect.ports.used.best == 2
+
+
+def test_a_watch_takes_the_fullest_of_its_addresses():
+    remotes = (endpoint("192.0.2.8", 443), endpoint("2001:db8::8", 443))
+    entries = [connected(40000 + 2 * n) for n in range(9)]
+    entries += [connected(40000 + 2 * n, remote="192.0.2.8") for n in range(3)]
+    answer = usage(*entries, watches=(Watch("them:443", remotes),))
+    assert answer.watched[0][1].ports.used.best == 3
+    assert answer.tcp_connect.ports.used.best == 3
+
+
+NEW_AGAINST_HELD = {
+    # new address: held addresses with which it collides, out of all
+    "0.0.0.0": {"0.0.0.0", US, THEM, ":: dual", "connected v6 dual"},
+    US: {"0.0.0.0", US, ":: dual"},
+    "::": None,
+    None: None,
+    "2001:db8::1": {":: dual", ":: v6only", "2001:db8::1", "connected v6 dual"},
+    "2001:db8::2": {":: dual", ":: v6only"},
+}
+HELD = {
+    "0.0.0.0": bound(40000, "0.0.0.0"),
+    US: bound(40000, US),
+    THEM: bound(40000, THEM),
+    ":: dual": bound(40000, "::", v6only=False),
+    ":: v6only": bound(40000, "::", v6only=True),
+    "2001:db8::1": bound(40000, "2001:db8::1"),
+    "connected v6 dual": connected(
+        40000, local="2001:db8::1", remote="2001:db8::9", v6only=False
+    ),
+}
+
+
+@pytest.mark.parametrize("new", NEW_AGAINST_HELD)
+@pytest.mark.parametrize("held", HELD)
+def test_which_addresses_overlap(new, held):
+    colliding = NEW_AGAINST_HELD[new]
+    assert overlaps(new, HELD[held]) == (colliding is None or held in colliding)
+
+
+def test_overlap_hangs_on_v6only_that_nobody_saw():
+    assert overlaps("0.0.0.0", bound(40000, "::", v6only=None)) is None
+    entry = connected(40000, local="2001:db8::1", remote="2001:db8::9")
+    assert overlaps("0.0.0.0", entry) is None
+    assert overlaps(US, entry) is False
+
+
+def test_100_percent_means_that_nothing_is_left():
+    assert Usage(64511, Bounds(0, 64510, 64511)).used_percent == 99.99
+    assert Usage(64511, Bounds(0, 64511, 64511)).used_percent == 100
+
+
+ADDRESSES = st.sampled_from([US, THEM, "127.0.0.1", "::1", "2001:db8::1"])
+ENTRIES = st.one_of(
+    st.builds(
+        connected,
+        st.integers(39998, 40041),
+        remote=ADDRESSES,
+        local=ADDRESSES,
+        protocol=st.sampled_from([TCP, UDP]),
+        device=st.sampled_from([None, 0, 1]),
+    ),
+    st.builds(
+        waiting,
+        st.integers(40000, 40039),
+        age=st.sampled_from([None, 0.5, 30.0]),
+        remote=ADDRESSES,
+    ),
+    st.builds(
+        bound,
+        st.integers(40000, 40039),
+        address=st.sampled_from([US, "0.0.0.0", "::", "::1"]),
+        protocol=st.sampled_from([TCP, UDP]),
+        v6only=st.sampled_from([None, False, True]),
+    ),
+)
+SAMPLES = st.lists(ENTRIES, max_size=60)
+SOURCES = st.sampled_from([None, "0.0.0.0", "::", US, "::1"])
+
+
+def all_usages(answer):
+    yield answer.tcp_connect.ports
+    yield answer.tcp_connect.first_choice
+    yield answer.tcp_bind
+    yield answer.udp_bind
+
+
+@given(SAMPLES, SOURCES, st.integers(0, 3), st.sampled_from([0, 1, 2, None]))
+def test_figures_are_always_possible(entries, source, unseen, reuse):
+    rules = TimeWaitRules(reuse=reuse)
+    answer = usage(*entries, rules=rules, source=source, unseen=unseen)
+    for one in all_usages(answer):
+        assert 0 <= one.used.low <= one.used.best <= one.used.high <= one.capacity
+        assert one.free.best + one.used.best == one.capacity
+        assert one.free.low <= one.free.best <= one.free.high
+        assert (one.used_percent == 100) == (one.free.best == 0)
+
+
+@given(SAMPLES, ENTRIES, SOURCES)
+def test_another_socket_never_frees_a_port(entries, another, source):
+    before, after = usage(*entries, source=source), usage(
+        *entries, another, source=source
+    )
+    assert after.tcp_bind.free.low <= before.tcp_bind.free.low
+    assert after.udp_bind.free.best <= before.udp_bind.free.best
+    assert free_to_them(*entries, another).high <= free_to_them(*entries).high
+
+
+@given(SAMPLES)
+def test_no_destination_is_fuller_than_the_fullest(entries):
+    answer = usage(*entries)
+    for destination in answer.tcp_use.destinations:
+        other = connect_usage(answer.tcp_use, pool(), destination)
+        assert other.ports.used.best <= answer.tcp_connect.ports.used.best
+
+
+@given(SAMPLES, st.randoms())
+def test_a_settled_sample_leaves_nothing_unclear_about_bound_ports(entries, random):
+    unclear = usage(*entries).tcp_use.unclear
+    settled = {port: random.random() < 0.5 for port in unclear}
+    assert not usage(*entries, settled=settled).tcp_use.unclear
