@@ -5,7 +5,7 @@ from typing import Iterable, List, Sequence, Tuple
 
 from ..model.ownership import Holding
 from ..model.sockets import TCP, TcpState
-from ..model.usage import ConnectUsage, fullest_destinations
+from ..model.usage import fullest_destinations
 from .resources import Observation, Reading
 from .summaries import holder_name
 from .text import clean_line, clean_name
@@ -78,21 +78,21 @@ def unclear_lines(observation: Observation) -> List[str]:
 def destination_table(observation: Observation, count: int) -> List[str]:
     """The fullest destinations."""
     use, pool = observation.usage.tcp_use, observation.pool
-    fullest = fullest_destinations(use, pool, use.destinations, count)
-    rows = [_destination_row(usage) for usage in fullest]
-    return _table(("fullest destinations", "from", "used", "", "free"), rows)
-
-
-def _destination_row(usage: ConnectUsage) -> Sequence[object]:
-    assert usage.destination
-    share = f"{usage.ports.used_percent:.2f}%"
-    return (
-        str(usage.destination.remote),
-        usage.destination.source,
-        usage.ports.used.best,
-        share,
-        usage.ports.free.best,
-    )
+    rows, sources = [], []
+    for connect in fullest_destinations(use, pool, use.destinations, count):
+        assert connect.destination  # of those that were asked for
+        ports, (source, remote) = connect.ports, connect.destination
+        share = f"{ports.used_percent:.2f}%"
+        rows.append((ports.used.best, share, ports.free.best, str(remote)))
+        sources.append(f" from {source}")
+    table = _table(("used", "", "free", "fullest destinations"), rows)
+    lines = table[:1]
+    for line, source in zip(table[1:], sources):
+        # two IPv6 addresses may be too much for one line
+        indent = len(table[0]) - len("fullest destinations") - 1
+        fits = len(line + source) <= WIDTH
+        lines += [line + source] if fits else [line, " " * indent + source]
+    return lines
 
 
 def holding_table(holdings: Sequence[Holding]) -> List[str]:

@@ -5,7 +5,7 @@ import re
 NAME = "EPHEMERAL_PORT"
 """How the output names the check."""
 
-NAME_LENGTH = 40
+NAME_LENGTH = 28
 
 # printable ASCII, less what means something to plugin output, HTML or a shell
 _UNSAFE = re.compile(r"[^A-Za-z0-9 !#%()*+,./:=?@\[\]^_{}~-]")

@@ -16,7 +16,7 @@ def find_pids(entries: Iterable[SocketEntry], proc: str = "/proc") -> List[Socke
     entries = list(entries)
     wanted = {e.inode for e in entries if e.pid is None and e.inode}
     pids: Dict[int, int] = {}
-    for name in os.listdir(proc) if wanted else ():
+    for name in _entries(proc) if wanted else ():
         if not name.isdigit():
             continue
         for inode in _socket_inodes(f"{proc}/{name}/fd"):
@@ -29,12 +29,15 @@ def find_pids(entries: Iterable[SocketEntry], proc: str = "/proc") -> List[Socke
     ]
 
 
-def _socket_inodes(folder: str) -> Iterable[int]:
+def _entries(folder: str) -> List[str]:
     try:
-        descriptors = os.listdir(folder)
+        return os.listdir(folder)
     except OSError:  # not ours to see, or gone
-        return
-    for descriptor in descriptors:
+        return []
+
+
+def _socket_inodes(folder: str) -> Iterable[int]:
+    for descriptor in _entries(folder):
         try:
             target = os.readlink(f"{folder}/{descriptor}")
         except OSError:  # closed between listing and reading

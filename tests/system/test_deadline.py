@@ -1,0 +1,51 @@
+"""The time limit holds whatever the process is blocked in."""
+
+import subprocess
+import sys
+
+import pytest
+
+from check_ephemeral_port.system.deadline import Stopwatch
+
+PROGRAM = """
+import os, sys
+from check_ephemeral_port.system.deadline import Deadline
+
+def last_words():
+    os.write(1, b"too late")
+    return 3
+
+deadline = Deadline(0.2, last_words)
+{}
+deadline.reached_the_end()
+print("done")
+"""
+
+
+@pytest.mark.parametrize(
+    "blocked",
+    [
+        "os.read(os.pipe()[0], 1)",
+        "while True: pass",
+        "__import__('signal').sigwait([1])",
+    ],
+)
+def test_a_blocked_process_is_ended(blocked):
+    program = PROGRAM.format(blocked)
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=30
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (3, "too late", "")
+
+
+def test_who_reached_the_end_is_left_alone():
+    program = PROGRAM.format("") + "import time; time.sleep(0.4)"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True)
+    assert (done.returncode, done.stdout) == (0, b"done\n")
+
+
+def test_the_stopwatch_knows_the_stage():
+    stopwatch = Stopwatch()
+    with stopwatch.stage("looking"):
+        assert stopwatch.current == "looking"
+    assert [stage.name for stage in stopwatch.finished] == ["looking"]

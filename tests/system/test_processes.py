@@ -1,0 +1,36 @@
+"""Which process holds which socket."""
+
+import os
+import socket
+import subprocess
+import sys
+
+from check_ephemeral_port.system.processes import describe_owner, find_pids
+from tests.model.builders import bound
+
+
+def test_an_inode_leads_to_its_process():
+    with socket.socket() as held:
+        inode = os.fstat(held.fileno()).st_ino
+        found = find_pids([bound(40000, inode=inode), bound(40001, inode=1)])
+    assert [entry.pid for entry in found] == [os.getpid(), None]
+
+
+def test_pids_that_are_known_stay():
+    assert find_pids([bound(40000, pid=7, inode=5)])[0].pid == 7
+
+
+def test_an_unreadable_proc_leaves_owners_unknown(tmp_path):
+    entry = bound(40000, inode=5)
+    assert find_pids([entry], str(tmp_path / "absent")) == [entry]
+
+
+def test_name_and_user():
+    owner = describe_owner(os.getpid())
+    assert owner.pid == os.getpid() and owner.name and owner.user
+
+
+def test_a_process_that_is_gone_keeps_its_number():
+    child = subprocess.Popen([sys.executable, "-c", ""])
+    child.wait()
+    assert describe_owner(child.pid) == (child.pid, None, None)
