@@ -12,12 +12,9 @@ from .plugin.contexts import Thresholds, contexts
 from .plugin.output import render
 from .plugin.resources import EphemeralPorts, Observation, Reading
 from .plugin.summaries import PortSummary
-from .plugin.tables import detail_lines
 from .system.deadline import Stopwatch
 from .system.errors import SystemReadError
 from .system.port_ranges import read_port_settings
-from .system.processes import describe_owner, find_pids
-from .system.resolver import resolve
 from .system.sampling import take_sample
 
 PROBE_LIMIT_SECONDS = 2.0
@@ -48,11 +45,15 @@ def run(options: Options, stopwatch: Stopwatch) -> Outcome:
     check()
     lines: List[str] = []
     if resource.observation and (options.verbose or check.state != nagiosplugin.Ok):
+        from .system.processes import find_pids
+
         with stopwatch.stage("looking up who holds the ports"):
             rows = options.top or (20 if options.verbose >= 2 else 5)
             entries = find_pids(resource.observation.sample.entries)
             summary.holdings = _named(entries, summary.alarming(check.results), 1)
         if options.verbose:
+            from .plugin.tables import detail_lines
+
             lines = detail_lines(
                 resource.observation,
                 resource.readings,
@@ -68,6 +69,8 @@ def _named(
     entries: Iterable[SocketEntry], about: Optional[Reading], count: int
 ) -> List[Holding]:
     """The largest holdings of the ports that a reading is about, or of all."""
+    from .system.processes import describe_owner
+
     if about:
         entries = [entry for entry in entries if about.concerns(entry)]
     return [
@@ -116,6 +119,8 @@ def _probe(
 
 
 def _watch(option: DestinationOption) -> Watch:
+    from .system.resolver import resolve
+
     remotes = resolve(option.host, option.port)
     host = f"[{option.host}]" if ":" in option.host else option.host
     return Watch(f"{host}:{option.port}", remotes)

@@ -90,7 +90,8 @@ def _unexpected(error: BaseException, verbose: int) -> str:
     if verbose >= 3:
         from traceback import format_exception
 
-        text += "".join(format_exception(type(error), error, error.__traceback__))
+        trace = "".join(format_exception(type(error), error, error.__traceback__))
+        text += trace.replace("|", "?")  # would begin perfdata
     return text
 
 
@@ -257,10 +258,14 @@ def build_parser() -> argparse.ArgumentParser:
     general.add_argument(
         "--exit-ok", action="store_true", help="exit with 0 whatever the state"
     )
-    general.add_argument(
-        "-V", "--version", action="store_true", default=argparse.SUPPRESS
-    )
-    general.add_argument("-h", "--help", action="store_true", default=argparse.SUPPRESS)
+    # for the help text: these two are looked for before anything is parsed
+    for flags, text in (
+        (("-V", "--version"), "show the version and exit with 3"),
+        (("-h", "--help"), "show this help and exit with 3"),
+    ):
+        general.add_argument(
+            *flags, action="store_true", default=argparse.SUPPRESS, help=text
+        )
     return parser
 
 

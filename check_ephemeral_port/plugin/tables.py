@@ -68,8 +68,13 @@ def unclear_lines(observation: Observation) -> List[str]:
         )
     if use.unseen:
         lines.append(f"up to {use.unseen} bound but idle TCP sockets can't be seen")
-    if not visibility.device:
-        lines.append("sockets bound to a device can't be told from others")
+    for visible, what in (
+        (visibility.time_wait_age, "the age of TIME_WAIT"),
+        (visibility.v6only, "IPV6_V6ONLY"),
+        (visibility.device, "the device that a socket is bound to"),
+    ):
+        if not visible:
+            lines.append(f"{what} can't be seen")
     if observation.pool.may_lose_one:
         lines.append("the range has an odd size: the system can miss one port")
     return lines
