@@ -11,6 +11,8 @@ from .summaries import holder_name
 from .text import clean_line, clean_name
 
 WIDTH = 80
+USAGE_WIDTH = 42
+"""What is left for the usage beside the largest figures."""
 
 
 def detail_lines(
@@ -44,7 +46,10 @@ def usage_table(readings: Sequence[Reading], with_bounds: bool) -> List[str]:
         used, free = reading.usage.used, reading.usage.free
         bounds = f"{free.low}-{free.high}" if with_bounds or not free.exact else ""
         share = f"{reading.usage.used_percent:.2f}%"
-        rows.append((reading.label, used.best, share, free.best, bounds))
+        name = f"  {reading.whom}" if reading.suffix else reading.kind
+        if len(name) > USAGE_WIDTH:
+            name = name[: USAGE_WIDTH - 2] + ".."
+        rows.append((name, used.best, share, free.best, bounds))
     return _table(("usage", "used", "", "free", "free, bounds"), rows)
 
 

@@ -26,4 +26,4 @@ def read_port_settings(platform: str = sys.platform) -> PortSettings:
         from .port_ranges_linux import read_linux_port_settings
 
         return read_linux_port_settings()
-    raise SystemReadError(f"the ephemeral range of {platform} is not known how to read")
+    raise SystemReadError(f"the ephemeral range of {platform} can't be read yet")

@@ -4,7 +4,6 @@ import pytest
 
 from check_ephemeral_port.model.usage import TimeWaitRules
 from check_ephemeral_port.system.errors import SystemReadError
-from check_ephemeral_port.system.port_ranges import read_port_settings
 from check_ephemeral_port.system.port_ranges_linux import read_linux_port_settings
 
 
@@ -63,8 +62,3 @@ def test_time_wait_rules(read):
 
 def test_older_kernels_and_sandboxes_have_fewer_settings(read):
     assert read().time_wait == TimeWaitRules(None, 1.0, True)
-
-
-def test_the_range_of_an_unknown_system_is_not_guessed():
-    with pytest.raises(SystemReadError, match="plan9"):
-        read_port_settings("plan9")
