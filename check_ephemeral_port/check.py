@@ -4,10 +4,10 @@ from typing import Iterable, List, Mapping, NamedTuple, Optional, Tuple
 
 import nagiosplugin
 
-from .cli import DestinationOption, Options
 from .model.ownership import Holding, holdings
 from .model.sockets import SocketEntry, SocketSample
 from .model.usage import Question, Watch, host_usage
+from .options import DestinationOption, Options
 from .plugin.contexts import Thresholds, contexts
 from .plugin.output import render
 from .plugin.resources import EphemeralPorts, Observation, Reading
