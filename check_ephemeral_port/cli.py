@@ -7,7 +7,7 @@ from typing import Optional, Sequence
 
 from . import __version__
 from .options import Options, UsageError, build_parser, parse_options
-from .plugin.text import unknown
+from .plugin.text import printable, unknown
 from .system.deadline import Deadline, Stopwatch
 
 EXIT_OK = 0
@@ -55,7 +55,7 @@ def _unexpected(error: BaseException, verbose: int) -> str:
         from traceback import format_exception
 
         trace = "".join(format_exception(type(error), error, error.__traceback__))
-        text += trace.replace("|", "?")  # would begin perfdata
+        text += "".join(f"{printable(line)}\n" for line in trace.splitlines())
     return text
 
 
@@ -83,8 +83,10 @@ def _print(text: str) -> bool:
 def _help_or_version(arguments: Sequence[str]) -> str:
     # looked for by hand, since they win over all other options, wrong ones included
     for argument in arguments:
-        if argument == "--help" or re.fullmatch("-v*h", argument):
+        bunch = re.fullmatch("-v*([hV])[vhV]*", argument)
+        asked = f"-{bunch[1]}" if bunch else argument
+        if asked in ("-h", "--help"):
             return build_parser().format_help()
-        if argument == "--version" or re.fullmatch("-v*V", argument):
+        if asked in ("-V", "--version"):
             return f"check_ephemeral_port {__version__}\n"
     return ""

@@ -17,9 +17,14 @@ def clean_name(text: str) -> str:
     return safe if len(safe) <= NAME_LENGTH else safe[: NAME_LENGTH - 2] + ".."
 
 
+def printable(line: str) -> str:
+    """The same without control characters, and without ``|``: perfdata begins there."""
+    return re.sub(r"[^ -{}~]", "?", line)
+
+
 def clean_line(text: str, length: int = 500) -> str:
-    """A message in one line, without ``|`` and without control characters."""
-    safe = re.sub(r"[^ -{}~]", "?", " ".join(text.split()))
+    """A message in one printable line."""
+    safe = printable(" ".join(text.split()))
     return safe if len(safe) <= length else safe[: length - 2] + ".."
 
 

@@ -48,13 +48,13 @@ def _socket_inodes(folder: str) -> Iterable[int]:
 
 def describe_owner(pid: int) -> Owner:
     """Name and user of a process, as far as they can be had."""
-    import psutil
-
     name = user = None
     try:
+        import psutil
+
         process = psutil.Process(pid)
         name = process.name()
         user = process.username()
-    except (psutil.Error, OSError, KeyError):  # gone, or not ours to see
+    except Exception:  # gone, not ours to see, or no psutil: a name is not worth more
         pass
     return Owner(pid, name, user)

@@ -70,8 +70,8 @@ def test_rows_that_were_merged_come_apart():
 
 def prepare():
     server, server6 = listen(), listen("::1")
-    time_wait(3, server, lambda: connect(SERVER))
     held = [server, server6, listen("0.0.0.0", 40050), listen("::", 40051)]
+    time_wait(3, server, lambda: connect(SERVER))
     held += [established(server, connect(SERVER)) for _ in range(3)]
     held += open_sockets(4, lambda: connect(("::1", 5000)))
     held += open_sockets(2, lambda: connect(("::ffff:127.0.0.1", 5000)))
