@@ -5,6 +5,7 @@ import re
 from typing import Any, Callable, NamedTuple, NoReturn, Optional, Sequence
 
 from .model.ports import parse_port
+from .model.sockets import plain_address
 from .model.thresholds import ThresholdRange, parse_percent_range, parse_range
 from .system.sampling import AUTO, SAMPLERS
 
@@ -51,7 +52,8 @@ def parse_options(arguments: Sequence[str]) -> Options:
         raise UsageError(f"{option}: {error.message}") from None
     if options.protocol == "udp" and options.destination:
         raise UsageError("--destination: UDP ports are not counted by destination")
-    return options
+    # each once, since perfdata labels come once
+    return options._replace(destination=list(dict.fromkeys(options.destination)))
 
 
 class _Parser(argparse.ArgumentParser):
@@ -203,21 +205,24 @@ def parse_destination(text: str) -> DestinationOption:
     )
     if not match:
         raise ValueError(f"{text!r} is not HOST:PORT or [IPV6]:PORT")
-    return DestinationOption(match[1] or match[2], parse_port(match[3]))
+    # one spelling, since perfdata labels carry it
+    host = _canonical_address(match[1]) if match[1] else match[2].lower()
+    return DestinationOption(host, parse_port(match[3]))
 
 
 def parse_source(text: str) -> str:
     """An address in canonical text; ``ValueError`` if it is none."""
-    from ipaddress import ip_address
+    return plain_address(_canonical_address(text))
 
-    from .model.sockets import plain_address
+
+def _canonical_address(text: str) -> str:
+    from ipaddress import ip_address
 
     try:
         address = ip_address(text)
     except ValueError:
         raise ValueError(f"{text!r} is not an IP address") from None
-    mapped = getattr(address, "ipv4_mapped", None)
-    return plain_address(str(mapped or address))
+    return str(getattr(address, "ipv4_mapped", None) or address)
 
 
 def parse_count(text: str) -> int:

@@ -1,6 +1,7 @@
 """The folder is the rule: what each ring may import, and that everything is told."""
 
 import ast
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Iterator, Set, Tuple
 
@@ -53,6 +54,51 @@ def test_model_imports_pure_modules_only():
 @pytest.mark.parametrize("ring", sorted(FORBIDDEN))
 def test_a_ring_imports_inwards_only(ring):
     assert not imported(ring) & FORBIDDEN[ring]
+
+
+@pytest.mark.parametrize("ring", ["model", *sorted(FORBIDDEN)])
+def test_every_ring_was_looked_at(ring):
+    assert len(list((PACKAGE / ring).glob("*.py"))) > 2
+    assert ring in imported(ring)
+
+
+def test_system_imports_model_psutil_and_the_standard_library_only():
+    others = imported("system") - {"model", "system", "psutil"}
+    assert {name for name in others if not is_standard(name)} == set()
+
+
+def test_plugin_imports_model_nagiosplugin_and_pure_modules_only():
+    assert imported("plugin") <= PURE | {"model", "plugin", "nagiosplugin"}
+
+
+def is_standard(name: str) -> bool:
+    spec = find_spec(name)
+    return spec is not None and "site-packages" not in (spec.origin or "")
+
+
+def test_only_check_knows_all_rings():
+    rings = {"model", "system", "plugin"}
+    assert [m.name for m in MODULES if rings <= {name for name, _ in imports(m)}] == [
+        "check.py"
+    ]
+
+
+@pytest.mark.parametrize(
+    "library, users",
+    [
+        ("nagiosplugin", {"plugin", "check"}),
+        ("psutil", {"system"}),
+        ("argparse", {"options"}),
+        ("socket", {"system"}),
+    ],
+)
+def test_a_library_stays_where_it_belongs(library, users):
+    found = {
+        module.stem if module.parent == PACKAGE else module.parent.name
+        for module in MODULES
+        if library in {name for name, _ in imports(module)}
+    }
+    assert found == users
 
 
 @pytest.mark.parametrize("module", MODULES, ids=lambda m: m.stem)

@@ -47,7 +47,7 @@ class Reading(NamedTuple):
     @property
     def free_label(self) -> str:
         """Perfdata label of the ports left."""
-        return f"{self.kind}_free{self.suffix}"
+        return f"{self.label}_free"
 
     @property
     def destination(self) -> Optional[Destination]:

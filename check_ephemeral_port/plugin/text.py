@@ -29,8 +29,9 @@ def clean_line(text: str, length: int = 500) -> str:
 
 
 def percent(value: float) -> str:
-    """Percent in as few characters as tell the difference; 100 only if full."""
-    return f"{int(value)}%" if value >= 10 or value == int(value) else f"{value:.1f}%"
+    """Percent in as few characters as tell the difference, rounded down."""
+    whole = value >= 10 or value == int(value)
+    return f"{int(value)}%" if whole else f"{int(value * 10) / 10}%"
 
 
 def unknown(message: str) -> str:

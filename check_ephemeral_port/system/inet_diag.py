@@ -100,7 +100,7 @@ def decode_chunk(data: bytes, protocol: str) -> Chunk:
                 done = True
                 # both carry a negative errno, 0 if all is well
                 refusal = -_ERROR.unpack_from(body)[0] if body else 0
-    except (StructError, KeyError) as error:
+    except (StructError, KeyError, IndexError) as error:
         raise ValueError(f"malformed sock_diag message: {error!r}") from None
     return Chunk(entries, done, interrupted, refusal)
 

@@ -78,13 +78,13 @@ def supplement(listed: SocketSample, details: SocketSample) -> SocketSample:
     added; whatever else only one of the two saw came or went between the looks, and
     stays as ``listed`` has it. Pure.
     """
-    known = _by_addresses(details.entries)
+    bound = [entry for entry in details.entries if entry.state is TcpState.BOUND]
+    known = _by_addresses(e for e in details.entries if e.state is not TcpState.BOUND)
     entries: List[SocketEntry] = []
     for addresses, seen in _by_addresses(listed.entries).items():
         entries += _joined(seen, known.get(addresses, ()))
-    entries += (e for e in details.entries if e.state is TcpState.BOUND)
     return SocketSample(
-        entries,
+        entries + bound,
         details.visibility,
         f"{listed.sampler} and {details.sampler}",
         details.unseen_tcp_sockets,
@@ -111,7 +111,6 @@ def _joined(
         if detail is None:
             yield entry
         elif entry is None:
-            if detail.state is not TcpState.BOUND:
-                yield detail
+            yield detail
         else:
             yield detail._replace(pid=entry.pid)

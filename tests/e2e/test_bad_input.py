@@ -1,12 +1,20 @@
 """Whatever is wrong: one clear line on stdout, exit code 3, nothing on stderr."""
 
 import os
+import re
 import subprocess
 
 import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
 
+from check_ephemeral_port import __version__
+from check_ephemeral_port.options import Options, UsageError, parse_options
+from tests.kernel.sockets import bind_udp, open_sockets
 from tests.namespace import set_sysctl
 from tests.plugin_process import PROGRAM, check
+
+OPTIONS = ["-w", "-c", "-d", "--top", "-t", "--source", "-v", "--exit-ok", "--", "1"]
 
 
 def assert_unknown(run, *parts):
@@ -41,7 +49,7 @@ def assert_unknown(run, *parts):
         (["-d", "192.0.2.7:0"], ["--destination", "'0' is not a port"]),
         (["-d", "192.0.2.7:70000"], ["--destination", "'70000' is not a port"]),
         (["-d", "2001:db8::1:443"], ["--destination", "[IPV6]:PORT"]),
-        (["-d", "[2001:db8::zz]:443"], ["resolve"]),
+        (["-d", "[2001:db8::zz]:443"], ["--destination", "not an IP address"]),
         (["-d", "host|name:443"], ["--destination"]),
         (["-d", "no-such-host.invalid:443"], ["cannot resolve"]),
         (["-d", "192.0.2.7:443", "--protocol", "udp"], ["--destination", "UDP"]),
@@ -53,11 +61,42 @@ def assert_unknown(run, *parts):
         (["-t", "soon"], ["--timeout", "'soon' is not a duration"]),
         (["-t", "1ms"], ["timed out after 0.001 s"]),
         (["-w", "5\nEPHEMERAL_PORT OK"], ["--warning"]),
+        (["-w", "@"], ["--warning", "'@' is not a range"]),
+        (["-w", "~:~"], ["--warning"]),
+        (["-w", "5|x=1"], ["--warning"]),
+        (["-w", "\x1b[31m\u202e"], ["--warning", "is not a range"]),
+        (["-w", "9" * 5000], ["--warning"]),
+        (["--free-critical", "9:5"], ["--free-critical", "reversed"]),
+        (["--bind-warning", "100.0001%"], ["--bind-warning", "over 100"]),
+        (["--fast-critical", "101:"], ["--fast-critical", "over 100"]),
+        (["-d", ""], ["--destination", "HOST:PORT"]),
+        (["-d", ":443"], ["--destination", "HOST:PORT"]),
+        (["-d", "192.0.2.7:https"], ["--destination", "HOST:PORT"]),
+        (["-d", "..:443"], ["cannot resolve '..'"]),
+        (["-d", "a" * 300 + ":443"], ["cannot resolve"]),
+        (["--source", ""], ["--source", "not an IP address"]),
+        (["--source", "192.0.2.0/24"], ["--source", "not an IP address"]),
+        (["--top", "many"], ["--top", "'many'"]),
+        (["--top", "9999999"], ["--top"]),
+        (["-t", "1.2.3"], ["--timeout"]),
+        (["-t", "5d"], ["--timeout", "'5d' is not a duration"]),
+        (["--exit-ok=1"], ["--exit-ok"]),
     ],
     ids=repr,
 )
 def test_bad_input_is_one_line_and_unknown(arguments, parts):
     assert_unknown(check(*arguments), *parts)
+
+
+@settings(deadline=None)
+@given(st.lists(st.sampled_from(OPTIONS) | st.text(), max_size=5))
+def test_arguments_are_valid_or_one_line_says_what_is_wrong(arguments):
+    # -h and -V are looked for before
+    assume(not any(re.match("-[a-z]*[hV]|--help|--version", a) for a in arguments))
+    try:
+        assert isinstance(parse_options(arguments), Options)
+    except UsageError as error:
+        assert str(error)
 
 
 def test_exit_ok_is_always_0_and_the_text_tells_the_truth():
@@ -71,6 +110,38 @@ def test_help_and_version_win_over_everything_else(option):
     run = check("--bogus", "--exit-ok", "-w", option)
     assert (run.exit_code, run.stderr) == (3, "")
     assert run.stdout.startswith(("usage: check_ephemeral_port", "check_ephemeral_por"))
+
+
+@pytest.mark.parametrize("option", ["-V", "--version", "-vV"])
+def test_version_is_told_in_one_line(option):
+    assert check(option).stdout == f"check_ephemeral_port {__version__}\n"
+
+
+def test_help_names_every_option_and_is_the_same_however_it_is_asked_for():
+    text = check("-h").stdout
+    for option in (
+        "--warning --critical --free-warning --free-critical --bind-warning"
+        " --bind-critical --fast-warning --fast-critical --destination --source"
+        " --protocol --sampler --probe --top --verbose --timeout --exit-ok"
+        " --version --help"
+    ).split():
+        assert option in text
+    assert max(map(len, text.split("\n"))) <= 80
+    assert check("-t", "1ms", "--help", "--bogus").stdout == text
+
+
+@pytest.mark.parametrize("option", ["-hv", "-Vv", "-vhv", "-hV", "-Vh"])
+def test_help_and_version_in_a_bunch_of_options(option):
+    run = check(option)
+    assert (run.exit_code, run.stderr) == (3, "")
+    assert run.stdout.startswith(("usage: ", "check_ephemeral_port "))
+
+
+@pytest.mark.parametrize("arguments", [["--bogus"], ["-t", "1ms"], ["-d", "..:1"]])
+def test_exit_ok_covers_every_way_to_be_unknown(arguments):
+    run = check("--exit-ok", *arguments)
+    assert (run.exit_code, run.stderr) == (0, "")
+    assert run.stdout.startswith("EPHEMERAL_PORT UNKNOWN - ")
 
 
 @pytest.mark.namespace(ports="40000-40009")
@@ -129,6 +200,64 @@ def test_a_traceback_only_with_vvv(tmp_path):
     run = check("-vvv", env=env)
     assert (run.exit_code, run.stderr) == (3, "")
     assert "Traceback" in run.stdout
+
+
+@pytest.mark.parametrize("verbose", ["-vvv", "-vvvv"])
+def test_a_traceback_is_harmless(tmp_path, verbose):
+    error = "ZeroDivisionError('pipe | escape ' + chr(27) + '[31m')"
+    env = with_stub(tmp_path, "psutil", PSUTIL.format(error))
+    run = check(verbose, env=env)
+    first, *trace = run.stdout.split("\n")
+    assert first.startswith("EPHEMERAL_PORT UNKNOWN - unexpected ZeroDivisionError: ")
+    assert trace[0] == "Traceback (most recent call last):"
+    assert "|" not in run.stdout
+    assert "\x1b" not in run.stdout
+
+
+HOLDS_PORTS_NAMELESS = """
+class Error(Exception): pass
+class Process:
+    def __init__(self, pid): raise {}
+"""
+
+
+@pytest.mark.namespace(ports="40000-40039")
+@pytest.mark.parametrize(
+    "psutil",
+    [
+        "raise ImportError('no psutil here')",
+        HOLDS_PORTS_NAMELESS.format("Error('gone')"),
+        HOLDS_PORTS_NAMELESS.format("RuntimeError('malformed line')"),
+    ],
+    ids=["missing", "gone", "malformed"],
+)
+def test_a_name_that_cannot_be_had_degrades_the_text_and_not_the_state(
+    tmp_path, psutil
+):
+    held = open_sockets(38, bind_udp)
+    env = with_stub(tmp_path, "psutil", psutil)
+    run = check("--sampler", "sock_diag", env=env)
+    assert (run.exit_code, run.stderr) == (2, "")
+    assert "95% of 40 ports for UDP used, 2 left" in run.status
+    assert run.status.endswith(" holds 38")
+    assert held
+
+
+@pytest.mark.parametrize("arguments", ["", "-h", "--bogus", "-vvv"])
+@pytest.mark.parametrize("where", [">&-", ">/dev/full"])
+def test_whatever_cannot_be_printed_is_unknown(arguments, where):
+    done = subprocess.run(
+        f"{PROGRAM} {arguments} {where}", shell=True, stderr=subprocess.PIPE, text=True
+    )
+    assert (done.returncode, done.stderr) == (3, "")
+
+
+def test_a_reader_that_has_gone_is_unknown():
+    reader, writer = os.pipe()
+    os.close(reader)
+    done = subprocess.run([PROGRAM], stdout=writer, stderr=subprocess.PIPE, text=True)
+    os.close(writer)
+    assert (done.returncode, done.stderr) == (3, "")
 
 
 @pytest.mark.parametrize("where", [">&-", ">/dev/full", ">&- 2>&-", "<&-  >&-"])

@@ -2,11 +2,20 @@
 
 import ctypes
 import os
+import subprocess
 
 import pytest
 
-from tests.kernel.sockets import bind, bind_udp, connect, listen, open_sockets
-from tests.plugin_process import check
+from tests.kernel.sockets import (
+    bind,
+    bind_udp,
+    connect,
+    listen,
+    open_sockets,
+    time_wait,
+)
+from tests.namespace import set_sysctl
+from tests.plugin_process import PROGRAM, check
 
 SERVER = ("127.0.0.1", 5000)
 PR_SET_NAME = 15
@@ -136,7 +145,7 @@ def test_several_destinations_have_perfdata_each():
     v6 = "[0000:0000:0000:0000:0000:0000:0000:0001]:5000"
     assert run.perfdata["tcp_connect_127.0.0.2:5000"] == 10
     assert run.perfdata[f"tcp_connect_{v6}"] == run.perfdata["tcp_connect"] == 20
-    assert run.perfdata[f"tcp_connect_free_{v6}"] == 32
+    assert run.perfdata[f"tcp_connect_{v6}_free"] == 32
     assert "20% of 40 ports to [::1]:5000 used, 32 left" in run.status
     assert held
 
@@ -177,3 +186,171 @@ def test_without_privilege_the_state_is_the_same_and_names_are_missing():
     assert owner.status.endswith(f"[{os.getpid()}] holds 38")
     assert stranger.status.endswith("unknown process (try as root) holds 38")
     assert held
+
+
+def myself():
+    """How the check names the process that runs the test."""
+    with open("/proc/self/comm", encoding="utf-8") as file:
+        return f"{file.read().strip()}[{os.getpid()}]"
+
+
+@ALONE
+@pytest.mark.parametrize(
+    "connections, exit_code, state, share",
+    [(33, 1, "WARNING", "82"), (37, 2, "CRITICAL", "92")],
+)
+def test_the_whole_of_an_alarm(connections, exit_code, state, share):
+    held = [listen(), *open_sockets(connections, lambda: connect(SERVER))]
+    run, left = check(), 40 - connections
+    assert (run.exit_code, run.stderr) == (exit_code, "")
+    assert run.stdout == (
+        f"EPHEMERAL_PORT {state} - {share}% of 40 ports to 127.0.0.1:5000 used,"
+        f" {left} left; connects have become slow: the half tried first is used up;"
+        f" {myself()} holds {connections}"
+        f" | tcp_bind={share}.5%;;;0;100 tcp_bind_free={left};;;0;40"
+        f" tcp_connect={share}.5%;80;90;0;100 tcp_connect_fast=100%;;;0;100"
+        f" tcp_connect_free={left};;;0;40"
+        f" tcp_sockets={connections};;;0 tcp_time_wait=0;;;0"
+        " udp_bind=0%;80;90;0;100 udp_bind_free=40;;;0;40 udp_sockets=0;;;0\n"
+    )
+    assert held
+
+
+@ALONE
+def test_every_threshold_is_printed_as_it_was_given():
+    run = check(
+        *("-w", "70%", "-c", "@75:100%", "--bind-warning", "12.5"),
+        *("--bind-critical", "~:99", "--fast-warning", "10:20"),
+        *("--fast-critical", "50%", "--free-warning", "2:", "--free-critical", "~:"),
+    )
+    assert run.exit_code == 1
+    assert run.stdout.partition(" | ")[2] == (
+        "tcp_bind=0%;12.5;~:99;0;100 tcp_bind_free=40;;;0;40"
+        " tcp_connect=0%;70;@75:100;0;100 tcp_connect_fast=0%;10:20;50;0;100"
+        " tcp_connect_free=40;2:;~:;0;40 tcp_sockets=0;;;0 tcp_time_wait=0;;;0"
+        " udp_bind=0%;70;@75:100;0;100 udp_bind_free=40;2:;~:;0;40 udp_sockets=0;;;0\n"
+    )
+
+
+@ALONE
+@pytest.mark.parametrize(
+    "option, text",
+    [
+        ("--warning=40", "50% of 40 ports to 127.0.0.1:5000 used, 20 left"),
+        ("--free-warning=21:", "50% of 40 ports to 127.0.0.1:5000 used, 20 left"),
+        ("--bind-warning=40", "50% of 40 ports for TCP bind() used, 20 left"),
+        ("--fast-warning=90", "100% of the ports that connect() tries first to "),
+    ],
+)
+def test_each_pair_of_thresholds_warns_or_is_critical(option, text):
+    held = [listen(), *open_sockets(20, lambda: connect(SERVER))]
+    quiet = ("--free-critical=~:", "--protocol=tcp")
+    for severity, exit_code in (("warning", 1), ("critical", 2)):
+        run = check(*quiet, option.replace("warning", severity))
+        assert run.exit_code == exit_code
+        state = severity.upper()
+        assert run.status.startswith(f"EPHEMERAL_PORT {state} - {text}")
+        assert run.status.endswith(f"{myself()} holds 20")
+    assert held
+
+
+@ALONE
+def test_the_whole_of_one_protocol():
+    assert check("--protocol", "tcp").stdout == (
+        "EPHEMERAL_PORT OK - 0% of 40 ports for TCP connect() used, 40 left"
+        " | tcp_bind=0%;;;0;100 tcp_bind_free=40;;;0;40"
+        " tcp_connect=0%;80;90;0;100 tcp_connect_fast=0%;;;0;100"
+        " tcp_connect_free=40;;;0;40 tcp_sockets=0;;;0 tcp_time_wait=0;;;0\n"
+    )
+    assert check("--protocol", "udp").stdout == (
+        "EPHEMERAL_PORT OK - 0% of 40 ports for UDP used, 40 left"
+        " | udp_bind=0%;80;90;0;100 udp_bind_free=40;;;0;40 udp_sockets=0;;;0\n"
+    )
+
+
+@ALONE
+def test_the_perfdata_of_a_destination_in_whole():
+    run = check("-d", "192.0.2.7:443", "--protocol", "tcp", "--free-warning", "9:")
+    assert run.stdout == (
+        "EPHEMERAL_PORT OK - 0% of 40 ports to 192.0.2.7:443 used, 40 left"
+        " | 'tcp_connect_192.0.2.7:443'=0%;80;90;0;100"
+        " 'tcp_connect_192.0.2.7:443_free'=40;9:;;0;40"
+        " tcp_bind=0%;;;0;100 tcp_bind_free=40;;;0;40"
+        " tcp_connect=0%;80;90;0;100 tcp_connect_fast=0%;;;0;100"
+        " tcp_connect_free=40;9:;;0;40 tcp_sockets=0;;;0 tcp_time_wait=0;;;0\n"
+    )
+
+
+@ALONE
+@pytest.mark.parametrize(
+    "asked", [["192.0.2.7:443"] * 2, ["[2001:db8::1]:443", "[2001:DB8:0::1]:443"]]
+)
+def test_no_label_is_printed_twice(asked):
+    run = check(*(word for name in asked for word in ("-d", name)))
+    labels = [part.split("=")[0] for part in run.stdout.split(" | ")[1].split()]
+    assert sorted(labels) == sorted(set(labels))
+
+
+@ALONE
+def test_the_source_narrows_the_count():
+    held = [listen(), *open_sockets(20, lambda: connect(SERVER, "127.0.0.2"))]
+    held += open_sockets(4, lambda: connect(SERVER, "127.0.0.3"))
+    used = [
+        check("--source", source).perfdata["tcp_connect"]
+        for source in ("127.0.0.2", "127.0.0.3", "127.0.0.4", "0.0.0.0")
+    ]
+    assert used == [50, 10, 0, 50]
+    assert held
+
+
+@ALONE
+def test_time_wait_is_counted_and_named_as_the_cause():
+    set_sysctl("tcp_tw_reuse", 0)
+    server = listen()
+    time_wait(35, server, lambda: connect(SERVER))
+    run = check()
+    assert run.exit_code == 1
+    assert run.perfdata["tcp_time_wait"] == run.perfdata["tcp_sockets"] == 35
+    assert run.status.endswith("; TIME_WAIT holds 35")
+
+
+@ALONE
+def test_more_rows_with_more_v_unless_top_says_how_many():
+    held = [listen(f"127.0.0.{n}") for n in range(1, 26)]
+    held += [connect((f"127.0.0.{n}", 5000)) for n in range(1, 26)]
+
+    def rows(*arguments):
+        return check(*arguments).stdout.split("\n", 1)[1].count(":5000")
+
+    assert [rows("-v"), rows("-vv"), rows("-vvv")] == [5, 20, 20]
+    assert [rows("-v", "--top=1"), rows("-vvv", "--top=25")] == [1, 25]
+    assert held
+
+
+def why_nobody_cannot_run_it():
+    """Why the test can't run the program as an unprivileged user; else ``None``."""
+    if os.getuid() != 0:
+        return "needs root, to become somebody else"
+    done = subprocess.run([*NOBODY, PROGRAM, "-V"], capture_output=True, text=True)
+    return None if done.returncode == 3 else f"nobody can't run it: {done.stderr}"
+
+
+NOBODY = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups")
+
+
+def test_an_unprivileged_user_gets_the_same_state_and_a_hint_instead_of_names():
+    # on the host's own sockets: a user namespace knows no other user
+    reason = why_nobody_cannot_run_it()
+    if reason:
+        pytest.skip(reason)
+    held = open_sockets(300, bind_udp)
+    alarm = ("--protocol", "udp", "-w", "@0:100", "-c", "~:", "-v")
+    owner, stranger = check(*alarm), check(*alarm, within=NOBODY)
+    assert owner.exit_code == stranger.exit_code == 1
+    assert owner.stderr == stranger.stderr == ""
+    assert owner.perfdata_fields.keys() == stranger.perfdata_fields.keys()
+    assert f"[{os.getpid()}]" in owner.stdout
+    assert f"[{os.getpid()}]" not in stranger.stdout
+    assert "; unknown process (try as root) holds " in stranger.status
+    for holder in held:
+        holder.close()

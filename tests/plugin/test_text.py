@@ -39,3 +39,31 @@ def test_ordinary_text_stays_as_it_is():
 def test_percent_tells_the_difference_where_there_is_one():
     written = [percent(value) for value in (0, 0.21, 4.25, 12.5, 99.99, 100)]
     assert written == ["0%", "0.2%", "4.2%", "12%", "99%", "100%"]
+
+
+@given(st.text())
+def test_an_unknown_is_one_bounded_line(message):
+    text = unknown(message)
+    assert text.startswith("EPHEMERAL_PORT UNKNOWN - ")
+    assert text.count("\n") == 1 and text.endswith("\n")
+    assert "|" not in text and text[:-1].isascii() and text[:-1].isprintable()
+    assert len(text) <= 530
+
+
+@given(st.text(), st.integers(min_value=2, max_value=100))
+def test_a_clean_line_is_as_short_as_asked_for(text, length):
+    assert len(clean_line(text, length)) <= length
+
+
+@given(st.text())
+def test_cleaning_twice_changes_nothing(text):
+    assert clean_name(clean_name(text)) == clean_name(text)
+    assert clean_line(clean_line(text)) == clean_line(text)
+
+
+@given(st.floats(min_value=0, max_value=100).map(lambda n: int(n * 100) / 100))
+def test_percent_never_says_more_than_is_used(value):
+    written = percent(value)
+    assert written.endswith("%") and len(written) <= 4
+    assert (written == "100%") == (value == 100)
+    assert float(written[:-1]) <= value + 0.05

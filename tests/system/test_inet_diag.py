@@ -75,6 +75,13 @@ def test_a_refusal_carries_its_errno():
     assert (chunk.done, chunk.error) == (True, 13)
 
 
+def test_an_attribute_without_its_value_is_refused():
+    listener = pack("=BB", socket.AF_INET6, 10) + bytes(70)
+    body = listener + pack("=HH", 4, 11)
+    with pytest.raises(ValueError, match="malformed sock_diag"):
+        decode_chunk(pack("=LHHLL", 16 + len(body), 20, 0, 0, 0) + body, TCP)
+
+
 def test_an_interrupted_dump_is_noticed():
     assert decode_chunk(pack("=LHHLL", 16, 3, 0x10, 0, 0), TCP).interrupted
 

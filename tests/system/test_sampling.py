@@ -27,6 +27,7 @@ from tests.plugin_process import check
 PORTS = PortRange(40000, 40099)
 SEES_LITTLE = Visibility(False, False, False, False)
 SERVER = ("127.0.0.1", 5000)
+FIN_WAIT2 = 5
 
 
 def listed(*entries):
@@ -68,6 +69,12 @@ def test_rows_that_were_merged_come_apart():
     assert [entry.inode for entry in merged.entries] == [1, 2]
 
 
+def test_a_bound_socket_is_not_taken_for_a_listener_of_the_same_address():
+    listener = bound(40001, state=TcpState.LISTEN, pid=7)
+    idle = bound(40001, inode=501)
+    assert supplement(listed(listener), known(idle)).entries == [listener, idle]
+
+
 def prepare():
     server, server6 = listen(), listen("::1")
     held = [server, server6, listen("0.0.0.0", 40050), listen("::", 40051)]
@@ -79,6 +86,10 @@ def prepare():
     held += open_sockets(2, lambda: connect_udp(SERVER)) + open_sockets(2, bind)
     half_closed = connect(SERVER)
     half_closed.shutdown(socket.SHUT_WR)
+    while (
+        half_closed.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0] != FIN_WAIT2
+    ):
+        pass
     return [*held, half_closed]
 
 
