@@ -6,66 +6,42 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from check_ephemeral_port.model.ownership import Holding, Owner
-from check_ephemeral_port.model.sockets import endpoint
 from check_ephemeral_port.model.thresholds import ThresholdRange
-from check_ephemeral_port.model.usage import Question, TimeWaitRules, Watch, host_usage
-from check_ephemeral_port.plugin.contexts import Thresholds, contexts
+from check_ephemeral_port.plugin.contexts import Thresholds
 from check_ephemeral_port.plugin.output import render
-from check_ephemeral_port.plugin.resources import EphemeralPorts, Observation
-from check_ephemeral_port.plugin.summaries import SLOW, PortSummary
-from tests.model.builders import UDP, bound, connected, pool, sample
+from check_ephemeral_port.plugin.summaries import SLOW
+from tests.model.builders import connected
+from tests.plugin.builders import (
+    NEVER,
+    check_of,
+    checked,
+    clients,
+    udp_sockets,
+    watch,
+)
 
 UNLIMITED = ThresholdRange(None)
-DEFAULT = Thresholds(ThresholdRange(end=80), ThresholdRange(end=90))
 
 
-def printed(
-    entries=(), used=DEFAULT, question=Question(), holdings=(), ports=None, **thresholds
-):
+def printed(*entries, holdings=(), **how):
     """What the check prints about these sockets."""
-    ports = ports or pool()
-    seen = sample(*entries)
-    usage = host_usage(seen, ports, TimeWaitRules(), question)
-    resource = EphemeralPorts(lambda: Observation(ports, "/proc", seen, usage))
-    summary = PortSummary(resource)
-    summary.holdings = holdings
-    others = {
-        "free": Thresholds(),
-        "bind_used": Thresholds(),
-        "fast_used": Thresholds(),
-    }
-    judges = contexts(used=used, **{**others, **thresholds})
-    check = nagiosplugin.Check(resource, *judges, summary)
-    check()
+    check = checked(*entries, **how)
+    check.summary.holdings = holdings
     return render(check)
 
 
 def failing(message):
     """What the check prints if the look at the host fails."""
 
-    def observe():
+    def look():
         raise nagiosplugin.CheckError(message)
 
-    resource = EphemeralPorts(observe)
-    unset = Thresholds()
-    check = nagiosplugin.Check(
-        resource, *contexts(unset, unset, unset, unset), PortSummary(resource)
-    )
-    check()
-    return render(check)
-
-
-def connections(count):
-    return [connected(40000 + n) for n in range(count)]
-
-
-def watch(name, address, port=443):
-    return Watch(name, (endpoint(address, port),))
+    return render(check_of(look))
 
 
 @given(st.text(), st.text())
 def test_no_process_name_breaks_the_line(name, user):
-    text = printed(connections(35), holdings=[Holding(35, Owner(812, name, user))])
+    text = printed(*clients(35), holdings=[Holding(35, Owner(812, name, user))])
     assert text.startswith("EPHEMERAL_PORT WARNING - ")
     assert text.count("\n") == 1 and text.count("|") == 1
     assert text.isascii() and text[:-1].isprintable()
@@ -88,17 +64,16 @@ def test_an_error_is_told_as_it_is():
 def test_a_limit_of_0_is_a_limit(limit):
     zero = Thresholds(critical=ThresholdRange(end=limit))
     assert printed(used=zero).startswith("EPHEMERAL_PORT OK")
-    assert printed(connections(1), used=zero).startswith("EPHEMERAL_PORT CRITICAL")
+    assert printed(*clients(1), used=zero).startswith("EPHEMERAL_PORT CRITICAL")
 
 
 def test_a_range_without_limits_never_alarms():
-    text = printed(connections(40), used=Thresholds(UNLIMITED, UNLIMITED))
+    text = printed(*clients(40), used=Thresholds(UNLIMITED, UNLIMITED))
     assert text.startswith("EPHEMERAL_PORT OK - 100% of 40 ports")
 
 
 def test_the_worst_is_told_first_and_alone():
-    udp = [bound(40000 + n, protocol=UDP) for n in range(38)]
-    text = printed([*connections(33), *udp])
+    text = printed(*clients(33), *udp_sockets(38))
     assert text.startswith(
         "EPHEMERAL_PORT CRITICAL - 95% of 40 ports for UDP used, 2 left"
     )
@@ -107,24 +82,22 @@ def test_the_worst_is_told_first_and_alone():
 
 def test_percent_and_ports_left_of_one_usage_are_one_sentence():
     free = Thresholds(warning=ThresholdRange(30))
-    status = printed(connections(35), free=free).partition(" | ")[0]
+    status = printed(*clients(35), free=free).partition(" | ")[0]
     assert status.count("35") == 0 and status.count("to 192.0.2.7:443 used") == 1
 
 
 def test_the_fullest_watched_destination_is_told_by_its_name():
     watches = (watch("example:443", "192.0.2.7"), watch("other:443", "192.0.2.8"))
-    first_half = [connected(40000 + 2 * n) for n in range(4)]
-    text = printed(first_half, question=Question(watches=watches))
+    text = printed(*clients(4), question={"watches": watches})
     assert "10% of 40 ports to example:443 used, 36 left" in text
     assert "'tcp_connect_example:443'=10%;80;90;0;100" in text
     assert "'tcp_connect_other:443'=0%;80;90;0;100" in text
 
 
 def test_slow_is_told_once_the_half_tried_first_is_used_up_and_ports_are_left():
-    every_first = [connected(40000 + 2 * n) for n in range(20)]
-    assert SLOW in printed(every_first)
-    assert SLOW not in printed(every_first[1:])
-    assert SLOW not in printed(connections(40))
+    assert SLOW in printed(*clients(20))
+    assert SLOW not in printed(*clients(19))
+    assert SLOW not in printed(*clients(40))
 
 
 @pytest.mark.parametrize(
@@ -137,19 +110,13 @@ def test_slow_is_told_once_the_half_tried_first_is_used_up_and_ports_are_left():
     ],
 )
 def test_the_cause_is_the_end_of_the_status(holding, name):
-    status = printed(connections(38), holdings=[holding]).partition(" | ")[0]
+    status = printed(*clients(38), holdings=[holding]).partition(" | ")[0]
     assert status.endswith(f"; {name} holds 7")
-
-
-def test_reserved_ports_are_not_part_of_the_pool():
-    text = printed(connections(10), ports=pool(reserved=range(40020, 40040)))
-    assert "50% of 20 ports to 192.0.2.7:443 used, 10 left" in text
-    assert "tcp_connect_free=10;;;0;20" in text
 
 
 @given(st.lists(st.integers(40000, 40039), unique=True))
 def test_percent_and_ports_left_agree(ports):
-    text = printed([connected(port) for port in ports], used=Thresholds())
+    text = printed(*(connected(port) for port in ports), used=NEVER)
     used = len(ports)
     assert f" tcp_connect_free={40 - used};;;0;40 " in text
     assert f" tcp_connect={used * 2.5:g}%;;;0;100 " in text
