@@ -11,6 +11,9 @@ from .text import clean_name
 
 SLOW = "connects have become slow: the half tried first is used up"
 
+SENTENCES = 3
+"""So many alarms are told one by one, so that their cause still has its place."""
+
 
 class PortSummary(nagiosplugin.Summary):  # type: ignore[misc] # untyped library
     """Says in one line what the results mean.
@@ -37,10 +40,11 @@ class PortSummary(nagiosplugin.Summary):  # type: ignore[misc] # untyped library
         worst = results.most_significant
         if not self._resource.readings:  # the look itself failed
             return str(worst[0])
-        sentences: List[str] = list(
-            dict.fromkeys(str(r.metric.description) for r in worst)
-        )
-        return "; ".join([*sentences, *self._slow(), *self._holders()])
+        sentences = list(dict.fromkeys(str(r.metric.description) for r in worst))
+        told = sentences[:SENTENCES]
+        if len(sentences) > SENTENCES:
+            told.append(f"and {len(sentences) - SENTENCES} more like that")
+        return "; ".join([*told, *self._slow(), *self._holders()])
 
     def alarming(self, results: nagiosplugin.Results) -> Optional[Reading]:
         """The reading that the status line is about."""

@@ -2,7 +2,6 @@
 
 import ctypes
 import os
-import subprocess
 
 import pytest
 
@@ -15,7 +14,7 @@ from tests.kernel.sockets import (
     time_wait,
 )
 from tests.namespace import set_sysctl
-from tests.plugin_process import PROGRAM, check
+from tests.plugin_process import check
 
 SERVER = ("127.0.0.1", 5000)
 PR_SET_NAME = 15
@@ -325,32 +324,3 @@ def test_more_rows_with_more_v_unless_top_says_how_many():
     assert [rows("-v"), rows("-vv"), rows("-vvv")] == [5, 20, 20]
     assert [rows("-v", "--top=1"), rows("-vvv", "--top=25")] == [1, 25]
     assert held
-
-
-def why_nobody_cannot_run_it():
-    """Why the test can't run the program as an unprivileged user; else ``None``."""
-    if os.getuid() != 0:
-        return "needs root, to become somebody else"
-    done = subprocess.run([*NOBODY, PROGRAM, "-V"], capture_output=True, text=True)
-    return None if done.returncode == 3 else f"nobody can't run it: {done.stderr}"
-
-
-NOBODY = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups")
-
-
-def test_an_unprivileged_user_gets_the_same_state_and_a_hint_instead_of_names():
-    # on the host's own sockets: a user namespace knows no other user
-    reason = why_nobody_cannot_run_it()
-    if reason:
-        pytest.skip(reason)
-    held = open_sockets(300, bind_udp)
-    alarm = ("--protocol", "udp", "-w", "@0:100", "-c", "~:", "-v")
-    owner, stranger = check(*alarm), check(*alarm, within=NOBODY)
-    assert owner.exit_code == stranger.exit_code == 1
-    assert owner.stderr == stranger.stderr == ""
-    assert owner.perfdata_fields.keys() == stranger.perfdata_fields.keys()
-    assert f"[{os.getpid()}]" in owner.stdout
-    assert f"[{os.getpid()}]" not in stranger.stdout
-    assert "; unknown process (try as root) holds " in stranger.status
-    for holder in held:
-        holder.close()

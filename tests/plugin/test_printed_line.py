@@ -94,6 +94,15 @@ def test_the_fullest_watched_destination_is_told_by_its_name():
     assert "'tcp_connect_other:443'=0%;80;90;0;100" in text
 
 
+def test_many_alarms_leave_room_for_their_cause():
+    watches = tuple(watch(f"host{n}.example:443", "192.0.2.7") for n in range(9))
+    holdings = [Holding(38, Owner(812, "nginx"))]
+    text = printed(*clients(38), holdings=holdings, question={"watches": watches})
+    status = text.partition(" | ")[0]
+    assert "; and 6 more like that; " in status
+    assert status.endswith("; nginx[812] holds 38")
+
+
 def test_slow_is_told_once_the_half_tried_first_is_used_up_and_ports_are_left():
     assert SLOW in printed(*clients(20))
     assert SLOW not in printed(*clients(19))
