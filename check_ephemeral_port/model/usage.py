@@ -207,7 +207,7 @@ def tcp_use(
             bound.add(port)
             continue
         if entry.local in connected:
-            # only connect() gives one port of one address to several sockets
+            # most likely by connect(); a listener that is gone may have accepted both
             shared.add(port)
         connected.add(entry.local)
         # kernel: __inet_check_established() compares bound devices as well; a

@@ -6,6 +6,9 @@ import time
 from contextlib import contextmanager
 from typing import Callable, Iterator, List, NamedTuple
 
+UNKNOWN = 3
+"""The exit code of a run whose time is up and that can't even say so."""
+
 
 class Stage(NamedTuple):
     """A part of the run that is over."""
@@ -54,4 +57,8 @@ class Deadline:
 
     def _expire(self) -> None:
         with self._mutex:
-            os._exit(self._last_words())
+            exit_code = UNKNOWN
+            try:
+                exit_code = self._last_words()
+            finally:  # whatever became of the words
+                os._exit(exit_code)

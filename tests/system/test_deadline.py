@@ -38,6 +38,13 @@ def test_a_blocked_process_is_ended(blocked):
     assert (done.returncode, done.stdout, done.stderr) == (3, "too late", "")
 
 
+def test_the_process_ends_even_if_its_last_words_fail():
+    program = PROGRAM.replace('os.write(1, b"too late")', "raise BrokenPipeError")
+    program = program.format("while True: pass")
+    done = subprocess.run([sys.executable, "-c", program], timeout=30)
+    assert done.returncode == 3
+
+
 def test_who_reached_the_end_is_left_alone():
     program = PROGRAM.format("") + "import time; time.sleep(0.4)"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True)
