@@ -1,10 +1,13 @@
 """Puts the rings together: options in, the plugin's text and exit code out."""
 
-from typing import Iterable, List, Mapping, NamedTuple, Optional, Tuple
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
 
 import nagiosplugin
 
 from .model.ownership import Holding, holdings
+from .model.records import NamedTuple
 from .model.sockets import SocketEntry, SocketSample
 from .model.usage import Question, Watch, host_usage
 from .options import DestinationOption, Options
@@ -43,7 +46,7 @@ def run(options: Options, stopwatch: Stopwatch) -> Outcome:
         summary,
     )
     check()
-    lines: List[str] = []
+    lines: list[str] = []
     if resource.observation and (options.verbose or check.state != nagiosplugin.Ok):
         from .system.processes import find_pids
 
@@ -66,8 +69,8 @@ def run(options: Options, stopwatch: Stopwatch) -> Outcome:
 
 
 def _named(
-    entries: Iterable[SocketEntry], about: Optional[Reading], count: int
-) -> List[Holding]:
+    entries: Iterable[SocketEntry], about: Reading | None, count: int
+) -> list[Holding]:
     """The largest holdings of the ports that a reading is about, or of all."""
     from .system.processes import describe_owner
 
@@ -109,7 +112,7 @@ def observe(options: Options, stopwatch: Stopwatch) -> Observation:
 
 def _probe(
     sample: SocketSample, unclear: Iterable[int]
-) -> Tuple[SocketSample, Mapping[int, bool]]:
+) -> tuple[SocketSample, Mapping[int, bool]]:
     from .system.port_probe import probe_ports
 
     try:

@@ -1,9 +1,11 @@
 """The way in and the only way out: one text, one exit code, whatever happens."""
 
+from __future__ import annotations
+
 import os
 import re
 import sys
-from typing import Optional, Sequence
+from collections.abc import Sequence
 
 from . import __version__
 from .options import Options, UsageError, build_parser, parse_options
@@ -14,7 +16,7 @@ EXIT_OK = 0
 EXIT_UNKNOWN = 3
 
 
-def main(argv: Optional[Sequence[str]] = None) -> int:
+def main(argv: Sequence[str] | None = None) -> int:
     """Run the check, print its output and return the exit code."""
     arguments = sys.argv[1:] if argv is None else argv
     asked = _help_or_version(arguments)

@@ -1,13 +1,20 @@
 """The command line: arguments in, frozen options out."""
 
+from __future__ import annotations
+
 import argparse
 import re
-from typing import Any, Callable, NamedTuple, NoReturn, Optional, Sequence
+from collections.abc import Callable, Sequence
 
 from .model.ports import parse_port
+from .model.records import NamedTuple
 from .model.sockets import plain_address
 from .model.thresholds import ThresholdRange, parse_percent_range, parse_range
 from .system.sampling import AUTO, SAMPLERS
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, NoReturn
 
 
 class DestinationOption(NamedTuple):
@@ -22,18 +29,18 @@ class Options(NamedTuple):
 
     warning: ThresholdRange
     critical: ThresholdRange
-    free_warning: Optional[ThresholdRange]
-    free_critical: Optional[ThresholdRange]
-    bind_warning: Optional[ThresholdRange]
-    bind_critical: Optional[ThresholdRange]
-    fast_warning: Optional[ThresholdRange]
-    fast_critical: Optional[ThresholdRange]
+    free_warning: ThresholdRange | None
+    free_critical: ThresholdRange | None
+    bind_warning: ThresholdRange | None
+    bind_critical: ThresholdRange | None
+    fast_warning: ThresholdRange | None
+    fast_critical: ThresholdRange | None
     destination: Sequence[DestinationOption]
-    source: Optional[str]
+    source: str | None
     protocol: str
     sampler: str
     probe: bool
-    top: Optional[int]
+    top: int | None
     verbose: int
     timeout: float
     exit_ok: bool
@@ -81,7 +88,7 @@ def build_parser() -> argparse.ArgumentParser:
         *flags: str,
         help: str,
         parse: Callable[[str], ThresholdRange] = parse_percent_range,
-        default: Optional[ThresholdRange] = None,
+        default: ThresholdRange | None = None,
     ) -> None:
         thresholds.add_argument(
             *flags, metavar="RANGE", type=_type(parse), default=default, help=help

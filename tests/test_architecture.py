@@ -11,7 +11,7 @@ import check_ephemeral_port
 
 PACKAGE = Path(check_ephemeral_port.__file__).parent
 MODULES = sorted(PACKAGE.rglob("*.py"))
-PURE = {"collections", "enum", "heapq", "ipaddress", "re", "typing"}
+PURE = {"__future__", "collections", "enum", "heapq", "ipaddress", "re", "typing"}
 FORBIDDEN = {
     "system": {"plugin", "nagiosplugin", "argparse", "check", "cli"},
     "plugin": {"system", "psutil", "socket", "os", "sys", "check", "cli"},

@@ -1,8 +1,11 @@
 """Who holds the ports."""
 
-from collections import defaultdict
-from typing import Dict, Iterable, List, NamedTuple, Optional, Set, Tuple
+from __future__ import annotations
 
+from collections import defaultdict
+from collections.abc import Iterable
+
+from .records import NamedTuple
 from .sockets import SocketEntry, TcpState
 
 
@@ -10,25 +13,25 @@ class Owner(NamedTuple):
     """A process. Its texts come from the system: clean them before printing."""
 
     pid: int
-    name: Optional[str] = None
-    user: Optional[str] = None
+    name: str | None = None
+    user: str | None = None
 
 
 class Holding(NamedTuple):
     """How many ports somebody holds."""
 
     ports: int
-    owner: Optional[Owner] = None
+    owner: Owner | None = None
     """``None``: TIME_WAIT, or a process that this user may not see."""
     time_wait: bool = False
 
 
-def holdings(entries: Iterable[SocketEntry]) -> List[Holding]:
+def holdings(entries: Iterable[SocketEntry]) -> list[Holding]:
     """Ports by holder, the largest holding first; a port may have several holders.
 
     Sockets in TIME_WAIT belong to no process any more and count by themselves.
     """
-    ports: Dict[Tuple[int, bool], Set[int]] = defaultdict(set)
+    ports: dict[tuple[int, bool], set[int]] = defaultdict(set)
     for entry in entries:
         time_wait = entry.state is TcpState.TIME_WAIT
         ports[0 if time_wait else entry.pid or 0, time_wait].add(entry.local.port)

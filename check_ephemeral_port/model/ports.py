@@ -1,7 +1,11 @@
 """The ephemeral range and the pool of ports that the kernel may choose from."""
 
+from __future__ import annotations
+
 import re
-from typing import FrozenSet, Iterable, NamedTuple, Set
+from collections.abc import Iterable
+
+from .records import NamedTuple
 
 MAX_PORT = 65535
 
@@ -26,7 +30,7 @@ class PortRange(_PortRangeFields):
 
     __slots__ = ()
 
-    def __new__(cls, first: int, last: int) -> "PortRange":
+    def __new__(cls, first: int, last: int) -> PortRange:
         if not 0 <= first <= last <= MAX_PORT:
             raise ValueError(f"{first}-{last} is not a range of ports")
         return super().__new__(cls, first, last)
@@ -55,7 +59,7 @@ class PortRange(_PortRangeFields):
 
 class _PortPoolFields(NamedTuple):
     range: PortRange
-    reserved: FrozenSet[int]
+    reserved: frozenset[int]
 
 
 class PortPool(_PortPoolFields):
@@ -67,7 +71,7 @@ class PortPool(_PortPoolFields):
 
     __slots__ = ()
 
-    def __new__(cls, range: PortRange, reserved: Iterable[int] = ()) -> "PortPool":
+    def __new__(cls, range: PortRange, reserved: Iterable[int] = ()) -> PortPool:
         within = frozenset(port for port in reserved if range.includes(port))
         if len(within) == range.size:
             raise ValueError(f"every port of the range {range} is reserved")
@@ -100,13 +104,13 @@ class PortPool(_PortPoolFields):
         return self.range.includes(port) and port not in self.reserved
 
 
-def parse_port_list(text: str) -> FrozenSet[int]:
+def parse_port_list(text: str) -> frozenset[int]:
     """Ports of a list such as ``8080,40000-40010``; empty text is no port.
 
     The format of ``ip_local_reserved_ports`` (kernel:
     ``proc_do_large_bitmap()``). ``ValueError`` for anything else.
     """
-    ports: Set[int] = set()
+    ports: set[int] = set()
     for part in text.strip().split(",") if text.strip() else ():
         first, dash, last = part.strip().partition("-")
         bounds = (first, last if dash else first)

@@ -1,7 +1,11 @@
 """What a look at the system's sockets yields, whoever looked."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
 from enum import Enum
-from typing import NamedTuple, Optional, Sequence
+
+from .records import NamedTuple
 
 TCP = "tcp"
 UDP = "udp"
@@ -85,22 +89,22 @@ class SocketEntry(NamedTuple):
 
     protocol: str
     local: Endpoint
-    remote: Optional[Endpoint] = None
+    remote: Endpoint | None = None
     """``None`` if the socket isn't connected."""
-    state: Optional[TcpState] = None
+    state: TcpState | None = None
     """``None`` for UDP."""
-    v6only: Optional[bool] = None
+    v6only: bool | None = None
     """IPV6_V6ONLY: an IPv6 socket that leaves IPv4 alone."""
-    time_wait_age_seconds: Optional[float] = None
-    device: Optional[int] = None
+    time_wait_age_seconds: float | None = None
+    device: int | None = None
     """Index of the interface that SO_BINDTODEVICE names; 0 for none."""
     inode: int = 0
     """Identifies the socket in ``/proc/PID/fd``; 0 if it has no process any more."""
-    uid: Optional[int] = None
-    pid: Optional[int] = None
+    uid: int | None = None
+    pid: int | None = None
 
     @property
-    def destination(self) -> Optional["Destination"]:
+    def destination(self) -> Destination | None:
         """What the socket is connected to, and from where."""
         if self.remote is None:
             return None

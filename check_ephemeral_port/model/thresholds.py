@@ -1,7 +1,10 @@
 """Threshold ranges as the Monitoring Plugins interface defines them."""
 
+from __future__ import annotations
+
 import re
-from typing import NamedTuple, Optional
+
+from .records import NamedTuple
 
 _RANGE = re.compile(
     r"(?P<inverted>@)?"
@@ -18,8 +21,8 @@ class ThresholdRange(NamedTuple):
     draft-kaestle-monitoring-plugins-interface, 'Range expressions'.
     """
 
-    start: Optional[float] = 0
-    end: Optional[float] = None
+    start: float | None = 0
+    end: float | None = None
     inverted: bool = False
 
     def __str__(self) -> str:

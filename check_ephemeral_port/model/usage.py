@@ -4,22 +4,15 @@ The kernel's functions that decide are named where their rules are coded. A rule
 that needs something no sampler can see yields bounds beside its best estimate.
 """
 
+from __future__ import annotations
+
 from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from heapq import nlargest
-from typing import (
-    AbstractSet,
-    Dict,
-    Iterable,
-    List,
-    Mapping,
-    NamedTuple,
-    Optional,
-    Sequence,
-    Set,
-    Tuple,
-)
 
 from .ports import PortPool
+from .records import NamedTuple
 from .sockets import (
     ANY_IPV4,
     ANY_IPV6,
@@ -75,7 +68,7 @@ class Usage(NamedTuple):
 class ConnectUsage(NamedTuple):
     """The ports that a connect() to one destination can't have any more."""
 
-    destination: Optional[Destination]
+    destination: Destination | None
     """``None`` while nothing is connected: then the usage holds for anyone."""
     ports: Usage
     first_choice: Usage
@@ -86,7 +79,7 @@ class ConnectUsage(NamedTuple):
 class TimeWaitRules(NamedTuple):
     """The settings by which connect() may take over a port in TIME_WAIT."""
 
-    reuse: Optional[int] = 0
+    reuse: int | None = 0
     """``net.ipv4.tcp_tw_reuse``: 0 never, 1 always, 2 on loopback; ``None`` if the
     system doesn't tell."""
     reuse_delay_seconds: float = 1.0
@@ -98,22 +91,22 @@ class TimeWaitRules(NamedTuple):
 class DestinationPorts(NamedTuple):
     """Ports of the pool that connections to one destination hold."""
 
-    taken: Set[int]
+    taken: set[int]
     """Surely not to be had for a further connect()."""
-    reusable: Set[int]
+    reusable: set[int]
     """In TIME_WAIT, and to be had again, unless the peer used no timestamps."""
 
 
 class TcpUse(NamedTuple):
     """What TCP sockets do with the ports of the pool."""
 
-    bound: Set[int]
+    bound: set[int]
     """Held through bind(), surely: not to be had for any connect()."""
-    unclear: Set[int]
+    unclear: set[int]
     """Connected, and perhaps bound before that; nothing shows it."""
-    likely_bound: Set[int]
+    likely_bound: set[int]
     """The part of ``unclear`` that was most likely bound."""
-    destinations: Dict[Destination, DestinationPorts]
+    destinations: dict[Destination, DestinationPorts]
     unseen: int
     """At most so many further ports may be bound by sockets that nobody saw."""
 
@@ -122,7 +115,7 @@ class Watch(NamedTuple):
     """A destination that the user wants to be watched."""
 
     name: str
-    remotes: Tuple[Endpoint, ...]
+    remotes: tuple[Endpoint, ...]
 
 
 class Question(NamedTuple):
@@ -130,9 +123,9 @@ class Question(NamedTuple):
 
     tcp: bool = True
     udp: bool = True
-    source: Optional[str] = None
+    source: str | None = None
     """The local address; ``None``: the fullest for connect, the worst for bind."""
-    watches: Tuple[Watch, ...] = ()
+    watches: tuple[Watch, ...] = ()
     """Only these destinations; empty: all that the sample holds."""
 
 
@@ -141,11 +134,11 @@ class HostUsage(NamedTuple):
 
     pool: PortPool
     tcp_use: TcpUse
-    tcp_connect: Optional[ConnectUsage]
+    tcp_connect: ConnectUsage | None
     """To the fullest destination."""
-    watched: Sequence[Tuple[Watch, ConnectUsage]]
-    tcp_bind: Optional[Usage]
-    udp_bind: Optional[Usage]
+    watched: Sequence[tuple[Watch, ConnectUsage]]
+    tcp_bind: Usage | None
+    udp_bind: Usage | None
     tcp_sockets: int
     tcp_time_wait: int
     udp_sockets: int
@@ -195,10 +188,10 @@ def tcp_use(
 
     ``settled`` says of unclear ports whether they are bound, if somebody tried.
     """
-    bound: Set[int] = set()
-    connected: Set[Endpoint] = set()
-    shared: Set[int] = set()
-    destinations: Dict[Destination, DestinationPorts] = defaultdict(
+    bound: set[int] = set()
+    connected: set[Endpoint] = set()
+    shared: set[int] = set()
+    destinations: dict[Destination, DestinationPorts] = defaultdict(
         lambda: DestinationPorts(set(), set())
     )
     for entry in entries:
@@ -241,13 +234,13 @@ def _likely_bound(
     bound: AbstractSet[int],
     destinations: Iterable[DestinationPorts],
     pool: PortPool,
-) -> Set[int]:
+) -> set[int]:
     # connect() goes on to the second half when the first is used up, bind(0) begins
     # there: a port of the second half, while there was room in the first, was bound
     first_choice = pool.range.is_first_choice
     bound_first = sum(map(first_choice, bound))
     nearly_used = FIRST_HALF_NEARLY_USED * pool.first_choice_capacity
-    likely: Set[int] = set()
+    likely: set[int] = set()
     for taken, reusable in destinations:
         ports = (taken | reusable) - bound
         if bound_first + sum(map(first_choice, ports)) < nearly_used:
@@ -256,7 +249,7 @@ def _likely_bound(
 
 
 def connect_usage(
-    use: TcpUse, pool: PortPool, destination: Optional[Destination]
+    use: TcpUse, pool: PortPool, destination: Destination | None
 ) -> ConnectUsage:
     """The ports that a connect() to this destination can't have.
 
@@ -281,11 +274,11 @@ def connect_usage(
 
 def fullest_destinations(
     use: TcpUse, pool: PortPool, destinations: Iterable[Destination], count: int
-) -> List[ConnectUsage]:
+) -> list[ConnectUsage]:
     """Usage for the fullest ``count`` of the destinations, fullest first."""
     likely = use.bound | use.likely_bound
 
-    def used(destination: Destination) -> Tuple[int, Destination]:
+    def used(destination: Destination) -> tuple[int, Destination]:
         return len(use.destinations[destination].taken - likely), destination
 
     fullest = nlargest(count, destinations, key=used)
@@ -300,8 +293,8 @@ def _fullest(
 
 
 def _asked(
-    use: TcpUse, source: Optional[str], remotes: Optional[Sequence[Endpoint]]
-) -> List[Destination]:
+    use: TcpUse, source: str | None, remotes: Sequence[Endpoint] | None
+) -> list[Destination]:
     # the wildcards leave the source address to the route
     any_source = source is None or is_wildcard(source)
     return [
@@ -313,7 +306,7 @@ def _asked(
 
 
 def tcp_bind_usage(
-    entries: Iterable[SocketEntry], pool: PortPool, source: Optional[str], use: TcpUse
+    entries: Iterable[SocketEntry], pool: PortPool, source: str | None, use: TcpUse
 ) -> Usage:
     """The ports that bind() to port 0 of ``source`` can't have (``None``: any).
 
@@ -324,7 +317,7 @@ def tcp_bind_usage(
 
 
 def udp_bind_usage(
-    entries: Iterable[SocketEntry], pool: PortPool, source: Optional[str]
+    entries: Iterable[SocketEntry], pool: PortPool, source: str | None
 ) -> Usage:
     """The ports that UDP's bind() to port 0 of ``source``, or connect(), can't have.
 
@@ -335,12 +328,12 @@ def udp_bind_usage(
 
 def _held(
     entries: Iterable[SocketEntry],
-    source: Optional[str],
+    source: str | None,
     likely_bound: AbstractSet[int],
 ) -> Bounds:
-    surely: Set[int] = set()
-    likely: Set[int] = set()
-    at_most: Set[int] = set()
+    surely: set[int] = set()
+    likely: set[int] = set()
+    at_most: set[int] = set()
     for entry in entries:
         port = entry.local.port
         overlap = overlaps(source, entry)
@@ -355,7 +348,7 @@ def _held(
     return Bounds(len(surely), len(likely), len(at_most | surely))
 
 
-def overlaps(source: Optional[str], entry: SocketEntry) -> Optional[bool]:
+def overlaps(source: str | None, entry: SocketEntry) -> bool | None:
     """Whether a new socket on address ``source`` collides with the entry's address.
 
     ``None`` if that hangs on the entry's IPV6_V6ONLY, which nobody saw.

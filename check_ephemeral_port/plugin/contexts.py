@@ -1,9 +1,10 @@
 """What the thresholds make of a metric, and how to say it."""
 
-from typing import NamedTuple, Optional, Tuple
+from __future__ import annotations
 
 import nagiosplugin
 
+from ..model.records import NamedTuple
 from ..model.thresholds import ThresholdRange
 from . import resources
 from .resources import Reading
@@ -13,8 +14,8 @@ from .text import percent
 class Thresholds(NamedTuple):
     """A warning and a critical range; ``None`` never alarms."""
 
-    warning: Optional[ThresholdRange] = None
-    critical: Optional[ThresholdRange] = None
+    warning: ThresholdRange | None = None
+    critical: ThresholdRange | None = None
 
 
 class PortContext(nagiosplugin.ScalarContext):  # type: ignore[misc] # untyped library
@@ -45,7 +46,7 @@ class FirstChoiceContext(PortContext):
 
 def contexts(
     used: Thresholds, free: Thresholds, bind_used: Thresholds, fast_used: Thresholds
-) -> Tuple[PortContext, ...]:
+) -> tuple[PortContext, ...]:
     """A context for each kind of metric."""
     return (
         PortContext(resources.USED_PERCENT, used),

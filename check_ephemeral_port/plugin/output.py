@@ -1,6 +1,8 @@
 """Plugin output: one line with perfdata, then lines for people."""
 
-from typing import Sequence
+from __future__ import annotations
+
+from collections.abc import Sequence
 
 import nagiosplugin
 

@@ -1,10 +1,13 @@
 """From a look at the host to nagiosplugin's metrics."""
 
-from typing import Callable, Iterator, List, NamedTuple, Optional
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
 
 import nagiosplugin
 
 from ..model.ports import PortPool
+from ..model.records import NamedTuple
 from ..model.sockets import TCP, UDP, Destination, SocketEntry, SocketSample
 from ..model.usage import ConnectUsage, HostUsage, Usage, Watch
 from .text import NAME
@@ -35,7 +38,7 @@ class Reading(NamedTuple):
     protocol: str
     whom: str
     """For whom the ports are counted: ``to 192.0.2.7:443``, ``for UDP``."""
-    connect: Optional[ConnectUsage] = None
+    connect: ConnectUsage | None = None
     suffix: str = ""
     """Behind the kind in the labels, for one of several watched destinations."""
 
@@ -50,7 +53,7 @@ class Reading(NamedTuple):
         return f"{self.label}_free"
 
     @property
-    def destination(self) -> Optional[Destination]:
+    def destination(self) -> Destination | None:
         """The destination that the ports are counted for, if there is one."""
         return self.connect.destination if self.connect else None
 
@@ -69,16 +72,16 @@ class EphemeralPorts(nagiosplugin.Resource):  # type: ignore[misc] # untyped lib
 
     def __init__(self, observe: Callable[[], Observation]) -> None:
         self._observe = observe
-        self.observation: Optional[Observation] = None
-        self.readings: List[Reading] = []
+        self.observation: Observation | None = None
+        self.readings: list[Reading] = []
 
-    def probe(self) -> List[nagiosplugin.Metric]:
+    def probe(self) -> list[nagiosplugin.Metric]:
         """Sample the host and describe it in metrics."""
         self.observation = self._observe()
         self.readings = list(_readings(self.observation.usage))
         return list(_metrics(self.observation.usage, self.readings))
 
-    def reading(self, label: str) -> Optional[Reading]:
+    def reading(self, label: str) -> Reading | None:
         """The reading that a perfdata label belongs to; ``None`` for counts."""
         for reading in self.readings:
             if label in (reading.label, reading.free_label, f"{reading.label}_fast"):
@@ -117,7 +120,7 @@ def _in_label(watch: Watch) -> str:
 
 
 def _metrics(
-    usage: HostUsage, readings: List[Reading]
+    usage: HostUsage, readings: list[Reading]
 ) -> Iterator[nagiosplugin.Metric]:
     for reading in readings:
         is_bind = reading.kind == "tcp_bind"

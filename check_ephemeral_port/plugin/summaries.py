@@ -1,6 +1,8 @@
 """The status line: the worst thing first, and its cause."""
 
-from typing import List, Optional, Sequence
+from __future__ import annotations
+
+from collections.abc import Sequence
 
 import nagiosplugin
 
@@ -46,7 +48,7 @@ class PortSummary(nagiosplugin.Summary):  # type: ignore[misc] # untyped library
             told.append(f"and {len(sentences) - SENTENCES} more like that")
         return "; ".join([*told, *self._slow(), *self._holders()])
 
-    def alarming(self, results: nagiosplugin.Results) -> Optional[Reading]:
+    def alarming(self, results: nagiosplugin.Results) -> Reading | None:
         """The reading that the status line is about."""
         for result in results.most_significant:
             reading = result.metric and self._resource.reading(result.metric.name)
@@ -54,14 +56,14 @@ class PortSummary(nagiosplugin.Summary):  # type: ignore[misc] # untyped library
                 return reading
         return None
 
-    def _slow(self) -> List[str]:
+    def _slow(self) -> list[str]:
         connect = self._resource.readings[0].connect
         # if the whole pool is used up, slow is not the word
         if connect and connect.ports.free.best and not connect.first_choice.free.best:
             return [SLOW]
         return []
 
-    def _holders(self) -> List[str]:
+    def _holders(self) -> list[str]:
         return [f"{holder_name(h)} holds {h.ports}" for h in self.holdings[:1]]
 
 

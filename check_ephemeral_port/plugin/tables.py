@@ -1,7 +1,9 @@
 """Tables for people, in 80 columns: what ``-v`` adds below the status line."""
 
+from __future__ import annotations
+
 from collections import Counter
-from typing import Iterable, List, Sequence, Tuple
+from collections.abc import Iterable, Sequence
 
 from ..model.ownership import Holding
 from ..model.sockets import TCP, TcpState
@@ -19,10 +21,10 @@ def detail_lines(
     observation: Observation,
     readings: Sequence[Reading],
     holdings: Sequence[Holding],
-    stages: Sequence[Tuple[str, float]],
+    stages: Sequence[tuple[str, float]],
     verbose: int,
     rows: int,
-) -> List[str]:
+) -> list[str]:
     """All that is printed below the status line; a blank line between the parts."""
     parts = [
         usage_table(readings, with_bounds=verbose >= 2),
@@ -33,13 +35,13 @@ def detail_lines(
         pool_lines(observation),
         sample_lines(observation, stages if verbose >= 3 else ()),
     ]
-    lines: List[str] = []
+    lines: list[str] = []
     for part in parts:
         lines += ["", *part] if lines and part else part
     return lines
 
 
-def usage_table(readings: Sequence[Reading], with_bounds: bool) -> List[str]:
+def usage_table(readings: Sequence[Reading], with_bounds: bool) -> list[str]:
     """A row for each usage; bounds where something is unclear, or if asked for."""
     rows = []
     for reading in readings:
@@ -53,7 +55,7 @@ def usage_table(readings: Sequence[Reading], with_bounds: bool) -> List[str]:
     return _table(("usage", "used", "", "free", "free, bounds"), rows)
 
 
-def pool_lines(observation: Observation) -> List[str]:
+def pool_lines(observation: Observation) -> list[str]:
     """The pool and where it comes from."""
     pool = observation.pool
     return [
@@ -62,7 +64,7 @@ def pool_lines(observation: Observation) -> List[str]:
     ]
 
 
-def unclear_lines(observation: Observation) -> List[str]:
+def unclear_lines(observation: Observation) -> list[str]:
     """Why the bounds are apart."""
     use, visibility = observation.usage.tcp_use, observation.sample.visibility
     lines = []
@@ -85,7 +87,7 @@ def unclear_lines(observation: Observation) -> List[str]:
     return lines
 
 
-def destination_table(observation: Observation, count: int) -> List[str]:
+def destination_table(observation: Observation, count: int) -> list[str]:
     """The fullest destinations."""
     use, pool = observation.usage.tcp_use, observation.pool
     rows, sources = [], []
@@ -105,7 +107,7 @@ def destination_table(observation: Observation, count: int) -> List[str]:
     return lines
 
 
-def holding_table(holdings: Sequence[Holding]) -> List[str]:
+def holding_table(holdings: Sequence[Holding]) -> list[str]:
     """Who holds how many ports."""
     rows = [
         (holder_name(h), clean_name(h.owner and h.owner.user or "-"), h.ports)
@@ -114,7 +116,7 @@ def holding_table(holdings: Sequence[Holding]) -> List[str]:
     return _table(("holder", "user", "ports"), rows)
 
 
-def state_table(observation: Observation) -> List[str]:
+def state_table(observation: Observation) -> list[str]:
     """TCP sockets by state."""
     states = Counter(
         entry.state
@@ -132,8 +134,8 @@ def state_table(observation: Observation) -> List[str]:
 
 
 def sample_lines(
-    observation: Observation, stages: Sequence[Tuple[str, float]]
-) -> List[str]:
+    observation: Observation, stages: Sequence[tuple[str, float]]
+) -> list[str]:
     """Who looked at the sockets, what is to be said of it, and how long it took."""
     sample = observation.sample
     return [
@@ -143,7 +145,7 @@ def sample_lines(
     ]
 
 
-def _table(titles: Sequence[str], rows: Iterable[Sequence[object]]) -> List[str]:
+def _table(titles: Sequence[str], rows: Iterable[Sequence[object]]) -> list[str]:
     """Left-aligned text, right-aligned numbers; nothing at all without rows."""
     cells = [[str(cell) for cell in row] for row in rows]
     if not cells:

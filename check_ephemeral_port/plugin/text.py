@@ -1,5 +1,7 @@
 """Makes text safe that other people, or other programs, can choose."""
 
+from __future__ import annotations
+
 import re
 
 NAME = "EPHEMERAL_PORT"

@@ -1,10 +1,14 @@
 """A time limit for the whole run, and what the run is busy with."""
 
+from __future__ import annotations
+
 import os
 import threading
 import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Callable, Iterator, List, NamedTuple
+
+from ..model.records import NamedTuple
 
 UNKNOWN = 3
 """The exit code of a run whose time is up and that can't even say so."""
@@ -22,7 +26,7 @@ class Stopwatch:
 
     def __init__(self) -> None:
         self.current = "start"
-        self.finished: List[Stage] = []
+        self.finished: list[Stage] = []
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:

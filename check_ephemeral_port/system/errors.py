@@ -1,5 +1,7 @@
 """The one family of errors with which reading the system can fail."""
 
+from __future__ import annotations
+
 
 class SystemReadError(Exception):
     """The system refused or garbled what the check has to know.

@@ -4,12 +4,15 @@ Source: ``include/uapi/linux/inet_diag.h``, ``sock_diag.h`` and ``netlink.h``, a
 sock_diag(7). Nothing in here talks to the kernel.
 """
 
+from __future__ import annotations
+
+from collections.abc import Iterator
 from socket import AF_INET, AF_INET6, inet_ntop
 from struct import Struct
 from struct import error as StructError
-from typing import Dict, Iterator, NamedTuple, Optional
 
 from ..model.ports import PortRange
+from ..model.records import NamedTuple
 from ..model.sockets import (
     TCP,
     UDP,
@@ -39,7 +42,7 @@ _ERROR = Struct("=l")
 # inet_diag_msg: family, state; ports, addresses, device; expires, uid, inode
 _MESSAGE = Struct("=BB2x2s2s16s16sL8xL8xLL")
 
-_STATES: Dict[int, TcpState] = {
+_STATES: dict[int, TcpState] = {
     1: TcpState.ESTABLISHED,
     2: TcpState.SYN_SENT,
     3: TcpState.SYN_RECV,
@@ -62,7 +65,7 @@ TIME_WAIT_SECONDS = 60
 class Chunk(NamedTuple):
     """What one read from the kernel held."""
 
-    entries: "list[SocketEntry]"
+    entries: list[SocketEntry]
     done: bool
     """The kernel has nothing more to say."""
     interrupted: bool
@@ -105,7 +108,7 @@ def decode_chunk(data: bytes, protocol: str) -> Chunk:
     return Chunk(entries, done, interrupted, refusal)
 
 
-def _messages(data: bytes) -> "Iterator[tuple[int, int, bytes]]":
+def _messages(data: bytes) -> Iterator[tuple[int, int, bytes]]:
     offset = 0
     while offset < len(data):
         length, kind, flags, _, _ = _NLMSGHDR.unpack_from(data, offset)
@@ -141,7 +144,7 @@ def _endpoint(family: int, address: bytes, port: bytes) -> Endpoint:
     return endpoint(inet_ntop(family, address[:size]), int.from_bytes(port, "big"))
 
 
-def _v6only(body: bytes) -> Optional[bool]:
+def _v6only(body: bytes) -> bool | None:
     # the kernel tells of listening and unconnected sockets only
     offset = _MESSAGE.size
     while offset + _ATTRIBUTE.size <= len(body):

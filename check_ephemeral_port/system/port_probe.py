@@ -8,11 +8,13 @@ as a RST. The socket is closed at once and leaves nothing behind, but TCP's coun
 of opened and failed connections move by one for each port that was free to take.
 """
 
+from __future__ import annotations
+
 import errno
 import socket
 import struct
 import time
-from typing import Dict, Iterable
+from collections.abc import Iterable
 
 from .errors import SystemReadError
 
@@ -21,12 +23,12 @@ NOBODY_LISTENS = ("127.0.0.1", 0)
 CHUNK = 256
 
 
-def probe_ports(ports: Iterable[int], limit_seconds: float) -> Dict[int, bool]:
+def probe_ports(ports: Iterable[int], limit_seconds: float) -> dict[int, bool]:
     """Whether each port is bound; ports that the time did not suffice for are left out.
 
     Raises :class:`SystemReadError` if the kernel can't make the experiment.
     """
-    bound: Dict[int, bool] = {}
+    bound: dict[int, bool] = {}
     give_up = time.monotonic() + limit_seconds
     try:
         for port in ports:

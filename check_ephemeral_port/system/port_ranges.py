@@ -1,9 +1,11 @@
 """The ephemeral range of this host, from the system itself; never a guess."""
 
+from __future__ import annotations
+
 import sys
-from typing import NamedTuple
 
 from ..model.ports import PortPool
+from ..model.records import NamedTuple
 from ..model.usage import TimeWaitRules
 from .errors import SystemReadError
 

@@ -4,7 +4,7 @@ Source: Documentation/networking/ip-sysctl.rst of the kernel. All of these belon
 to the network namespace and hold for IPv4 and IPv6, TCP and UDP alike.
 """
 
-from typing import Optional
+from __future__ import annotations
 
 from ..model.ports import PortPool, PortRange, parse_port_list
 from ..model.usage import TimeWaitRules
@@ -40,7 +40,7 @@ def _time_wait_rules(ipv4: str) -> TimeWaitRules:
     )
 
 
-def _number(path: str) -> Optional[int]:
+def _number(path: str) -> int | None:
     try:
         return int(_read(path))
     except (SystemReadError, ValueError):  # absent in sandboxes and older kernels

@@ -1,13 +1,15 @@
 """Names of processes, and which process holds which socket."""
 
+from __future__ import annotations
+
 import os
-from typing import Dict, Iterable, List
+from collections.abc import Iterable
 
 from ..model.ownership import Owner
 from ..model.sockets import SocketEntry
 
 
-def find_pids(entries: Iterable[SocketEntry], proc: str = "/proc") -> List[SocketEntry]:
+def find_pids(entries: Iterable[SocketEntry], proc: str = "/proc") -> list[SocketEntry]:
     """The entries with their pids, as far as the sockets' inodes lead to one.
 
     For samples that come without pids. Without privilege other users' processes
@@ -15,7 +17,7 @@ def find_pids(entries: Iterable[SocketEntry], proc: str = "/proc") -> List[Socke
     """
     entries = list(entries)
     wanted = {e.inode for e in entries if e.pid is None and e.inode}
-    pids: Dict[int, int] = {}
+    pids: dict[int, int] = {}
     for name in _entries(proc) if wanted else ():
         if not name.isdigit():
             continue
@@ -29,7 +31,7 @@ def find_pids(entries: Iterable[SocketEntry], proc: str = "/proc") -> List[Socke
     ]
 
 
-def _entries(folder: str) -> List[str]:
+def _entries(folder: str) -> list[str]:
     try:
         return os.listdir(folder)
     except OSError:  # not ours to see, or gone

@@ -1,7 +1,9 @@
 """Sockets by psutil: on every platform, with the owners that it may see."""
 
+from __future__ import annotations
+
 import sys
-from typing import Any, Iterator, List, Tuple
+from collections.abc import Iterator
 
 from ..model.ports import PortRange
 from ..model.sockets import (
@@ -15,6 +17,10 @@ from ..model.sockets import (
 )
 from .errors import SystemReadError
 from .sockstat import read_socket_counts
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 VISIBILITY = Visibility(
     bound_sockets=False, time_wait_age=False, v6only=False, device=False
@@ -45,7 +51,7 @@ def sample_by_psutil(ports: PortRange, protocols: str = "inet") -> SocketSample:
     return SocketSample(entries, VISIBILITY, sampler, unseen, notes)
 
 
-def _unseen_tcp_sockets(ports: PortRange) -> Tuple[int, List[str]]:
+def _unseen_tcp_sockets(ports: PortRange) -> tuple[int, list[str]]:
     if sys.platform != "linux":
         return 0, []
     try:

@@ -1,13 +1,14 @@
 """Host names to addresses."""
 
+from __future__ import annotations
+
 import socket
-from typing import Tuple
 
 from ..model.sockets import Endpoint, endpoint
 from .errors import SystemReadError
 
 
-def resolve(host: str, port: int) -> Tuple[Endpoint, ...]:
+def resolve(host: str, port: int) -> tuple[Endpoint, ...]:
     """Every address of a host, IPv4 and IPv6, with the port.
 
     Literals are taken as they are, without asking anyone.

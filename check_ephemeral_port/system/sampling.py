@@ -1,9 +1,11 @@
 """Chooses who looks at the sockets, and joins what two of them saw."""
 
+from __future__ import annotations
+
 import sys
 from collections import defaultdict
+from collections.abc import Iterable, Iterator
 from itertools import zip_longest
-from typing import Dict, Iterable, Iterator, List, Optional, Tuple
 
 from ..model.ports import PortRange
 from ..model.sockets import (
@@ -15,6 +17,12 @@ from ..model.sockets import (
     TcpState,
 )
 from .errors import SystemReadError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Optional
+
+    Addresses = tuple[str, Endpoint, Optional[Endpoint]]
 
 AUTO = "auto"
 PSUTIL = "psutil"
@@ -80,7 +88,7 @@ def supplement(listed: SocketSample, details: SocketSample) -> SocketSample:
     """
     bound = [entry for entry in details.entries if entry.state is TcpState.BOUND]
     known = _by_addresses(e for e in details.entries if e.state is not TcpState.BOUND)
-    entries: List[SocketEntry] = []
+    entries: list[SocketEntry] = []
     for addresses, seen in _by_addresses(listed.entries).items():
         entries += _joined(seen, known.get(addresses, ()))
     return SocketSample(
@@ -92,10 +100,7 @@ def supplement(listed: SocketSample, details: SocketSample) -> SocketSample:
     )
 
 
-Addresses = Tuple[str, Endpoint, Optional[Endpoint]]
-
-
-def _by_addresses(entries: Iterable[SocketEntry]) -> Dict[Addresses, List[SocketEntry]]:
+def _by_addresses(entries: Iterable[SocketEntry]) -> dict[Addresses, list[SocketEntry]]:
     groups = defaultdict(list)
     for entry in entries:
         groups[entry.protocol, entry.local, entry.remote].append(entry)

@@ -1,9 +1,11 @@
 """Sockets by Linux's sock_diag: what psutil can't see, and fast on busy hosts."""
 
+from __future__ import annotations
+
 import errno
 import os
 import socket
-from typing import List, Sequence
+from collections.abc import Sequence
 
 from ..model.ports import PortRange
 from ..model.sockets import TCP, UDP, SocketEntry, SocketSample, Visibility
@@ -27,7 +29,7 @@ def sample_by_sock_diag(
     Needs no privilege. Raises :class:`SystemReadError`, in sandboxes that refuse
     the socket family for example.
     """
-    entries: List[SocketEntry] = []
+    entries: list[SocketEntry] = []
     notes = []
     try:
         with socket.socket(
@@ -48,11 +50,11 @@ def sample_by_sock_diag(
 
 def _dump(
     netlink: socket.socket, family: int, protocol: str, ports: PortRange
-) -> "tuple[List[SocketEntry], bool]":
+) -> tuple[list[SocketEntry], bool]:
     request = dump_request(family, protocol, ports)
     for _ in range(ATTEMPTS):
         netlink.send(request)
-        entries: List[SocketEntry] = []
+        entries: list[SocketEntry] = []
         interrupted = done = False
         while not done:
             chunk = decode_chunk(netlink.recv(BUFFER_BYTES), protocol)

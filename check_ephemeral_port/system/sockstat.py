@@ -1,7 +1,8 @@
 """Linux's own socket counters: ``/proc/net/sockstat`` and ``sockstat6``."""
 
-from typing import Dict, NamedTuple
+from __future__ import annotations
 
+from ..model.records import NamedTuple
 from .errors import SystemReadError
 
 
@@ -31,7 +32,7 @@ def read_socket_counts(proc: str = "/proc") -> SocketCounts:
     )
 
 
-def _counters(path: str) -> Dict[str, int]:
+def _counters(path: str) -> dict[str, int]:
     counters = {}
     try:
         with open(path, encoding="ascii") as file:
