@@ -1,0 +1,395 @@
+"""The file that keeps the history: whose it is, what is in it, who else writes it."""
+
+import errno
+import fcntl
+import json
+import os
+import stat
+import subprocess
+import sys
+from multiprocessing import get_context
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from check_ephemeral_port.model.trend import MOST_POINTS, Point, Series
+from check_ephemeral_port.system import state_file
+from check_ephemeral_port.system.errors import SystemReadError
+from check_ephemeral_port.system.state_file import (
+    MOST_BYTES,
+    decode_history,
+    encode_history,
+    update_history,
+)
+
+SERIES = Series("boot", "pool", (Point(1.5, 1e9, 7), Point(61.5, 1e9 + 60, 8)))
+HISTORY = {"tcp_connect": SERIES, "udp_bind": SERIES._replace(points=())}
+
+
+@pytest.fixture
+def path(tmp_path):
+    return str(tmp_path / "state")
+
+
+def keep(path, history=HISTORY):
+    return update_history(path, lambda found: (history, found))
+
+
+def kept(path):
+    with open(path, "rb") as file:
+        return decode_history(file.read())
+
+
+def test_what_one_run_keeps_the_next_one_finds(path):
+    assert keep(path) == ({}, "")
+    assert keep(path) == (HISTORY, "")
+
+
+def test_only_the_owner_may_read_it_whatever_the_umask(path):
+    umask = os.umask(0)
+    try:
+        keep(path)
+    finally:
+        os.umask(umask)
+    assert stat.S_IMODE(os.stat(path).st_mode) == 0o600
+    assert os.listdir(os.path.dirname(path)) == ["state"]
+
+
+def test_a_file_that_others_may_read_becomes_private(path):
+    with open(path, "wb") as file:
+        file.write(encode_history(HISTORY))
+    os.chmod(path, 0o666)
+    assert keep(path) == (HISTORY, "")
+    assert stat.S_IMODE(os.stat(path).st_mode) == 0o600
+
+
+def test_it_is_replaced_and_never_written_in_place(path):
+    keep(path)
+    with open(path, "rb") as reader:
+        keep(path, {})
+        assert decode_history(reader.read()) == HISTORY
+    assert kept(path) == {}
+
+
+def test_what_a_killed_run_left_behind_is_no_hindrance(path):
+    with open(f"{path}.new", "w") as file:
+        file.write("half of")
+    assert keep(path) == ({}, "")
+    assert kept(path) == HISTORY
+    assert os.listdir(os.path.dirname(path)) == ["state"]
+
+
+def test_a_relative_path_is_in_the_current_folder(path, monkeypatch):
+    monkeypatch.chdir(os.path.dirname(path))
+    assert keep("state") == ({}, "")
+    assert kept(path) == HISTORY
+
+
+def assert_refused(path, part):
+    with pytest.raises(SystemReadError) as refused:
+        keep(path)
+    assert str(refused.value).startswith(f"--state-file {path}")
+    assert part in str(refused.value)
+
+
+@pytest.mark.parametrize("target", ["precious", "missing"])
+def test_a_symbolic_link_is_refused_and_left_alone(path, tmp_path, target):
+    (tmp_path / "precious").write_text("as it was")
+    os.symlink(tmp_path / target, path)
+    assert_refused(path, "is a symbolic link")
+    assert os.path.islink(path)
+    assert (tmp_path / "precious").read_text() == "as it was"
+    assert not (tmp_path / "missing").exists()
+
+
+def test_a_link_as_the_next_version_is_not_followed(path, tmp_path):
+    (tmp_path / "precious").write_text("as it was")
+    os.symlink(tmp_path / "precious", f"{path}.new")
+    keep(path)
+    assert kept(path) == HISTORY
+    assert (tmp_path / "precious").read_text() == "as it was"
+
+
+def test_a_hard_link_to_a_file_of_ours_does_not_change_that_file(path, tmp_path):
+    precious = tmp_path / "precious"
+    precious.write_text("as it was")
+    precious.chmod(0o644)
+    os.link(precious, path)
+    assert keep(path) == ({}, "")
+    assert precious.read_text() == "as it was"
+    assert stat.S_IMODE(precious.stat().st_mode) == 0o644
+    assert kept(path) == HISTORY
+
+
+@pytest.mark.parametrize("mode, refused", [(0o777, True), (0o1777, False)])
+def test_a_folder_where_anybody_can_replace_it_is_refused(path, mode, refused):
+    os.chmod(os.path.dirname(path), mode)
+    if refused:
+        assert_refused(path, "anybody can replace it there")
+        assert not os.path.exists(path)
+    else:
+        assert keep(path) == ({}, "")
+
+
+def test_what_is_no_file_is_refused(path, tmp_path):
+    os.mkfifo(path)
+    assert_refused(path, "is not a regular file")
+    assert_refused("/dev/null", "is not a regular file")
+    assert_refused(str(tmp_path), "is not a regular file")
+    assert_refused(f"{tmp_path}/none/state", "No such file or directory")
+    assert_refused(f"{path}/state", "Not a directory")
+    assert_refused(f"{tmp_path}/{'x' * 300}", "File name too long")
+    assert_refused(f"{tmp_path}/", "")
+    assert_refused(f"{tmp_path}/..", "is not a regular file")
+
+
+AS_NOBODY_SPECIAL = """
+import os, sys
+from check_ephemeral_port.system.errors import SystemReadError
+from check_ephemeral_port.system.state_file import update_history
+if os.geteuid() == 0:
+    os.setgroups([])
+    os.setgid(65534)
+    os.setuid(65534)
+try:
+    print(update_history(sys.argv[1], lambda found: (found, "used")))
+except SystemReadError as error:
+    print(error)
+"""
+
+
+@pytest.mark.parametrize(
+    "path, refusal",
+    [
+        ("/etc/passwd", " belongs to another user"),
+        ("/etc/check_ephemeral_port.state", ": Permission denied"),
+    ],
+)
+def test_what_belongs_to_others_is_refused(path, refusal):
+    command = [sys.executable, "-c", AS_NOBODY_SPECIAL, path]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert (done.stdout, done.stderr) == (f"--state-file {path}{refusal}\n", "")
+
+
+ON_A_SMALL_DISK = """
+import os, sys
+from check_ephemeral_port.system.state_file import decode_history, update_history
+from tests.system.test_state_file import HISTORY
+os.chdir(sys.argv[1])
+print(update_history("state", lambda found: (HISTORY, "the result")))
+before = open("state", "rb").read()
+BREAK
+print(update_history("state", lambda found: ({}, "the result")))
+print(open("state", "rb").read() == before, sorted(os.listdir()))
+"""
+
+
+@pytest.mark.parametrize(
+    "trouble, reason, left",
+    [
+        (
+            "os.write(os.open('big', os.O_WRONLY | os.O_CREAT), bytes(99999))",
+            "No space left on device",
+            ["big", "state"],
+        ),
+        (
+            "os.system('mount -o remount,ro tmpfs .'); os.chdir(os.getcwd())",
+            "Read-only file system",
+            ["state"],
+        ),
+    ],
+)
+@pytest.mark.namespace(ports="40000-40039")
+def test_a_disk_that_is_full_or_read_only_costs_the_history_alone(
+    tmp_path, trouble, reason, left
+):
+    script = ON_A_SMALL_DISK.replace("BREAK", trouble)
+    mount = f"mount -t tmpfs -o size=16k tmpfs {tmp_path} && exec "
+    done = subprocess.run(
+        ["unshare", "-rm", "sh", "-c", mount + '"$0" "$@"']
+        + [sys.executable, "-c", script, str(tmp_path)],
+        capture_output=True,
+        text=True,
+    )
+    assert done.stderr == ""
+    note = f"history not kept, {reason}: state"
+    assert done.stdout.splitlines() == [
+        str(("the result", "")),
+        str(("the result", note)),
+        f"True {left}",
+    ]
+
+
+def test_a_run_that_was_stopped_with_the_lock_holds_nobody_up(path, monkeypatch):
+    monkeypatch.setattr(state_file, "LOCK_LIMIT_SECONDS", 0.05)
+    keep(path)
+    with open(path, "rb") as other:
+        fcntl.flock(other, fcntl.LOCK_EX)
+        found, note = keep(path, {})
+    assert found == {}
+    assert note == f"history not kept, another check has locked it: {path}"
+    assert kept(path) == HISTORY
+
+
+def add_one(path, name, times):
+    for _ in range(times):
+        update_history(path, lambda history: (with_one_more(history, name), None))
+
+
+def with_one_more(history, name):
+    earlier = history[name].points if name in history else ()
+    return {**history, name: Series("b", "p", (*earlier, Point(len(earlier), 0, 0)))}
+
+
+def test_runs_at_once_lose_nothing(path):
+    fork = get_context("fork")
+    runs = [fork.Process(target=add_one, args=(path, str(n), 25)) for n in range(6)]
+    runs += [fork.Process(target=add_one, args=(path, "all", 10)) for n in range(4)]
+    for run in runs:
+        run.start()
+    for run in runs:
+        run.join(60)
+    assert [run.exitcode for run in runs] == [0] * len(runs)
+    counts = {name: len(series.points) for name, series in kept(path).items()}
+    assert counts == {**{str(n): 25 for n in range(6)}, "all": 40}
+
+
+def test_a_file_that_is_removed_meanwhile_is_made_anew(path):
+    keep(path)
+
+    def remove(found):
+        os.unlink(path)
+        return found, None
+
+    update_history(path, remove)
+    assert kept(path) == HISTORY
+
+
+GOOD = json.loads(encode_history(HISTORY))
+
+
+def changed(**fields):
+    entry = {**GOOD["series"]["tcp_connect"], **fields}
+    return json.dumps({"version": 1, "series": {"tcp_connect": entry}})
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "",
+        "\0" * 100,
+        "null",
+        "[]",
+        '"text"',
+        "{}",
+        '{"version": 1}',
+        '{"version": 1, "series": []}',
+        '{"version": 1, "series": {"x": null}}',
+        '{"version": 1, "series": {"x": {}}}',
+        json.dumps({**GOOD, "version": 2}),
+        json.dumps({**GOOD, "version": "1"}),
+        json.dumps(GOOD)[:-1],
+        json.dumps(GOOD) + "x",
+        "[" * 500_000,
+        '{"version":' * 90_000,
+        "9" * 900_000,
+        "-" + "9" * 17,
+        '{"version": 1, "series": {"%s": {}}}' % ("x" * 2000),
+        changed(more=1),
+        changed(boot=5),
+        changed(pool=None),
+        changed(points=None),
+        changed(points=[[1, 2]]),
+        changed(points=[[1, 2, 3, 4]]),
+        changed(points=["abc"]),
+        changed(points=[["1", 2, 3]]),
+        changed(points=[[1, 2, 3.5]]),
+        changed(points=[[1, 2, -3]]),
+        changed(points=[[1, 2, 65537]]),
+        changed(points=[[-1, 2, 3]]),
+        changed(points=[[1, float("nan"), 3]]),
+        changed(points=[[float("inf"), 2, 3]]),
+        changed(points=[[1, 2, 3]]).replace("3]", "3" * 5000 + "]"),
+        changed(points=[[1, 2, 3]] * (MOST_POINTS + 1)),
+        changed().replace("61.5", "1e999"),
+        changed().replace("61.5", "1e13"),
+        " " * MOST_BYTES + json.dumps(GOOD),
+        "<html>not found</html>",
+    ],
+    ids=lambda content: content[:20],
+)
+def test_what_is_not_ours_is_no_history_and_no_error(content, path):
+    data = content.encode("utf-8")
+    assert decode_history(data) == {}
+    with open(path, "wb") as file:
+        file.write(data)
+    assert keep(path) == ({}, "")
+    assert kept(path) == HISTORY
+
+
+@given(st.binary(max_size=200))
+def test_no_bytes_do_harm(data):
+    assert decode_history(data) == {}
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=9),
+    lambda inner: st.lists(inner, max_size=4)
+    | st.dictionaries(
+        st.sampled_from(["version", "series", "boot", "pool", "points", "x"]), inner
+    ),
+)
+
+
+@given(JSON)
+def test_no_json_does_harm(series):
+    for content in (series, {"version": 1, "series": {"x": series}}):
+        found = decode_history(json.dumps(content).encode())
+        assert encode_history(found)
+
+
+POINTS = st.lists(
+    st.builds(
+        Point,
+        st.integers(0, 10**11).map(lambda n: n / 1000),
+        st.integers(0, 10**11).map(lambda n: n / 1000),
+        st.integers(0, 65536),
+    ),
+    max_size=MOST_POINTS,
+)
+
+
+@given(
+    st.dictionaries(
+        st.text(max_size=50),
+        st.builds(
+            Series,
+            st.text(max_size=40),
+            st.text(max_size=40),
+            POINTS.map(lambda points: tuple(sorted(points))),
+        ),
+    )
+)
+def test_a_history_survives_the_file(history):
+    assert decode_history(encode_history(history)) == history
+
+
+@given(st.data())
+def test_damage_at_any_place_does_no_harm(data):
+    content = bytearray(encode_history(HISTORY))
+    content[data.draw(st.integers(0, len(content) - 1))] = data.draw(
+        st.integers(0, 255)
+    )
+    found = decode_history(bytes(content))
+    assert encode_history(found)
+
+
+def test_a_system_without_flock_says_so(path):
+    with pytest.raises(SystemReadError, match="no flock"):
+        update_history(path, lambda found: (found, None), platform="nt")
+
+
+def test_the_kinds_of_passing_trouble_are_known():
+    assert {errno.ENOSPC, errno.EROFS} < state_file.PASSING
+    assert not {errno.EACCES, errno.EPERM, errno.ENOENT} & state_file.PASSING
