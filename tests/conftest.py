@@ -27,6 +27,7 @@ def pytest_pyfunc_call(pyfuncitem):
     failure = run_in_namespace(
         situation.ports if situation else marker.kwargs["ports"],
         partial(pyfuncitem.obj, **arguments),
+        host=marker.kwargs.get("host", False),
     )
     if failure:
         pytest.fail(failure, pytrace=False)

@@ -7,14 +7,19 @@ addresses goes with it.
 
 import ctypes
 import os
+import socket
 import subprocess
 import sys
+import time
 import traceback
-from typing import Callable, Optional
+from typing import Callable, List, Optional
 
+CLONE_NEWNS = 0x00020000
 CLONE_NEWUSER = 0x10000000
+CLONE_NEWPID = 0x20000000
 CLONE_NEWNET = 0x40000000
 TIME_LIMIT_SECONDS = 120
+ROUTE_LIMIT_SECONDS = 5
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -29,6 +34,18 @@ def add_address(address: str) -> None:
     """Give the namespace's loopback device one more address."""
     flags = ["nodad"] if ":" in address else []
     subprocess.run(["ip", "addr", "add", address, "dev", "lo", *flags], check=True)
+    if ":" in address:
+        _wait_for_route(address.partition("/")[0])
+
+
+def _wait_for_route(address: str) -> None:
+    # kernel: addrconf_dad_work() makes the route of an IPv6 address some time later
+    give_up = time.monotonic() + ROUTE_LIMIT_SECONDS
+    while True:
+        with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as anyone:
+            if anyone.connect_ex((address, 9)) == 0 or time.monotonic() > give_up:
+                return
+        time.sleep(0.01)
 
 
 def why_unavailable() -> Optional[str]:
@@ -41,10 +58,44 @@ def why_unavailable() -> Optional[str]:
     return done.stderr.strip() if done.returncode else None
 
 
+def add_namespace(name: str, ports: str) -> str:
+    """A namespace of ``ip netns``, for tests with a host of their own; its path."""
+    path = f"/run/netns/{name}"
+    subprocess.run(["ip", "netns", "add", name], check=True)
+    _set_up(["nsenter", f"--net={path}"], ports)
+    return path
+
+
+def hold_namespace(ports: str) -> "subprocess.Popen[bytes]":
+    """A process in a namespace that has no name; whoever wants it to end kills it."""
+    holder = subprocess.Popen(
+        ["unshare", "--net", "sh", "-c", "echo; exec sleep 1000"],
+        stdout=subprocess.PIPE,
+    )
+    assert holder.stdout
+    holder.stdout.readline()  # it is there
+    _set_up(["nsenter", f"--net=/proc/{holder.pid}/ns/net"], ports)
+    return holder
+
+
+def _set_up(inside: List[str], ports: str) -> None:
+    subprocess.run([*inside, "ip", "link", "set", "lo", "up"], check=True)
+    write = f"echo {ports.replace('-', ' ')} >/proc/sys/net/ipv4/ip_local_port_range"
+    subprocess.run([*inside, "sh", "-c", write], check=True)
+
+
 def run_in_namespace(
-    ports: str, body: Callable[[], None], limit_seconds: int = TIME_LIMIT_SECONDS
+    ports: str,
+    body: Callable[[], None],
+    limit_seconds: int = TIME_LIMIT_SECONDS,
+    host: bool = False,
+    users: bool = False,
 ) -> Optional[str]:
-    """Run ``body`` in a namespace of its own; the traceback if it failed."""
+    """Run ``body`` in a namespace of its own; the traceback if it failed.
+
+    With ``host``, no process but its own exists there, and ``/run`` is empty. With
+    ``users``, all users exist there, which takes root.
+    """
     receive, send = os.pipe()
     child = os.fork()
     if child == 0:
@@ -53,7 +104,7 @@ def run_in_namespace(
         try:
             # a session of its own, so that a test which hangs can be ended
             os.setsid()
-            _enter_namespace(ports)
+            enter_namespace(ports, host, users)
             body()
         except BaseException:
             failure = traceback.format_exc()
@@ -74,16 +125,35 @@ def run_in_namespace(
     return failure or (f"the test's process died: {status}" if status else None)
 
 
-def _enter_namespace(ports: str) -> None:
+def enter_namespace(ports: str, host: bool = False, users: bool = False) -> None:
+    """Move this process, which must have one thread, into a namespace of its own; with
+    ``host``, only its child comes back."""
     uid, gid = os.getuid(), os.getgid()
-    if _libc.unshare(CLONE_NEWUSER | CLONE_NEWNET):
+    kinds = CLONE_NEWNET if users else CLONE_NEWUSER | CLONE_NEWNET
+    if _libc.unshare(kinds | CLONE_NEWNS | CLONE_NEWPID if host else kinds):
         raise OSError(ctypes.get_errno(), "unshare")
-    for name, text in (
-        ("setgroups", "deny"),
-        ("uid_map", f"0 {uid} 1"),
-        ("gid_map", f"0 {gid} 1"),
-    ):
-        with open(f"/proc/self/{name}", "w") as file:
-            file.write(text)
+    if not users:
+        for name, text in (
+            ("setgroups", "deny"),
+            ("uid_map", f"0 {uid} 1"),
+            ("gid_map", f"0 {gid} 1"),
+        ):
+            with open(f"/proc/self/{name}", "w") as file:
+                file.write(text)
+    if host:
+        _become_first_process()
+        # without it, what is mounted here would be mounted outside too
+        subprocess.run(["mount", "--make-rprivate", "/"], check=True)
+        subprocess.run(["mount", "-t", "proc", "proc", "/proc"], check=True)
+        subprocess.run(["mount", "-t", "tmpfs", "tmpfs", "/run"], check=True)
     subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
+    _wait_for_route("::1")
     set_sysctl("ip_local_port_range", ports.replace("-", " "))
+
+
+def _become_first_process() -> None:
+    # the first child is the first to be in the new PID namespace; all end with it
+    child = os.fork()
+    if child:
+        _, status = os.waitpid(child, 0)
+        os._exit(1 if status else 0)

@@ -7,6 +7,10 @@ import socket
 from ..model.sockets import Endpoint, endpoint
 from .errors import SystemReadError
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
 
 def resolve(host: str, port: int) -> tuple[Endpoint, ...]:
     """Every address of a host, IPv4 and IPv6, with the port.
@@ -14,9 +18,17 @@ def resolve(host: str, port: int) -> tuple[Endpoint, ...]:
     Literals are taken as they are, without asking anyone.
     Raises :class:`SystemReadError` if there is none.
     """
+    found = look_up(host, port)
+    return tuple(dict.fromkeys(endpoint(str(a[0]), int(a[1])) for _, a in found))
+
+
+def look_up(
+    host: str, port: int, family: int = socket.AF_UNSPEC
+) -> list[tuple[int, tuple[Any, ...]]]:
+    """The same as families and addresses to connect() to, in the system's order."""
     try:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        found = socket.getaddrinfo(host, port, family, socket.SOCK_STREAM)
     except (OSError, UnicodeError) as error:
         reason = getattr(error, "strerror", None) or "not a host name"
         raise SystemReadError(f"cannot resolve {host!r}: {reason}") from None
-    return tuple(dict.fromkeys(endpoint(str(a[0]), int(a[1])) for *_, a in found))
+    return list(dict.fromkeys((int(family), a) for family, *_, a in found))

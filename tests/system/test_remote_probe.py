@@ -1,0 +1,326 @@
+"""One connect(): every outcome, by sockets and routes that cause it."""
+
+import ctypes
+import errno
+import os
+import socket
+import struct
+import subprocess
+import threading
+import time
+from contextlib import contextmanager
+
+import pytest
+
+from check_ephemeral_port.model.remote_port import Outcome
+from check_ephemeral_port.system import remote_probe
+from check_ephemeral_port.system.errors import SystemReadError
+from check_ephemeral_port.system.remote_probe import probe_remote_port
+from tests.kernel.sockets import bind, family_of, listen, open_sockets
+from tests.namespace import add_address, set_sysctl
+
+CLONE_NEWNS, MS_BIND = 0x20000, 0x1000
+
+ALONE = pytest.mark.namespace(ports="40000-40999")
+
+
+def probe(host="127.0.0.1", port=5000, ip_version=None, limit_seconds=5.0):
+    return probe_remote_port(host, port, ip_version, limit_seconds)
+
+
+def route(*words):
+    subprocess.run(["ip", "route", "add", *words], check=True)
+
+
+def write_hosts(folder, hosts):
+    """What resolves names, if it is in the place of ``/etc``."""
+    (folder / "hosts").write_text(hosts)
+    (folder / "nsswitch.conf").write_text("hosts: files\n")
+    (folder / "host.conf").write_text("multi on\n")
+
+
+def resolve_by(tmp_path, hosts):
+    """From here on, the test's process takes names from this text only."""
+    write_hosts(tmp_path, hosts)
+    libc = ctypes.CDLL(None)
+    assert libc.unshare(CLONE_NEWNS) == 0
+    assert libc.mount(str(tmp_path).encode(), b"/etc", None, MS_BIND, None) == 0
+
+
+def full(address="127.0.0.1", port=5000):
+    """A listener whose queue is full: the kernel drops further SYNs silently."""
+    server = socket.socket(family_of(address))
+    server.bind((address, port))
+    server.listen(0)
+    first = socket.create_connection((address, port))
+    waiting = socket.socket(family_of(address))
+    waiting.setblocking(False)
+    waiting.connect_ex((address, port))
+    return server, first, waiting
+
+
+@ALONE
+@pytest.mark.parametrize("address", ["127.0.0.1", "::1"])
+def test_open(address):
+    held = listen(address)
+    (attempt,) = probe(address).attempts
+    assert (attempt.address, attempt.outcome) == (address, Outcome.OPEN)
+    assert 0 < attempt.seconds < 1 and attempt.reason is None
+    assert held
+
+
+@ALONE
+@pytest.mark.parametrize("address", ["127.0.0.1", "::1"])
+def test_closed(address):
+    (attempt,) = probe(address).attempts
+    assert (attempt.address, attempt.outcome) == (address, Outcome.CLOSED)
+    assert 0 < attempt.seconds < 1
+
+
+@ALONE
+@pytest.mark.parametrize("address", ["127.0.0.1", "::1"])
+def test_filtered_if_nobody_answers_in_time(address):
+    held = full(address)
+    begin = time.monotonic()
+    (attempt,) = probe(address, limit_seconds=1.0).attempts
+    assert attempt.outcome is Outcome.FILTERED
+    assert 0.9 < attempt.seconds <= time.monotonic() - begin < 1.3
+    assert held
+
+
+PEER = """
+until [ "$(readlink /proc/$0/ns/net)" != "$(readlink /proc/self/ns/net)" ]
+do sleep 0.05; done
+ip link add here type veth peer name there netns $0
+ip addr add 198.51.100.5/24 dev here
+ip link set here up
+nsenter --target $0 --net sh -c '
+    ip addr add 198.51.100.7/24 dev there
+    ip link set there up
+    echo 1 > /proc/sys/net/ipv4/ip_forward
+    ip route add blackhole 203.0.113.0/24
+    ip route add unreachable 203.0.113.128/25'
+ip route add 203.0.113.0/24 via 198.51.100.7
+"""
+"""A peer with a network namespace of its own, the process ``$0``: a router that
+refuses connections to itself, and of what it is to forward drops one half silently, and
+says of the other that there is no way."""
+
+
+@contextmanager
+def a_peer():
+    """A router at 198.51.100.7, in front of 203.0.113.0/24."""
+    peer = subprocess.Popen(["unshare", "--net", "sleep", "60"])
+    try:
+        subprocess.run(["sh", "-ec", PEER, str(peer.pid)], check=True)
+        yield
+    finally:
+        peer.kill()
+        peer.wait()
+
+
+@ALONE
+def test_filtered_if_a_peer_drops_the_packets():
+    with a_peer():
+        assert probe("198.51.100.7").telling.outcome is Outcome.CLOSED
+        (attempt,) = probe("203.0.113.7", limit_seconds=1.0).attempts
+    assert attempt.outcome is Outcome.FILTERED
+    assert attempt.seconds == pytest.approx(1, abs=0.1)
+
+
+@ALONE
+def test_unreachable_at_once_if_a_router_says_so():
+    with a_peer():
+        (attempt,) = probe("203.0.113.200").attempts
+    assert attempt.outcome is Outcome.UNREACHABLE
+    assert attempt.reason == os.strerror(errno.EHOSTUNREACH) and attempt.seconds < 1
+
+
+@ALONE
+@pytest.mark.parametrize("kind", ["unreachable", "prohibit", "blackhole"])
+def test_unreachable_in_the_words_of_the_system(kind):
+    route(kind, "192.0.2.0/24")
+    (attempt,) = probe("192.0.2.7").attempts
+    assert attempt.outcome is Outcome.UNREACHABLE
+    words = {
+        "unreachable": errno.EHOSTUNREACH,
+        "prohibit": errno.EACCES,
+        "blackhole": errno.EINVAL,
+    }
+    assert attempt.reason == os.strerror(words[kind])
+
+
+@ALONE
+@pytest.mark.parametrize("address", ["192.0.2.7", "2001:db8::7"])
+def test_unreachable_without_any_route(address):
+    (attempt,) = probe(address).attempts
+    assert attempt.outcome is Outcome.UNREACHABLE
+    assert attempt.reason == "Network is unreachable"
+
+
+@pytest.mark.parametrize(
+    "host, ip_version",
+    [("no-such-host.invalid", None), ("192.0.2.7", 6), ("2001:db8::7", 4)],
+)
+def test_a_name_without_an_address_is_an_error(host, ip_version):
+    with pytest.raises(SystemReadError, match=f"cannot resolve '{host}'"):
+        probe(host, ip_version=ip_version)
+
+
+def test_a_look_up_that_took_all_the_time_is_an_error():
+    with pytest.raises(SystemReadError, match="^looking up '127.0.0.1' took all the"):
+        probe(limit_seconds=0)
+
+
+@ALONE
+def test_a_host_without_ports_left_says_so_and_blames_nobody_else():
+    set_sysctl("ip_local_port_range", "40000 40001")
+    held = [listen(), *open_sockets(2, bind)]
+    with pytest.raises(SystemReadError, match="no ephemeral port"):
+        probe()
+    assert held
+
+
+@ALONE
+def test_a_connection_to_itself_is_not_taken_for_an_open_port():
+    set_sysctl("ip_local_port_range", "40000 40000")
+    (attempt,) = probe(port=40000).attempts
+    assert attempt.outcome is Outcome.CLOSED
+    assert "itself" in attempt.reason
+
+
+@ALONE
+def test_addresses_are_tried_in_turn_until_one_is_open(tmp_path):
+    hosts = "".join(f"127.0.0.{n} db.example.com\n" for n in (2, 3, 4))
+    held = listen("127.0.0.3")
+    resolve_by(tmp_path, hosts)
+    report = probe("db.example.com")
+    assert [(a.address, a.outcome) for a in report.attempts] == [
+        ("127.0.0.2", Outcome.CLOSED),
+        ("127.0.0.3", Outcome.OPEN),
+    ]
+    assert report.telling.address == "127.0.0.3"
+    assert held
+
+
+@ALONE
+def test_an_address_that_does_not_answer_leaves_time_for_the_others(tmp_path):
+    held = [full("127.0.0.2"), listen("127.0.0.3")]
+    resolve_by(tmp_path, "127.0.0.2 db.example.com\n127.0.0.3 db.example.com\n")
+    report = probe("db.example.com", limit_seconds=2.0)
+    assert [a.outcome for a in report.attempts] == [Outcome.FILTERED, Outcome.OPEN]
+    assert report.attempts[0].seconds == pytest.approx(1, abs=0.2)
+    assert held
+
+
+@ALONE
+def test_the_most_telling_outcome_wins_if_none_is_open(tmp_path):
+    route("unreachable", "192.0.2.0/24")
+    resolve_by(tmp_path, "192.0.2.7 db.example.com\n127.0.0.3 db.example.com\n")
+    report = probe("db.example.com")
+    assert {a.outcome for a in report.attempts} == {
+        Outcome.UNREACHABLE,
+        Outcome.CLOSED,
+    }
+    assert report.telling.address == "127.0.0.3"
+
+
+@ALONE
+@pytest.mark.parametrize("ip_version, address", [(4, "127.0.0.2"), (6, "2001:db8::2")])
+def test_one_version_of_ip_alone(tmp_path, ip_version, address):
+    add_address("2001:db8::2/128")
+    held = [listen("127.0.0.2"), listen("2001:db8::2")]
+    resolve_by(tmp_path, "127.0.0.2 db.example.com\n2001:db8::2 db.example.com\n")
+    report = probe("db.example.com", ip_version=ip_version)
+    assert [a.address for a in report.attempts] == [address]
+    assert held
+
+
+def farewell(banner_after_seconds, reply):
+    """What a server sees that sends a banner and then waits for the client."""
+    server = listen()
+    seen = []
+
+    def serve():
+        connection = server.accept()[0]
+        time.sleep(banner_after_seconds)
+        connection.sendall(reply)
+        try:
+            seen.append(connection.recv(100))
+            time.sleep(0.1)
+            connection.sendall(b"bye")
+        except OSError as error:
+            seen.append(error)
+        connection.close()
+
+    thread = threading.Thread(target=serve)
+    thread.start()
+    assert probe().telling.outcome is Outcome.OPEN
+    thread.join()
+    return seen
+
+
+@ALONE
+@pytest.mark.parametrize("banner_after_seconds", [0, 0.1])
+def test_a_server_that_talks_first_sees_no_reset(banner_after_seconds):
+    reply = b"220 mail.example.com ready\r\n" * 5000
+    assert farewell(banner_after_seconds, reply) == [b""]
+    counters = subprocess.run(
+        [
+            "nstat",
+            "-asz",
+            "TcpOutRsts",
+            "TcpExtTCPAbortOnData",
+            "TcpExtTCPAbortOnClose",
+        ],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    counted = [line.split()[:2] for line in counters.stdout.splitlines()[1:]]
+    assert len(counted) == 3 and all(value == "0" for _, value in counted)
+
+
+@ALONE
+def test_a_server_that_never_closes_is_not_waited_for_long():
+    held = listen()
+    begin = time.monotonic()
+    probe()
+    assert time.monotonic() - begin < remote_probe.GOODBYE_SECONDS + 0.3
+    assert held
+
+
+@ALONE
+def test_saying_goodbye_takes_no_longer_than_the_limit():
+    held = listen()
+    begin = time.monotonic()
+    assert probe(limit_seconds=0.2).telling.outcome is Outcome.OPEN
+    assert time.monotonic() - begin < 0.3
+    assert held
+
+
+@ALONE
+def test_a_server_that_resets_every_connection_is_open():
+    server = listen()
+    at_once = struct.pack("ii", 1, 0)
+
+    def serve():
+        for _ in range(50):
+            connection = server.accept()[0]
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, at_once)
+            connection.close()
+
+    thread = threading.Thread(target=serve)
+    thread.start()
+    assert {probe().telling.outcome for _ in range(50)} == {Outcome.OPEN}
+    thread.join()
+
+
+@ALONE
+def test_one_connection_is_made_and_no_more():
+    server = listen()
+    probe()
+    server.accept()[0].close()
+    server.setblocking(False)
+    with pytest.raises(BlockingIOError):
+        server.accept()
