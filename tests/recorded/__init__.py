@@ -1,0 +1,32 @@
+"""Outputs of systems that these tests can't run on; SOURCES.rst says from where."""
+
+import json
+import socket
+from collections import namedtuple
+from pathlib import Path
+
+FOLDER = Path(__file__).parent
+
+
+def recorded(name: str) -> str:
+    """The text of a file below this folder."""
+    return (FOLDER / name).read_text(encoding="utf-8")
+
+
+def psutil_rows(folder):
+    """What psutil's net_connections() answers on another platform."""
+    addr = namedtuple("addr", ["ip", "port"])
+    row = namedtuple("sconn", ["family", "type", "laddr", "raddr", "status", "pid"])
+    return [
+        row(
+            getattr(socket, family),
+            getattr(socket, kind),
+            addr(*laddr) if laddr else (),
+            addr(*raddr) if raddr else (),
+            status,
+            pid,
+        )
+        for family, kind, laddr, raddr, status, pid in json.loads(
+            recorded(f"{folder}/net_connections.json")
+        )
+    ]
