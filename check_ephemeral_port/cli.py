@@ -3,23 +3,31 @@
 from __future__ import annotations
 
 import os
-import re
 import sys
 from collections.abc import Sequence
 
 from . import __version__
 from .options import Options, UsageError, build_parser, parse_options
-from .plugin.text import printable, unknown
+from .plugin.text import fit, printable, unknown
 from .system.deadline import Deadline, Stopwatch
+from .system.errors import SystemReadError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:  # it takes nagiosplugin, which comes when the time runs
+    from .plugin.output import Outcome
 
 EXIT_OK = 0
 EXIT_UNKNOWN = 3
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the check, print its output and return the exit code."""
+    """Run the check, print its output and return the exit code.
+
+    The process has to end then: the time limit, which holds for the printing too, ends
+    it otherwise.
+    """
     arguments = sys.argv[1:] if argv is None else argv
-    asked = _help_or_version(arguments)
+    asked = help_or_version(arguments)
     if asked:
         _print(asked)
         return EXIT_UNKNOWN  # not the result of a check, says the plugin interface
@@ -33,21 +41,32 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _run(options: Options) -> int:
     stopwatch = Stopwatch()
+    known: list[Outcome] = []
 
     def give_up() -> int:
         reason = f"timed out after {options.timeout:g} s: {stopwatch.current}"
-        return _finish(unknown(reason), EXIT_UNKNOWN, options)
+        text, exit_code = known[0] if known else (unknown(reason), EXIT_UNKNOWN)
+        return _finish(text, exit_code, options)
 
-    deadline = Deadline(options.timeout, give_up)
+    deadline: Deadline | None = None
     try:
-        from .check import run
+        deadline = Deadline(options.timeout, give_up)
+        if options.port is None:
+            from .check import run
+        else:
+            from .port_check import run
 
-        text, exit_code = run(options, stopwatch)
+        text, exit_code = run(options, stopwatch, known.append)
     except ImportError as error:
         text, exit_code = unknown(f"a dependency is missing: {error}"), EXIT_UNKNOWN
+    except SystemReadError as error:
+        text, exit_code = unknown(str(error)), EXIT_UNKNOWN
+    except MemoryError:
+        text, exit_code = unknown("out of memory"), EXIT_UNKNOWN
     except (Exception, KeyboardInterrupt) as error:
         text, exit_code = _unexpected(error, options.verbose), EXIT_UNKNOWN
-    deadline.reached_the_end()
+    if deadline:
+        deadline.reached_the_end()
     return _finish(text, exit_code, options)
 
 
@@ -57,7 +76,7 @@ def _unexpected(error: BaseException, verbose: int) -> str:
         from traceback import format_exception
 
         trace = "".join(format_exception(type(error), error, error.__traceback__))
-        text += "".join(f"{printable(line)}\n" for line in trace.splitlines())
+        return fit(text.rstrip(), list(map(printable, trace.splitlines())))
     return text
 
 
@@ -82,13 +101,14 @@ def _print(text: str) -> bool:
     return True
 
 
-def _help_or_version(arguments: Sequence[str]) -> str:
-    # looked for by hand, since they win over all other options, wrong ones included
+def help_or_version(arguments: Sequence[str]) -> str:
+    """The help or the version, if asked for: they win over all other options, wrong
+    ones included. Nothing otherwise."""
     for argument in arguments:
-        bunch = re.fullmatch("-v*([hV])[vhV]*", argument)
-        asked = f"-{bunch[1]}" if bunch else argument
-        if asked in ("-h", "--help"):
+        # behind options without a value, as in -vh, the first of the two counts
+        asked = argument[1:].lstrip("46v")[:1] if argument.startswith("-") else ""
+        if asked == "h" or argument == "--help":
             return build_parser().format_help()
-        if asked in ("-V", "--version"):
+        if asked == "V" or argument == "--version":
             return f"check_ephemeral_port {__version__}\n"
     return ""

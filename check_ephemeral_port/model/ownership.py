@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable
+from enum import Enum
 
 from .records import NamedTuple
 from .sockets import SocketEntry, TcpState
@@ -17,26 +18,40 @@ class Owner(NamedTuple):
     user: str | None = None
 
 
+class Nobody(Enum):
+    """Why no process can be named."""
+
+    TIME_WAIT = "TIME_WAIT"
+    CLOSED = "closed by its process"
+    """The kernel still has to send or to wait for something."""
+    UNKNOWN = "unknown process"
+    """It ended meanwhile, lives where ``/proc`` doesn't show it, or is the kernel."""
+    HIDDEN = "unknown process (try as root)"
+
+
 class Holding(NamedTuple):
     """How many ports somebody holds."""
 
     ports: int
-    owner: Owner | None = None
-    """``None``: TIME_WAIT, or a process that this user may not see."""
-    time_wait: bool = False
+    holder: Owner | Nobody
 
 
-def holdings(entries: Iterable[SocketEntry]) -> list[Holding]:
+def holdings(entries: Iterable[SocketEntry], hidden: bool) -> list[Holding]:
     """Ports by holder, the largest holding first; a port may have several holders.
 
-    Sockets in TIME_WAIT belong to no process any more and count by themselves.
+    ``hidden``: some processes could not be looked into.
     """
-    ports: dict[tuple[int, bool], set[int]] = defaultdict(set)
+    unknown = Nobody.HIDDEN if hidden else Nobody.UNKNOWN
+    ports: dict[Owner | Nobody, set[int]] = defaultdict(set)
     for entry in entries:
-        time_wait = entry.state is TcpState.TIME_WAIT
-        ports[0 if time_wait else entry.pid or 0, time_wait].add(entry.local.port)
-    largest_first = sorted(ports.items(), key=lambda item: (-len(item[1]), item[0]))
-    return [
-        Holding(len(held), Owner(pid) if pid else None, time_wait)
-        for (pid, time_wait), held in largest_first
-    ]
+        ports[_holder(entry, unknown)].add(entry.local.port)
+    largest_first = sorted(ports.items(), key=lambda item: (-len(item[1]), str(item)))
+    return [Holding(len(held), holder) for holder, held in largest_first]
+
+
+def _holder(entry: SocketEntry, unknown: Nobody) -> Owner | Nobody:
+    if entry.pid is not None:
+        return Owner(entry.pid)
+    if entry.state is TcpState.TIME_WAIT:
+        return Nobody.TIME_WAIT
+    return Nobody.CLOSED if entry.inode == 0 else unknown

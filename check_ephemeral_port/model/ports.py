@@ -20,20 +20,23 @@ def parse_port(text: str) -> int:
 class _PortRangeFields(NamedTuple):
     first: int
     last: int
+    step: int
 
 
 class PortRange(_PortRangeFields):
     """The ephemeral range: the ports that the system hands out by itself.
 
     Both ends belong to it. ``ValueError`` unless 0 <= first <= last <= 65535.
+    ``step`` is the distance by which connect() walks it: 2 on Linux, which tries
+    one half before the other; 1 on systems where no port comes before the others.
     """
 
     __slots__ = ()
 
-    def __new__(cls, first: int, last: int) -> PortRange:
+    def __new__(cls, first: int, last: int, step: int = 2) -> PortRange:
         if not 0 <= first <= last <= MAX_PORT:
             raise ValueError(f"{first}-{last} is not a range of ports")
-        return super().__new__(cls, first, last)
+        return super().__new__(cls, first, last, step)
 
     def __str__(self) -> str:
         return f"{self.first}-{self.last}"
@@ -54,7 +57,17 @@ class PortRange(_PortRangeFields):
         range's first port before any of the other; ``inet_csk_find_open_port()``,
         which serves bind(0), does the opposite.
         """
-        return (port - self.first) % 2 == 0
+        return (port - self.first) % self.step == 0
+
+    @property
+    def first_choice_size(self) -> int:
+        """How many ports connect() tries in its first pass, reserved ones included."""
+        return -(-self.size // self.step)
+
+    def common(self, other: PortRange) -> PortRange | None:
+        """The ports that lie in both ranges; ``None`` if there are none."""
+        first, last = max(self.first, other.first), min(self.last, other.last)
+        return PortRange(first, last, self.step) if first <= last else None
 
 
 class _PortPoolFields(NamedTuple):
@@ -83,21 +96,31 @@ class PortPool(_PortPoolFields):
         return self.range.size - len(self.reserved)
 
     @property
+    def spans(self) -> list[PortRange]:
+        """The pool as ranges without a reserved port, in ascending order."""
+        spans, first = [], self.range.first
+        for port in [*sorted(self.reserved), self.range.last + 1]:
+            if first < port:
+                spans.append(PortRange(first, port - 1))
+            first = port + 1
+        return spans
+
+    @property
     def first_choice_capacity(self) -> int:
         """How many ports of the pool connect() tries in its first pass."""
         reserved = sum(map(self.range.is_first_choice, self.reserved))
-        return (self.range.size + 1) // 2 - reserved
+        return self.range.first_choice_size - reserved
 
     @property
     def may_lose_one(self) -> bool:
         """Whether the kernel can overlook a port.
 
-        It rounds the number of ports down to an even one before it walks them,
+        Linux rounds the number of ports down to an even one before it walks them,
         so with an odd number the walk can end one short.
         kernel: ``remaining &= ~1U`` in ``__inet_hash_connect()`` and
         ``inet_csk_find_open_port()``.
         """
-        return self.range.size % 2 == 1 and self.range.size > 1
+        return self.range.size % self.range.step != 0 and self.range.size > 1
 
     def includes(self, port: int) -> bool:
         """Whether the kernel may choose this port by itself."""
@@ -119,3 +142,14 @@ def parse_port_list(text: str) -> frozenset[int]:
         span = PortRange(int(bounds[0]), int(bounds[1]))
         ports.update(range(span.first, span.last + 1))
     return frozenset(ports)
+
+
+def format_port_list(ports: Iterable[int]) -> str:
+    """The same list as short as can be: ``8080,40000-40010``."""
+    spans: list[list[int]] = []
+    for port in sorted(ports):
+        if spans and spans[-1][-1] == port - 1:
+            spans[-1][1:] = [port]
+        else:
+            spans.append([port])
+    return ",".join("-".join(map(str, span)) for span in spans)

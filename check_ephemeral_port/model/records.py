@@ -1,4 +1,8 @@
-"""``typing.NamedTuple``, without typing: to load that takes a tenth of a whole run."""
+"""``typing.NamedTuple``, without typing: to load that takes a tenth of a whole run.
+
+For modules whose annotations are text (``from __future__ import annotations``): from
+Python 3.14 on, the body of a class doesn't hold others yet.
+"""
 
 from __future__ import annotations
 

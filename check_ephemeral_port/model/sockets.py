@@ -92,13 +92,13 @@ class SocketEntry(NamedTuple):
     remote: Endpoint | None = None
     """``None`` if the socket isn't connected."""
     state: TcpState | None = None
-    """``None`` for UDP."""
+    """``None`` for UDP, or if the sampler has no name for it."""
     v6only: bool | None = None
     """IPV6_V6ONLY: an IPv6 socket that leaves IPv4 alone."""
     time_wait_age_seconds: float | None = None
     device: int | None = None
     """Index of the interface that SO_BINDTODEVICE names; 0 for none."""
-    inode: int = 0
+    inode: int | None = None
     """Identifies the socket in ``/proc/PID/fd``; 0 if it has no process any more."""
     uid: int | None = None
     pid: int | None = None
@@ -126,10 +126,11 @@ class Visibility(NamedTuple):
     time_wait_age: bool
     v6only: bool
     device: bool
+    time_wait: bool = True
 
 
-class SocketSample(NamedTuple):
-    """The sockets that hold a local port of the ephemeral range at one moment."""
+class SocketListing(NamedTuple):
+    """Sockets that hold a local port of the pool at one moment, one by one."""
 
     entries: Sequence[SocketEntry]
     visibility: Visibility
@@ -138,4 +139,4 @@ class SocketSample(NamedTuple):
     unseen_tcp_sockets: int = 0
     """At most so many more TCP sockets exist, which the sampler can't see."""
     notes: Sequence[str] = ()
-    """What the reader of this sample should know, for people."""
+    """What the reader of this listing should know, for people."""

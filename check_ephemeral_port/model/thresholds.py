@@ -6,10 +6,11 @@ import re
 
 from .records import NamedTuple
 
-_RANGE = re.compile(
+# twelve digits and six behind the point: as many as a float writes as they were read
+_RANGE = (
     r"(?P<inverted>@)?"
-    r"(?:(?P<start>~|-?[0-9]{1,15}(?:\.[0-9]{1,6})?)?(?P<colon>:))?"
-    r"(?P<end>-?[0-9]{1,15}(?:\.[0-9]{1,6})?)?"
+    r"(?:(?P<start>~|-?[0-9]{1,12}(?:\.[0-9]{1,6})?)?(?P<colon>:))?"
+    r"(?P<end>-?[0-9]{1,12}(?:\.[0-9]{1,6})?)?"
 )
 
 
@@ -40,7 +41,7 @@ def _plain(number: float) -> str:
 
 def parse_range(text: str) -> ThresholdRange:
     """A range from its text; ``ValueError`` if malformed or reversed."""
-    match = _RANGE.fullmatch(text)
+    match = re.fullmatch(_RANGE, text)
     if not match or not (match["end"] or match["colon"]):
         raise ValueError(f"{text!r} is not a range ([@][start:][end])")
     start = None if match["start"] == "~" else float(match["start"] or 0)
@@ -48,6 +49,21 @@ def parse_range(text: str) -> ThresholdRange:
     if start is not None and end is not None and start > end:
         raise ValueError(f"{text!r} is reversed: {start:g} is greater than {end:g}")
     return ThresholdRange(start, end, bool(match["inverted"]))
+
+
+def parse_seconds_range(text: str) -> ThresholdRange:
+    """A range in seconds: each limit may have a unit, as in ``30m:`` or ``@0:2h``."""
+    units = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+
+    def in_seconds(match: re.Match[str]) -> str:
+        return _plain(float(match[1]) * units[match[2]])
+
+    limit = r"(?<![0-9.])([0-9]{1,9}(?:\.[0-9]{1,3})?)([smhd])(?=:|$)"
+    try:
+        return parse_range(re.sub(limit, in_seconds, text))
+    except ValueError as error:  # in the words of the user
+        wrong = "is reversed" if "reversed" in str(error) else "is not a range of time"
+        raise ValueError(f"{text!r} {wrong} ([@][start:][end])") from None
 
 
 def parse_percent_range(text: str) -> ThresholdRange:

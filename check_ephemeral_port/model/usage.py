@@ -6,13 +6,29 @@ that needs something no sampler can see yields bounds beside its best estimate.
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from array import array
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from heapq import nlargest
+from enum import Enum
+from itertools import compress
 
+from .connections import (
+    Connections,
+    PackedDestination,
+    PackedPorts,
+    address_text,
+    pack_address,
+    pack_remote,
+    packed_remote,
+    packed_source,
+    port_numbers,
+    unpack_destination,
+)
+from .port_set import PortSet
 from .ports import PortPool
 from .records import NamedTuple
+from .sample import SocketSample
 from .sockets import (
     ANY_IPV4,
     ANY_IPV6,
@@ -21,12 +37,14 @@ from .sockets import (
     Destination,
     Endpoint,
     SocketEntry,
-    SocketSample,
     TcpState,
     is_ipv6,
     is_loopback,
     is_wildcard,
 )
+
+SHORTLIST = 16
+"""So many destinations more than asked for are ranked at first."""
 
 FIRST_HALF_NEARLY_USED = 0.9
 """From this share on, connect() may well have gone on to the second half."""
@@ -76,8 +94,20 @@ class ConnectUsage(NamedTuple):
     connect() walks all of it in vain before it finds a port: it gets slow."""
 
 
-class TimeWaitRules(NamedTuple):
-    """The settings by which connect() may take over a port in TIME_WAIT."""
+class Sharing(Enum):
+    """What connect() asks of a local port before it takes it."""
+
+    UNLESS_BOUND = "unless bound"
+    """Linux: that no socket holds it through bind(), and nobody the 4-tuple."""
+    BY_DESTINATION = "by destination"
+    """That no socket without a destination holds it, and nobody the 4-tuple; how
+    connected sockets came by it doesn't matter."""
+    NEVER = "never"
+    """That no TCP socket holds it at all, just as bind() to port 0 does."""
+
+
+class ConnectRules(NamedTuple):
+    """The settings by which connect() may have a port that is in use."""
 
     reuse: int | None = 0
     """``net.ipv4.tcp_tw_reuse``: 0 never, 1 always, 2 on loopback; ``None`` if the
@@ -86,29 +116,41 @@ class TimeWaitRules(NamedTuple):
     """``net.ipv4.tcp_tw_reuse_delay``, in seconds."""
     timestamps: bool = True
     """``net.ipv4.tcp_timestamps``: without them nothing is ever reused."""
+    sharing: Sharing = Sharing.UNLESS_BOUND
 
+    def allow_reuse(self, destination: Destination) -> bool:
+        """Whether a connect() to it may take over TIME_WAIT that is old enough.
 
-class DestinationPorts(NamedTuple):
-    """Ports of the pool that connections to one destination hold."""
-
-    taken: set[int]
-    """Surely not to be had for a further connect()."""
-    reusable: set[int]
-    """In TIME_WAIT, and to be had again, unless the peer used no timestamps."""
+        kernel: ``tcp_twsk_unique()``. FIN_WAIT2 sockets on the way to TIME_WAIT are
+        reported as FIN_WAIT2 and never reused.
+        """
+        source, remote = destination
+        loopback = is_loopback(source) or is_loopback(remote.address)
+        allowed = self.reuse == 1 or (self.reuse == 2 and loopback)
+        return allowed and self.timestamps
 
 
 class TcpUse(NamedTuple):
     """What TCP sockets do with the ports of the pool."""
 
     bound: set[int]
-    """Held through bind(), surely: not to be had for any connect()."""
-    unclear: set[int]
-    """Connected, and perhaps bound before that; nothing shows it."""
+    """Held through bind(), surely, or by anyone where ports are never shared: not to
+    be had for any connect()."""
+    connected: PortSet
+    """Held by connections."""
+    not_bound: set[int]
+    """Connected and not bound before that: somebody tried, or it doesn't matter."""
     likely_bound: set[int]
-    """The part of ``unclear`` that was most likely bound."""
-    destinations: dict[Destination, DestinationPorts]
+    """The part of :attr:`unclear` that was most likely bound."""
+    connections: Connections
+    rules: ConnectRules
     unseen: int
     """At most so many further ports may be bound by sockets that nobody saw."""
+
+    @property
+    def unclear(self) -> set[int]:
+        """Connected, and perhaps bound before that; nothing shows it."""
+        return {*self.connected.without(self.bound).without(self.not_bound)}
 
 
 class Watch(NamedTuple):
@@ -140,30 +182,31 @@ class HostUsage(NamedTuple):
     tcp_bind: Usage | None
     udp_bind: Usage | None
     tcp_sockets: int
-    tcp_time_wait: int
+    tcp_time_wait: int | None
+    """``None`` if nobody could see them."""
     udp_sockets: int
 
 
 def host_usage(
     sample: SocketSample,
     pool: PortPool,
-    rules: TimeWaitRules,
+    rules: ConnectRules,
     question: Question = Question(),
     settled: Mapping[int, bool] = {},
 ) -> HostUsage:
     """All usages that the question asks for; ``settled`` as in :func:`tcp_use`."""
-    entries = [entry for entry in sample.entries if pool.includes(entry.local.port)]
-    tcp = [entry for entry in entries if entry.protocol == TCP]
-    udp = [entry for entry in entries if entry.protocol == UDP]
-    use = tcp_use(tcp, pool, rules, settled, sample.unseen_tcp_sockets)
+    states = sample.connections.states
+    tcp = [entry for entry in sample.entries if entry.protocol == TCP]
+    udp = [entry for entry in sample.entries if entry.protocol == UDP]
+    use = tcp_use(sample, pool, rules, settled)
     connect, watched = None, []
     if question.tcp and question.watches:
         for watch in question.watches:
-            asked = _asked(use, question.source, watch.remotes)
+            asked = asked_for(question.source, watch.remotes)
             watched.append((watch, _fullest(use, pool, asked)))
         connect = max((u for _, u in watched), key=lambda u: u.ports.used.best)
     elif question.tcp:
-        connect = _fullest(use, pool, _asked(use, question.source, None))
+        connect = _fullest(use, pool, asked_for(question.source))
     return HostUsage(
         pool,
         use,
@@ -171,138 +214,193 @@ def host_usage(
         watched,
         tcp_bind_usage(tcp, pool, question.source, use) if question.tcp else None,
         udp_bind_usage(udp, pool, question.source) if question.udp else None,
-        tcp_sockets=len(tcp),
-        tcp_time_wait=sum(entry.state is TcpState.TIME_WAIT for entry in tcp),
+        tcp_sockets=len(tcp) + len(sample.connections),
+        tcp_time_wait=(
+            states.get(TcpState.TIME_WAIT, 0) if sample.visibility.time_wait else None
+        ),
         udp_sockets=len(udp),
     )
 
 
 def tcp_use(
-    entries: Iterable[SocketEntry],
+    sample: SocketSample,
     pool: PortPool,
-    rules: TimeWaitRules,
+    rules: ConnectRules,
     settled: Mapping[int, bool] = {},
-    unseen: int = 0,
 ) -> TcpUse:
     """Sort the ports of TCP sockets by what they keep others from doing.
 
     ``settled`` says of unclear ports whether they are bound, if somebody tried.
     """
-    bound: set[int] = set()
-    connected: set[Endpoint] = set()
-    shared: set[int] = set()
-    destinations: dict[Destination, DestinationPorts] = defaultdict(
-        lambda: DestinationPorts(set(), set())
-    )
-    for entry in entries:
-        port, destination = entry.local.port, entry.destination
-        if destination is None:
-            bound.add(port)
-            continue
-        if entry.local in connected:
-            # most likely by connect(); a listener that is gone may have accepted both
-            shared.add(port)
-        connected.add(entry.local)
-        # kernel: __inet_check_established() compares bound devices as well; a
-        # socket on a device of its own leaves the 4-tuple to the others
-        if entry.device:
-            continue
-        held = destinations[destination]
-        (held.reusable if _may_be_reused(entry, rules) else held.taken).add(port)
+    bound = {entry.local.port for entry in sample.entries if entry.protocol == TCP}
     bound.update(port for port, is_bound in settled.items() if is_bound)
-    unclear = {port for _, port in connected}.difference(bound, settled)
-    likely = _likely_bound(unclear - shared, bound, destinations.values(), pool)
-    return TcpUse(bound, unclear, likely, dict(destinations), unseen)
+    not_bound = {port for port, is_bound in settled.items() if not is_bound}
+    connected = PortSet()
+    second_half: dict[bytes, Counter[int]] = defaultdict(Counter)
+    for source, packed in sample.connections.ports_by_source():
+        ports = port_numbers(packed)
+        connected.update(ports)
+        second_half[source].update(compress(ports, _of_second_half(packed, pool)))
+    if rules.sharing is Sharing.NEVER:
+        bound.update(connected)
+    elif rules.sharing is Sharing.BY_DESTINATION:
+        not_bound = {*connected}
+    # bind(0) begins at the second half. Ports of it that one address uses twice were
+    # most likely not bound; though a listener that is gone may have accepted both
+    held_once = {
+        source: {port for port, count in times.items() if count == 1}
+        for source, times in second_half.items()
+    }
+    connections = sample.connections
+    likely = _likely_bound(held_once, bound, connections, pool) - bound - not_bound
+    unseen = sample.unseen_tcp_sockets
+    return TcpUse(bound, connected, not_bound, likely, connections, rules, unseen)
 
 
-def _may_be_reused(entry: SocketEntry, rules: TimeWaitRules) -> bool:
-    # kernel: tcp_twsk_unique(); FIN_WAIT2 sockets on the way to TIME_WAIT are
-    # reported as FIN_WAIT2 and never reused
-    if entry.state is not TcpState.TIME_WAIT or entry.remote is None:
-        return False
-    loopback = is_loopback(entry.local.address) or is_loopback(entry.remote.address)
-    allowed = rules.reuse == 1 or (rules.reuse == 2 and loopback)
-    # TIME_WAIT lasts 60 times as long as the usual delay: if nobody knows the age,
-    # the delay has most likely passed
-    age = entry.time_wait_age_seconds
-    old_enough = age is None or age >= rules.reuse_delay_seconds
-    return allowed and rules.timestamps and old_enough
+def _of_second_half(packed: PackedPorts, pool: PortPool) -> bytes:
+    """A byte for each port, not 0 if connect() tries it last. For half a million
+    ports; one by one it would take longer than all the rest."""
+    odd = bytes(number % 2 for number in range(256))
+    even = bytes(1 - number % 2 for number in range(256))
+    return bytes(packed[1::2]).translate(even if pool.range.first % 2 else odd)
 
 
 def _likely_bound(
-    unclear: AbstractSet[int],
+    held_once: Mapping[bytes, set[int]],
     bound: AbstractSet[int],
-    destinations: Iterable[DestinationPorts],
+    connections: Connections,
     pool: PortPool,
 ) -> set[int]:
-    # connect() goes on to the second half when the first is used up, bind(0) begins
-    # there: a port of the second half, while there was room in the first, was bound
+    # connect() goes on to the second half when the first is used up: a port of the
+    # second half, while there was room in the first, was bound
     first_choice = pool.range.is_first_choice
-    bound_first = sum(map(first_choice, bound))
     nearly_used = FIRST_HALF_NEARLY_USED * pool.first_choice_capacity
+    nearly_used -= sum(map(first_choice, bound))
+    if nearly_used <= 0 or not any(held_once.values()):
+        return set()
+    went_on: dict[bytes, set[int]] = defaultdict(set)
+    for size, key in connections.sizes():
+        if size >= nearly_used:
+            ports = {*connections.ports(key)} - bound
+            if sum(map(first_choice, ports)) >= nearly_used:
+                went_on[packed_source(key)] |= ports
     likely: set[int] = set()
-    for taken, reusable in destinations:
-        ports = (taken | reusable) - bound
-        if bound_first + sum(map(first_choice, ports)) < nearly_used:
-            likely.update(port for port in ports & unclear if not first_choice(port))
+    for source, ports in held_once.items():
+        likely |= ports - went_on[source]
     return likely
 
 
 def connect_usage(
-    use: TcpUse, pool: PortPool, destination: Destination | None
+    use: TcpUse, pool: PortPool, key: PackedDestination | None
 ) -> ConnectUsage:
     """The ports that a connect() to this destination can't have.
 
     kernel: ``__inet_hash_connect()`` takes a port unless its bind bucket is one
     that bind() made, or ``__inet_check_established()`` finds the 4-tuple.
     """
-    held = use.destinations.get(destination) if destination else None
-    taken, reusable = held or DestinationPorts(set(), set())
-    surely = use.bound | taken
-    likely = surely | use.likely_bound
-    at_most = surely | use.unclear | reusable
-    first_choice = pool.range.is_first_choice
+    taken, waiting = _held_for(use, key) if key else ((), ())
+    surely, reusable = PortSet(taken), PortSet(waiting)
+    surely.update(use.bound)
+    likely = PortSet(use.likely_bound).without(surely)
+    perhaps = use.connected.without(surely)
+    perhaps = perhaps.without(port for port in use.not_bound if port not in reusable)
+    low, more, most = (
+        ports.count_first_choice(pool.range) for ports in (surely, likely, perhaps)
+    )
+    room = pool.first_choice_capacity
+    first_bounds = Bounds(low, low + more, min(low + most + use.unseen, room))
+    low = len(surely)
     return ConnectUsage(
-        destination,
-        _usage(pool, len(surely), len(likely), len(at_most) + use.unseen),
-        Usage(
-            pool.first_choice_capacity,
-            Bounds(*(sum(map(first_choice, s)) for s in (surely, likely, at_most))),
-        ),
+        unpack_destination(key) if key else None,
+        _usage(pool, low, low + len(likely), low + len(perhaps) + use.unseen),
+        Usage(room, first_bounds),
     )
 
 
+def _held_for(use: TcpUse, key: PackedDestination) -> tuple[array[int], array[int]]:
+    """Ports surely not to be had for a connect(), and those in a TIME_WAIT that may
+    be taken over, unless the peer used no timestamps."""
+    taken = use.connections.held.get(key, bytearray())
+    waiting = use.connections.time_wait.get(key, bytearray())
+    if waiting and use.rules.allow_reuse(unpack_destination(key)):
+        return port_numbers(taken), port_numbers(waiting)
+    return port_numbers(taken + waiting), port_numbers(b"")
+
+
 def fullest_destinations(
-    use: TcpUse, pool: PortPool, destinations: Iterable[Destination], count: int
+    use: TcpUse,
+    pool: PortPool,
+    count: int,
+    asked: Callable[[PackedDestination], bool] | None = None,
 ) -> list[ConnectUsage]:
-    """Usage for the fullest ``count`` of the destinations, fullest first."""
+    """Usage for the fullest ``count`` destinations, fullest first.
+
+    ``asked`` narrows them down. None at all where connect() doesn't ask for it.
+    """
+    if not use.connected or use.rules.sharing is Sharing.NEVER:
+        return []
+    from heapq import nlargest  # late: an idle host has nothing to rank
+
     likely = use.bound | use.likely_bound
+    elsewhere = len(use.connected.without(likely))
 
-    def used(destination: Destination) -> tuple[int, Destination]:
-        return len(use.destinations[destination].taken - likely), destination
+    def used(key: PackedDestination) -> int:
+        taken, _ = _held_for(use, key)
+        return len(PortSet(taken).without(likely))
 
-    fullest = nlargest(count, destinations, key=used)
-    return [connect_usage(use, pool, destination) for destination in fullest]
+    def candidates() -> Iterable[tuple[int, PackedDestination]]:
+        sizes = use.connections.sizes()
+        return (c for c in sizes if asked(c[1])) if asked else sizes
+
+    def fullest(
+        largest_first: Iterable[tuple[int, PackedDestination]],
+    ) -> list[tuple[int, PackedDestination]]:
+        found: list[tuple[int, PackedDestination]] = []
+        for size, key in largest_first:
+            # no destination is fuller than it has connections
+            if len(found) == count and found[-1][0] >= min(size, elsewhere):
+                break
+            found = nlargest(count, [*found, (used(key), key)])
+        return found
+
+    shortlist = nlargest(count + SHORTLIST, candidates())
+    found = fullest(shortlist)
+    if len(shortlist) == count + SHORTLIST:
+        if found[-1][0] < min(shortlist[-1][0], elsewhere):
+            found = fullest(sorted(candidates(), reverse=True))
+    return [connect_usage(use, pool, key) for _, key in found]
 
 
 def _fullest(
-    use: TcpUse, pool: PortPool, destinations: Iterable[Destination]
+    use: TcpUse, pool: PortPool, asked: Callable[[PackedDestination], bool] | None
 ) -> ConnectUsage:
-    fullest = fullest_destinations(use, pool, destinations, 1)
+    fullest = fullest_destinations(use, pool, 1, asked)
     return fullest[0] if fullest else connect_usage(use, pool, None)
 
 
-def _asked(
-    use: TcpUse, source: str | None, remotes: Sequence[Endpoint] | None
-) -> list[Destination]:
+def asked_for(
+    source: str | None, remotes: Sequence[Endpoint] | None = None
+) -> Callable[[PackedDestination], bool] | None:
+    """Which destinations the source and the remote ends leave; ``None`` for all."""
     # the wildcards leave the source address to the route
     any_source = source is None or is_wildcard(source)
-    return [
-        destination
-        for destination in use.destinations
-        if (any_source or destination.source == source)
-        and (remotes is None or destination.remote in remotes)
-    ]
+    if any_source and remotes is None:
+        return None
+    packed = pack_address(source) if source else b""
+    ends = {*map(pack_remote, remotes or ())}
+    return lambda key: (
+        (any_source or packed_source(key) == packed)
+        and (remotes is None or packed_remote(key) in ends)
+    )
+
+
+class _Holder(NamedTuple):
+    """Ports that are held on one address."""
+
+    address: str
+    ports: Iterable[int]
+    connected: bool
+    v6only: bool | None
 
 
 def tcp_bind_usage(
@@ -312,7 +410,14 @@ def tcp_bind_usage(
 
     kernel: ``inet_csk_find_open_port()``, ``inet_bind_conflict()``.
     """
-    low, best, high = _held(entries, source, use.likely_bound)
+    holders = [_holder(entry) for entry in entries]
+    if source is None:
+        holders.append(_Holder("", use.connected, connected=True, v6only=None))
+    else:
+        for packed, ports in use.connections.ports_by_source():
+            address, numbers = address_text(packed), port_numbers(ports)
+            holders.append(_Holder(address, numbers, connected=True, v6only=None))
+    low, best, high = _held(holders, source, use.likely_bound)
     return _usage(pool, low, best, high + use.unseen)
 
 
@@ -323,48 +428,50 @@ def udp_bind_usage(
 
     kernel: ``udp_lib_get_port()``, which walks every port, whatever their number.
     """
-    return Usage(pool.capacity, _held(entries, source, frozenset()))
+    held = _held(map(_holder, entries), source, frozenset())
+    return Usage(pool.capacity, held)
+
+
+def _holder(entry: SocketEntry) -> _Holder:
+    address, port = entry.local
+    return _Holder(address, (port,), entry.remote is not None, entry.v6only)
 
 
 def _held(
-    entries: Iterable[SocketEntry],
-    source: str | None,
-    likely_bound: AbstractSet[int],
+    holders: Iterable[_Holder], source: str | None, likely_bound: AbstractSet[int]
 ) -> Bounds:
-    surely: set[int] = set()
-    likely: set[int] = set()
-    at_most: set[int] = set()
-    for entry in entries:
-        port = entry.local.port
-        overlap = overlaps(source, entry)
+    surely, likely, at_most = PortSet(), PortSet(), PortSet()
+    for holder in holders:
+        overlap = overlaps(source, holder.address, holder.connected, holder.v6only)
         if overlap:
-            surely.add(port)
+            for ports in (surely, likely, at_most):
+                ports.update(holder.ports)
         elif overlap is None:
-            at_most.add(port)
+            at_most.update(holder.ports)
             # only a bind() to that very address would have made it V6ONLY
-            if entry.local.address == ANY_IPV6 or port not in likely_bound:
-                likely.add(port)
-    likely |= surely
-    return Bounds(len(surely), len(likely), len(at_most | surely))
+            any_ipv6 = holder.address == ANY_IPV6
+            likely.update(holder.ports if any_ipv6 else {*holder.ports} - likely_bound)
+    return Bounds(len(surely), len(likely), len(at_most))
 
 
-def overlaps(source: str | None, entry: SocketEntry) -> bool | None:
-    """Whether a new socket on address ``source`` collides with the entry's address.
+def overlaps(
+    source: str | None, held: str, connected: bool, v6only: bool | None
+) -> bool | None:
+    """Whether a new socket on address ``source`` collides with one on ``held``.
 
-    ``None`` if that hangs on the entry's IPV6_V6ONLY, which nobody saw.
+    ``None`` if that hangs on the held one's IPV6_V6ONLY, which nobody saw.
     kernel: ``inet_rcv_saddr_equal()``, ``ipv6_rcv_saddr_equal()``; and a bind() to a
     specific IPv6 address sets V6ONLY by itself (``__inet6_bind()``).
     """
-    held = entry.local.address
     if source is None or source == ANY_IPV6:
         return True
     if is_ipv6(source):
         return held in (source, ANY_IPV6)
     if not is_ipv6(held):
         return source == ANY_IPV4 or held in (source, ANY_IPV4)
-    if held != ANY_IPV6 and (source != ANY_IPV4 or entry.remote is None):
+    if held != ANY_IPV6 and (source != ANY_IPV4 or not connected):
         return False
-    return None if entry.v6only is None else not entry.v6only
+    return None if v6only is None else not v6only
 
 
 def _usage(pool: PortPool, low: int, best: int, high: int) -> Usage:

@@ -25,11 +25,23 @@ class PortContext(nagiosplugin.ScalarContext):  # type: ignore[misc] # untyped l
         # str(): a Range made of the number 0 would mean 'no threshold'
         warning, critical = (str(t) if t else "" for t in thresholds)
         super().__init__(name, warning, critical)
+        self._written = warning, critical
 
     def describe(self, metric: nagiosplugin.Metric) -> str:
         """The sentence for the status line."""
         reading = metric.resource.reading(metric.name)
         return describe(reading) if reading else f"{metric.name} is {metric.valueunit}"
+
+    def performance(
+        self, metric: nagiosplugin.Metric, resource: nagiosplugin.Resource
+    ) -> nagiosplugin.Performance:
+        """Perfdata, the ranges in full.
+
+        nagiosplugin's own would have ``@`` for ``@0:`` and ``1e-06`` for ``0.000001``,
+        which are no ranges.
+        """
+        figures = super().performance(metric, resource)
+        return figures._replace(warn=self._written[0], crit=self._written[1])
 
 
 class FirstChoiceContext(PortContext):
@@ -44,8 +56,22 @@ class FirstChoiceContext(PortContext):
         )
 
 
+class EtaContext(PortContext):
+    """Judges the time until no port is left."""
+
+    def describe(self, metric: nagiosplugin.Metric) -> str:
+        """The sentence for the status line."""
+        from .outlook import run_out
+
+        return run_out(metric.resource.reading(metric.name))
+
+
 def contexts(
-    used: Thresholds, free: Thresholds, bind_used: Thresholds, fast_used: Thresholds
+    used: Thresholds,
+    free: Thresholds,
+    bind_used: Thresholds,
+    fast_used: Thresholds,
+    eta: Thresholds = Thresholds(),
 ) -> tuple[PortContext, ...]:
     """A context for each kind of metric."""
     return (
@@ -54,6 +80,8 @@ def contexts(
         FirstChoiceContext(resources.FAST_USED_PERCENT, fast_used),
         PortContext(resources.FREE_PORTS, free),
         PortContext(resources.BIND_FREE_PORTS),
+        EtaContext(resources.ETA_SECONDS, eta),
+        EtaContext(resources.BIND_ETA_SECONDS),
         PortContext(resources.COUNT),
     )
 

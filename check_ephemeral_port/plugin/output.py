@@ -6,16 +6,39 @@ from collections.abc import Sequence
 
 import nagiosplugin
 
-from .text import NAME, clean_line
+from ..model.records import NamedTuple
+from .text import (
+    LEAST_TEXT,
+    LINE_BYTES,
+    MOST_BYTES,
+    MOST_TEXT,
+    NAME,
+    clean_line,
+    fit,
+    printable,
+    shorten,
+)
 
 
-def render(check: nagiosplugin.Check, long_lines: Sequence[str] = ()) -> str:
-    """All that the check prints.
+class Outcome(NamedTuple):
+    """What the plugin prints and how it exits."""
+
+    text: str
+    exit_code: int
+
+
+def render(check: nagiosplugin.Check, long_lines: Sequence[str] = ()) -> Outcome:
+    """The outcome of a check that was made.
 
     Not left to nagiosplugin, which moves perfdata to the end when it is verbose:
     there Icinga 2 loses it, and so does whoever cuts long output.
     """
-    status = f"{NAME} {str(check.state).upper()} - {clean_line(check.summary_str)}"
-    perfdata = " ".join(check.perfdata)
-    first_line = f"{status} | {perfdata}" if perfdata else status
-    return "\n".join([first_line, *long_lines]) + "\n"
+    perfdata = "".join(f" {figure}" for figure in check.perfdata)
+    end = f" |{perfdata}" if perfdata else ""
+    begin = f"{NAME} {str(check.state).upper()} - "
+    room = max(LEAST_TEXT, LINE_BYTES - len(end) - 1) - len(begin)
+    told = clean_line(check.summary_str, MOST_BYTES)
+    status = begin + shorten(told, min(room, MOST_TEXT))
+    return Outcome(
+        fit(status + end, [printable(line) for line in long_lines]), check.exitcode
+    )

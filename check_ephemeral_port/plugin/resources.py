@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import nagiosplugin
 
 from ..model.ports import PortPool
 from ..model.records import NamedTuple
-from ..model.sockets import TCP, UDP, Destination, SocketEntry, SocketSample
+from ..model.sample import SocketSample
+from ..model.sockets import TCP, UDP, Destination, SocketEntry
 from ..model.usage import ConnectUsage, HostUsage, Usage, Watch
 from .text import NAME
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:  # most runs don't need it
+    from ..model.namespaces import Namespace
+    from ..model.outlook import Forecast, Outlook
 
 USED_PERCENT = "used_percent"
 BIND_USED_PERCENT = "bind_used_percent"
 FAST_USED_PERCENT = "fast_used_percent"
 FREE_PORTS = "free_ports"
 BIND_FREE_PORTS = "bind_free_ports"
+ETA_SECONDS = "eta_seconds"
+BIND_ETA_SECONDS = "bind_eta_seconds"
 COUNT = "count"
 
 
@@ -27,6 +35,12 @@ class Observation(NamedTuple):
     pool_origin: str
     sample: SocketSample
     usage: HostUsage
+    namespace: Namespace | None = None
+    """The network namespace that was looked into; ``None``: nobody asked for one."""
+    outlook: Outlook | None = None
+    """``None`` if no history is kept."""
+    pool_notes: Sequence[str] = ()
+    """What the reader should know of this system's rules, for people."""
 
 
 class Reading(NamedTuple):
@@ -41,6 +55,8 @@ class Reading(NamedTuple):
     connect: ConnectUsage | None = None
     suffix: str = ""
     """Behind the kind in the labels, for one of several watched destinations."""
+    forecast: Forecast | None = None
+    """``None`` if no history is kept."""
 
     @property
     def label(self) -> str:
@@ -53,15 +69,30 @@ class Reading(NamedTuple):
         return f"{self.label}_free"
 
     @property
+    def eta_label(self) -> str:
+        """Perfdata label of the seconds left."""
+        return f"{self.label}_eta"
+
+    @property
     def destination(self) -> Destination | None:
         """The destination that the ports are counted for, if there is one."""
         return self.connect.destination if self.connect else None
 
+    def where_it_ends(self) -> Reading:
+        """The same for the destination where ports will be missing first."""
+        ahead = self.forecast
+        if not (ahead and ahead.destination and self.connect):
+            return self
+        connect = self.connect._replace(destination=ahead.destination)
+        whom = f"to {ahead.name or ahead.destination.remote}"
+        return self._replace(connect=connect, whom=whom)
+
     def concerns(self, entry: SocketEntry) -> bool:
         """Whether the socket holds one of the ports that the usage is about."""
-        return entry.protocol == self.protocol and (
-            self.destination is None or entry.destination == self.destination
-        )
+        if entry.protocol != self.protocol:
+            return False
+        to = self.destination
+        return to is None or (entry.local.address, entry.remote) == to
 
 
 class EphemeralPorts(nagiosplugin.Resource):  # type: ignore[misc] # untyped library
@@ -79,6 +110,10 @@ class EphemeralPorts(nagiosplugin.Resource):  # type: ignore[misc] # untyped lib
         """Sample the host and describe it in metrics."""
         self.observation = self._observe()
         self.readings = list(_readings(self.observation.usage))
+        if self.observation.outlook:
+            # one each, in the same order
+            pairs = zip(self.readings, self.observation.outlook.in_order())
+            self.readings = [one._replace(forecast=ahead) for one, ahead in pairs]
         return list(_metrics(self.observation.usage, self.readings))
 
     def reading(self, label: str) -> Reading | None:
@@ -86,6 +121,8 @@ class EphemeralPorts(nagiosplugin.Resource):  # type: ignore[misc] # untyped lib
         for reading in self.readings:
             if label in (reading.label, reading.free_label, f"{reading.label}_fast"):
                 return reading
+            if label == reading.eta_label:
+                return reading.where_it_ends()
         return None
 
 
@@ -135,11 +172,20 @@ def _metrics(
             max=ports.capacity,
             context=BIND_FREE_PORTS if is_bind else FREE_PORTS,
         )
+        if reading.forecast and reading.forecast.left:
+            yield nagiosplugin.Metric(
+                reading.eta_label,
+                int(reading.forecast.left.likely),
+                "s",
+                min=0,
+                context=BIND_ETA_SECONDS if is_bind else ETA_SECONDS,
+            )
     if usage.tcp_connect:
         fast = usage.tcp_connect.first_choice
         yield _percentage("tcp_connect_fast", fast, FAST_USED_PERCENT)
         yield _count("tcp_sockets", usage.tcp_sockets)
-        yield _count("tcp_time_wait", usage.tcp_time_wait)
+        if usage.tcp_time_wait is not None:
+            yield _count("tcp_time_wait", usage.tcp_time_wait)
     if usage.udp_bind:
         yield _count("udp_sockets", usage.udp_sockets)
 

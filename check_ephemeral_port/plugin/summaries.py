@@ -6,10 +6,12 @@ from collections.abc import Sequence
 
 import nagiosplugin
 
-from ..model.ownership import Holding
 from .contexts import describe
-from .resources import EphemeralPorts, Reading
-from .text import clean_name
+from .resources import ETA_SECONDS, EphemeralPorts, Reading
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:  # most runs don't need it
+    from ..model.ownership import Holding
 
 SLOW = "connects have become slow: the half tried first is used up"
 
@@ -20,13 +22,14 @@ SENTENCES = 3
 class PortSummary(nagiosplugin.Summary):  # type: ignore[misc] # untyped library
     """Says in one line what the results mean.
 
-    ``holdings`` of the ports that the alarm is about may be set before the text is
-    asked for.
+    ``holdings`` of the ports that the alarm is about, and what it comes from,
+    ``causes``, may be set before the text is asked for.
     """
 
     def __init__(self, resource: EphemeralPorts) -> None:
         self._resource = resource
         self.holdings: Sequence[Holding] = ()
+        self.causes: Sequence[str] = ()
 
     def ok(self, results: nagiosplugin.Results) -> str:
         """Connect and UDP usage, since those are what alarms by default."""
@@ -35,7 +38,8 @@ class PortSummary(nagiosplugin.Summary):  # type: ignore[misc] # untyped library
             for reading in self._resource.readings
             if reading.kind != "tcp_bind" and not reading.suffix
         ]
-        return "; ".join([*told, *self._slow()])
+        told += self._ends(results)
+        return "; ".join([*told, *self._slow(), *self._unseen()])
 
     def problem(self, results: nagiosplugin.Results) -> str:
         """Whatever is in the worst state, then who holds the ports."""
@@ -46,7 +50,9 @@ class PortSummary(nagiosplugin.Summary):  # type: ignore[misc] # untyped library
         told = sentences[:SENTENCES]
         if len(sentences) > SENTENCES:
             told.append(f"and {len(sentences) - SENTENCES} more like that")
-        return "; ".join([*told, *self._slow(), *self._holders()])
+        told += [end for end in self._ends(results) if end not in told]
+        about = [*self._slow(), *self.causes, *self._holders(), *self._unseen()]
+        return "; ".join([*told, *about])
 
     def alarming(self, results: nagiosplugin.Results) -> Reading | None:
         """The reading that the status line is about."""
@@ -56,6 +62,23 @@ class PortSummary(nagiosplugin.Summary):  # type: ignore[misc] # untyped library
                 return reading
         return None
 
+    def _ends(self, results: nagiosplugin.Results) -> list[str]:
+        """Where ports run out soon, or too soon; that none are left is told anyway."""
+        if not any(reading.forecast for reading in self._resource.readings):
+            return []
+        from .outlook import SOON_SECONDS
+
+        ends = []
+        for result in results:
+            if result.metric is None or result.metric.context != ETA_SECONDS:
+                continue
+            reading = self._resource.reading(result.metric.name)
+            soon = result.metric.value < SOON_SECONDS
+            if reading and reading.usage.free.best:
+                if soon or result.state != nagiosplugin.Ok:
+                    ends.append(str(result.metric.description))
+        return list(dict.fromkeys(ends))[:SENTENCES]
+
     def _slow(self) -> list[str]:
         connect = self._resource.readings[0].connect
         # if the whole pool is used up, slow is not the word
@@ -63,14 +86,19 @@ class PortSummary(nagiosplugin.Summary):  # type: ignore[misc] # untyped library
             return [SLOW]
         return []
 
+    def _unseen(self) -> list[str]:
+        look, connect = self._resource.observation, self._resource.readings[0].connect
+        # nothing else that can't be seen uses up so many ports
+        if not look or look.sample.visibility.time_wait or not connect:
+            return []
+        free = connect.ports.free
+        if free.exact:
+            return []
+        return [f"TIME_WAIT can't be seen here: as few as {free.low} may be left"]
+
     def _holders(self) -> list[str]:
-        return [f"{holder_name(h)} holds {h.ports}" for h in self.holdings[:1]]
+        if not self.holdings:
+            return []
+        from .tables import holder_name
 
-
-def holder_name(holding: Holding) -> str:
-    """``nginx[812]``, ``TIME_WAIT``, or that it is unknown."""
-    if holding.time_wait:
-        return "TIME_WAIT"
-    if holding.owner is None:
-        return "unknown process (try as root)"
-    return f"{clean_name(holding.owner.name or '?')}[{holding.owner.pid}]"
+        return [f"{holder_name(self.holdings[0])} holds {self.holdings[0].ports}"]

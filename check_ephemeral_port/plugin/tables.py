@@ -2,35 +2,39 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from ..model.ownership import Holding
+from ..model.ownership import Holding, Nobody
+from ..model.pace import connection_pace
 from ..model.sockets import TCP, TcpState
-from ..model.usage import fullest_destinations
+from ..model.usage import ConnectUsage
+from .namespaces import Survey, label
+from .outlook import forecast_cells, missing_history, pace_line
 from .resources import Observation, Reading
-from .summaries import holder_name
 from .text import clean_line, clean_name
 
 WIDTH = 80
 USAGE_WIDTH = 42
 """What is left for the usage beside the largest figures."""
+FORECAST_WIDTH = 25
+"""Beside the longest reason for having no history."""
 
 
 def detail_lines(
     observation: Observation,
     readings: Sequence[Reading],
+    destinations: Sequence[ConnectUsage],
     holdings: Sequence[Holding],
     stages: Sequence[tuple[str, float]],
     verbose: int,
-    rows: int,
 ) -> list[str]:
     """All that is printed below the status line; a blank line between the parts."""
     parts = [
         usage_table(readings, with_bounds=verbose >= 2),
         unclear_lines(observation) if verbose >= 2 else [],
-        destination_table(observation, rows),
-        holding_table(holdings[:rows]),
+        forecast_table(readings),
+        [*destination_table(destinations), *pace_lines(observation)],
+        holding_table(holdings),
         state_table(observation),
         pool_lines(observation),
         sample_lines(observation, stages if verbose >= 3 else ()),
@@ -48,11 +52,35 @@ def usage_table(readings: Sequence[Reading], with_bounds: bool) -> list[str]:
         used, free = reading.usage.used, reading.usage.free
         bounds = f"{free.low}-{free.high}" if with_bounds or not free.exact else ""
         share = f"{reading.usage.used_percent:.2f}%"
-        name = f"  {reading.whom}" if reading.suffix else reading.kind
-        if len(name) > USAGE_WIDTH:
-            name = name[: USAGE_WIDTH - 2] + ".."
-        rows.append((name, used.best, share, free.best, bounds))
+        rows.append((_usage_name(reading), used.best, share, free.best, bounds))
     return _table(("usage", "used", "", "free", "free, bounds"), rows)
+
+
+def _usage_name(reading: Reading, width: int = USAGE_WIDTH) -> str:
+    name = f"  {reading.whom}" if reading.suffix else reading.kind
+    return name if len(name) <= width else name[: width - 2] + ".."
+
+
+def forecast_table(readings: Sequence[Reading]) -> list[str]:
+    """How fast each usage grows, and when it comes to its end; if a history is kept."""
+    rows, others = [], []
+    for reading in readings:
+        if reading.forecast:
+            name = _usage_name(reading, FORECAST_WIDTH)
+            why_not = missing_history(reading.forecast)
+            if why_not:
+                others.append(f"{name}: {why_not}")
+            else:
+                rows.append((name, *forecast_cells(reading.forecast)))
+    titles = ("usage", "growth", "runs out in", "at least, at most")
+    return [*_table(titles, rows), *others]
+
+
+def pace_lines(observation: Observation) -> list[str]:
+    """How many connections a second the fullest destination sees, and could see."""
+    sees_age = observation.sample.visibility.time_wait_age
+    pace = connection_pace(observation.usage, sees_age)
+    return [pace_line(pace)] if pace else []
 
 
 def pool_lines(observation: Observation) -> list[str]:
@@ -61,6 +89,7 @@ def pool_lines(observation: Observation) -> list[str]:
     return [
         f"pool: {pool.range} less {len(pool.reserved)} reserved: {pool.capacity} ports",
         f"from: {observation.pool_origin}",
+        *(clean_line(f"note: {note}", WIDTH) for note in observation.pool_notes),
     ]
 
 
@@ -74,9 +103,10 @@ def unclear_lines(observation: Observation) -> list[str]:
             f" {len(use.likely_bound)} most likely were"
         )
     if use.unseen:
-        lines.append(f"up to {use.unseen} bound but idle TCP sockets can't be seen")
+        lines.append(f"up to {use.unseen} more TCP sockets can't be seen")
     for visible, what in (
-        (visibility.time_wait_age, "the age of TIME_WAIT"),
+        (visibility.time_wait, "TIME_WAIT"),
+        (visibility.time_wait_age or not visibility.time_wait, "the age of TIME_WAIT"),
         (visibility.v6only, "IPV6_V6ONLY"),
         (visibility.device, "the device that a socket is bound to"),
     ):
@@ -87,12 +117,11 @@ def unclear_lines(observation: Observation) -> list[str]:
     return lines
 
 
-def destination_table(observation: Observation, count: int) -> list[str]:
+def destination_table(destinations: Sequence[ConnectUsage]) -> list[str]:
     """The fullest destinations."""
-    use, pool = observation.usage.tcp_use, observation.pool
     rows, sources = [], []
-    for connect in fullest_destinations(use, pool, use.destinations, count):
-        assert connect.destination  # of those that were asked for
+    for connect in destinations:
+        assert connect.destination  # each is one that was found
         ports, (source, remote) = connect.ports, connect.destination
         share = f"{ports.used_percent:.2f}%"
         rows.append((ports.used.best, share, ports.free.best, str(remote)))
@@ -109,20 +138,30 @@ def destination_table(observation: Observation, count: int) -> list[str]:
 
 def holding_table(holdings: Sequence[Holding]) -> list[str]:
     """Who holds how many ports."""
-    rows = [
-        (holder_name(h), clean_name(h.owner and h.owner.user or "-"), h.ports)
-        for h in holdings
-    ]
+    rows = [(holder_name(h), _user(h), h.ports) for h in holdings]
     return _table(("holder", "user", "ports"), rows)
+
+
+def _user(holding: Holding) -> str:
+    if isinstance(holding.holder, Nobody):
+        return "-"
+    return clean_name(holding.holder.user or "-")
+
+
+def holder_name(holding: Holding) -> str:
+    """``nginx[812]``, ``TIME_WAIT``, or why there is no name."""
+    holder = holding.holder
+    if isinstance(holder, Nobody):
+        return holder.value
+    return f"{clean_name(holder.name or '?')}[{holder.pid}]"
 
 
 def state_table(observation: Observation) -> list[str]:
     """TCP sockets by state."""
-    states = Counter(
-        entry.state
-        for entry in observation.sample.entries
-        if entry.protocol == TCP and entry.state
-    )
+    states = dict(observation.sample.connections.states)
+    for entry in observation.sample.entries:
+        if entry.protocol == TCP and entry.state:
+            states[entry.state] = states.get(entry.state, 0) + 1
     order = list(TcpState)
     rows = [
         (state.value, count)
@@ -139,10 +178,44 @@ def sample_lines(
     """Who looked at the sockets, what is to be said of it, and how long it took."""
     sample = observation.sample
     return [
-        f"sampled by {sample.sampler}: {len(sample.entries)} sockets in the range",
+        f"sampled by {sample.sampler}: {sample.size} sockets in the pool",
         *(clean_line(f"note: {note}", WIDTH) for note in sample.notes),
         *(f"{seconds * 1000:8.1f} ms  {name}" for name, seconds in stages),
     ]
+
+
+def survey_lines(survey: Survey, count: int | None = None) -> list[str]:
+    """A blank line, then the network namespaces that can't be looked into, and a row
+    for each of the others, the worst in front.
+
+    ``count``: so many of each at most; ``None`` for all.
+    """
+    looks = sorted(survey.looks, key=lambda look: look.severity, reverse=True)
+    rows = [
+        (
+            label(look.namespace),
+            look.range,
+            _share(look.tcp_connect_percent),
+            _share(look.udp_bind_percent),
+            look.sockets,
+        )
+        for look in looks[:count]
+    ]
+    table = _table(("namespace", "range", "connect", "UDP", "sockets"), rows)
+    if len(rows) < len(looks):
+        table.append(f"and {len(looks) - len(rows)} more, none of them worse")
+    failed = [
+        clean_line(f"{label(namespace)}: {reason}", WIDTH)
+        for namespace, reason in survey.failures[:count]
+    ]
+    if len(failed) < len(survey.failures):
+        more = len(survey.failures) - len(failed)
+        failed.append(f"and {more} more that can't be looked into")
+    return ["", *failed, "", *table] if failed else ["", *table]
+
+
+def _share(used_percent: float | None) -> str:
+    return "-" if used_percent is None else f"{used_percent:.2f}%"
 
 
 def _table(titles: Sequence[str], rows: Iterable[Sequence[object]]) -> list[str]:

@@ -7,11 +7,11 @@ sock_diag(7). Nothing in here talks to the kernel.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import lru_cache
 from socket import AF_INET, AF_INET6, inet_ntop
 from struct import Struct
 from struct import error as StructError
 
-from ..model.ports import PortRange
 from ..model.records import NamedTuple
 from ..model.sockets import (
     TCP,
@@ -19,7 +19,7 @@ from ..model.sockets import (
     Endpoint,
     SocketEntry,
     TcpState,
-    endpoint,
+    plain_address,
 )
 
 NETLINK_SOCK_DIAG = 4
@@ -27,22 +27,25 @@ IP_PROTOCOLS = {TCP: 6, UDP: 17}
 ALL_STATES = (1 << 14) - 1
 """Every state there is, bound but idle sockets (bit 13, Linux 6.8) included; older
 kernels pass over bits that they don't know."""
+LISTENERS = 1 << 10
+"""The state of TCP sockets that listen. To ask for it alone costs next to nothing."""
 
+NLM_F_MULTI, NLM_F_DUMP_INTR = 0x2, 0x10
 _NLM_F_REQUEST, _NLM_F_DUMP = 0x1, 0x300
-_NLM_F_DUMP_INTR = 0x10
-_NLMSG_ERROR, _NLMSG_DONE, _SOCK_DIAG_BY_FAMILY = 2, 3, 20
+_NLMSG_ERROR, _NLMSG_DONE = 2, 3
+_TCPDIAG_GETSOCK, _SOCK_DIAG_BY_FAMILY = 18, 20
+SOCKET_MESSAGES = (_TCPDIAG_GETSOCK, _SOCK_DIAG_BY_FAMILY)
 _INET_DIAG_REQ_BYTECODE, _INET_DIAG_SKV6ONLY = 1, 11
-_BYTECODE_SOURCE_PORT_GE, _BYTECODE_SOURCE_PORT_LE = 2, 3
 
 _NLMSGHDR = Struct("=LHHLL")  # length, type, flags, sequence, port id
 _REQUEST = Struct("=BBBxL48x")  # inet_diag_req_v2: family, protocol, ext, states, id
+_OLD_REQUEST = Struct("=BBBB48xLL")  # inet_diag_req: family, ..., ext, id, states, dbs
 _ATTRIBUTE = Struct("=HH")  # length, type
-_BYTECODE = Struct("=BBHBBH")  # op, offset if true, if false; port in a second op
 _ERROR = Struct("=l")
 # inet_diag_msg: family, state; ports, addresses, device; expires, uid, inode
 _MESSAGE = Struct("=BB2x2s2s16s16sL8xL8xLL")
 
-_STATES: dict[int, TcpState] = {
+TCP_STATES: dict[int, TcpState] = {
     1: TcpState.ESTABLISHED,
     2: TcpState.SYN_SENT,
     3: TcpState.SYN_RECV,
@@ -57,6 +60,8 @@ _STATES: dict[int, TcpState] = {
     12: TcpState.SYN_RECV,  # TCP_NEW_SYN_RECV: a request not yet accepted
     13: TcpState.BOUND,  # TCP_BOUND_INACTIVE
 }
+MESSAGE_BYTES = _NLMSGHDR.size + _MESSAGE.size
+"""The shortest message that tells of a socket."""
 
 TIME_WAIT_SECONDS = 60
 """kernel: ``TCP_TIMEWAIT_LEN``, a constant."""
@@ -74,20 +79,32 @@ class Chunk(NamedTuple):
     """The errno by which the kernel refused the request."""
 
 
-def dump_request(family: int, protocol: str, ports: PortRange) -> bytes:
-    """Ask for the sockets of a family and protocol whose local port lies in a range."""
-    # a jump by 4 past the end means: not this one (kernel: inet_diag_bc_run())
-    bytecode = _BYTECODE.pack(
-        _BYTECODE_SOURCE_PORT_GE, 8, 20, 0, 0, ports.first
-    ) + _BYTECODE.pack(_BYTECODE_SOURCE_PORT_LE, 8, 12, 0, 0, ports.last)
-    body = (
-        _REQUEST.pack(family, IP_PROTOCOLS[protocol], 0, ALL_STATES)
-        + _ATTRIBUTE.pack(_ATTRIBUTE.size + len(bytecode), _INET_DIAG_REQ_BYTECODE)
-        + bytecode
-    )
-    flags = _NLM_F_REQUEST | _NLM_F_DUMP
-    length = _NLMSGHDR.size + len(body)
-    return _NLMSGHDR.pack(length, _SOCK_DIAG_BY_FAMILY, flags, 0, 0) + body
+def dump_request(
+    family: int, protocol: str, wanted: bytes, states: int = ALL_STATES
+) -> bytes:
+    """Ask for the sockets of a family and protocol.
+
+    ``wanted`` is one of the filters of :mod:`.inet_diag_filter`, ``states`` a bit for
+    each of the kernel's TCP states.
+    """
+    request = _REQUEST.pack(family, IP_PROTOCOLS[protocol], 0, states)
+    return _message(_SOCK_DIAG_BY_FAMILY, request, wanted)
+
+
+def tcp_dump_request(wanted: bytes, states: int = ALL_STATES) -> bytes:
+    """The same for all of TCP, IPv4 and IPv6 in one walk of the kernel's table.
+
+    kernel: ``inet_diag_dump_compat()``, an old interface that may go some day.
+    """
+    request = _OLD_REQUEST.pack(0, 0, 0, 0, states, 0)
+    return _message(_TCPDIAG_GETSOCK, request, wanted)
+
+
+def _message(kind: int, request: bytes, wanted: bytes) -> bytes:
+    attribute = _ATTRIBUTE.pack(_ATTRIBUTE.size + len(wanted), _INET_DIAG_REQ_BYTECODE)
+    length = _NLMSGHDR.size + len(request) + len(attribute) + len(wanted)
+    header = _NLMSGHDR.pack(length, kind, _NLM_F_REQUEST | _NLM_F_DUMP, 0, 0)
+    return header + request + attribute + wanted
 
 
 def decode_chunk(data: bytes, protocol: str) -> Chunk:
@@ -96,8 +113,8 @@ def decode_chunk(data: bytes, protocol: str) -> Chunk:
     done, interrupted, refusal = False, False, 0
     try:
         for kind, flags, body in _messages(data):
-            interrupted = interrupted or bool(flags & _NLM_F_DUMP_INTR)
-            if kind == _SOCK_DIAG_BY_FAMILY:
+            interrupted = interrupted or bool(flags & NLM_F_DUMP_INTR)
+            if kind in SOCKET_MESSAGES:
                 entries.append(_decode_message(body, protocol))
             elif kind in (_NLMSG_DONE, _NLMSG_ERROR):
                 done = True
@@ -122,12 +139,12 @@ def _decode_message(body: bytes, protocol: str) -> SocketEntry:
     family, state, sport, dport, src, dst, device, expires_ms, uid, inode = (
         _MESSAGE.unpack_from(body)
     )
-    tcp_state = _STATES[state] if protocol == TCP else None
+    tcp_state = TCP_STATES[state] if protocol == TCP else None
     time_wait = tcp_state is TcpState.TIME_WAIT
     return SocketEntry(
         protocol,
         _endpoint(family, src, sport),
-        _endpoint(family, dst, dport) if dport != b"\0\0" else None,
+        _remote(family, dst, dport) if dport != b"\0\0" else None,
         tcp_state,
         v6only=_v6only(body) if family == AF_INET6 else None,
         time_wait_age_seconds=(
@@ -140,8 +157,17 @@ def _decode_message(body: bytes, protocol: str) -> SocketEntry:
 
 
 def _endpoint(family: int, address: bytes, port: bytes) -> Endpoint:
+    return Endpoint(_address(family, address), int.from_bytes(port, "big"))
+
+
+# where there are many connections, most go to the same few
+_remote = lru_cache(maxsize=1024)(_endpoint)
+
+
+@lru_cache(maxsize=4096)
+def _address(family: int, address: bytes) -> str:
     size = 4 if family == AF_INET else 16
-    return endpoint(inet_ntop(family, address[:size]), int.from_bytes(port, "big"))
+    return plain_address(inet_ntop(family, address[:size]))
 
 
 def _v6only(body: bytes) -> bool | None:

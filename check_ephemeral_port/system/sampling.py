@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import sys
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from itertools import zip_longest
 
-from ..model.ports import PortRange
+from ..model.ports import PortPool
+from ..model.sample import SocketSample, sum_up
 from ..model.sockets import (
     TCP,
-    UDP,
+    Destination,
     Endpoint,
     SocketEntry,
-    SocketSample,
+    SocketListing,
     TcpState,
 )
 from .errors import SystemReadError
@@ -35,51 +36,95 @@ of a check together."""
 
 
 def take_sample(
-    ports: PortRange, tcp: bool = True, udp: bool = True, sampler: str = AUTO
+    pool: PortPool,
+    protocols: Sequence[str],
+    reuse_delay_seconds: float,
+    sampler: str = AUTO,
 ) -> SocketSample:
-    """The sockets on these local ports, by one of :data:`SAMPLERS`.
+    """The sockets on ports of the pool, by one of :data:`SAMPLERS`.
 
     ``auto`` takes psutil's list, with what sock_diag knows beyond it where there
     is one; on hosts with many sockets it is sock_diag alone.
+    ``reuse_delay_seconds``: see :class:`~.usage.ConnectRules`.
     Raises :class:`SystemReadError`.
     """
     if sampler == AUTO and sys.platform != "linux":
         sampler = PSUTIL
-    kind = "inet" if tcp and udp else TCP if tcp else UDP
-    protocols = [name for name, wanted in ((TCP, tcp), (UDP, udp)) if wanted]
-    if sampler == PSUTIL:
-        from .psutil_sampler import sample_by_psutil
+    if sampler == SOCK_DIAG or (sampler == AUTO and _many_sockets()):
+        from .sock_diag_sampler import sample_by_sock_diag
 
-        return sample_by_psutil(ports, kind)
-
-    from .sock_diag_sampler import sample_by_sock_diag
-
-    if sampler == SOCK_DIAG or _many_sockets():
         try:
-            return sample_by_sock_diag(ports, protocols)
+            return sample_by_sock_diag(pool, protocols, reuse_delay_seconds)
         except SystemReadError:
             if sampler == SOCK_DIAG:
                 raise
+    return sum_up(list_sockets(pool, protocols, sampler), reuse_delay_seconds)
 
-    from .psutil_sampler import sample_by_psutil
 
-    sample = sample_by_psutil(ports, kind)
+def list_sockets(
+    pool: PortPool, protocols: Sequence[str], sampler: str = AUTO
+) -> SocketListing:
+    """The same, one by one and with the processes as far as psutil knows them.
+
+    Raises :class:`SystemReadError`.
+    """
+    from .psutil_sampler import list_by_psutil
+
+    listing = list_by_psutil(pool, protocols)
+    if sampler == PSUTIL:
+        return listing
+    from .sock_diag_sampler import list_by_sock_diag
+
     try:
-        return supplement(sample, sample_by_sock_diag(ports, protocols))
+        return supplement(listing, list_by_sock_diag(pool, protocols))
     except SystemReadError as error:
-        return sample._replace(notes=[*sample.notes, f"less exact, without {error}"])
+        return listing._replace(notes=[*listing.notes, f"less exact, without {error}"])
+
+
+def list_connections(
+    pool: PortPool, destinations: Collection[Destination | None], sampler: str
+) -> list[SocketEntry]:
+    """The connections to these destinations, one by one; ``None`` stands for any.
+
+    Raises :class:`SystemReadError`.
+    """
+    remotes = (
+        [] if None in destinations else sorted({d.remote for d in destinations if d})
+    )
+    entries = _list_tcp(pool, remotes, sampler)
+    if None in destinations:
+        return [entry for entry in entries if entry.remote]
+    return [entry for entry in entries if entry.destination in destinations]
+
+
+def _list_tcp(
+    pool: PortPool, remotes: Sequence[Endpoint], sampler: str
+) -> Sequence[SocketEntry]:
+    if sampler != PSUTIL:
+        from .sock_diag_sampler import list_by_sock_diag
+
+        try:
+            return list_by_sock_diag(pool, [TCP], remotes).entries
+        except SystemReadError:
+            if sampler == SOCK_DIAG:
+                raise
+    from .psutil_sampler import list_by_psutil
+
+    return list_by_psutil(pool, [TCP]).entries
 
 
 def _many_sockets() -> bool:
     from .sockstat import read_socket_counts
 
     try:
-        return read_socket_counts().total > PSUTIL_LIMIT_SOCKETS
+        counts = read_socket_counts()
     except SystemReadError:  # sandboxes may hide it
         return False
+    # psutil walks all processes, those of other network namespaces too
+    return counts.total + counts.tcp_unhashed > PSUTIL_LIMIT_SOCKETS
 
 
-def supplement(listed: SocketSample, details: SocketSample) -> SocketSample:
+def supplement(listed: SocketListing, details: SocketListing) -> SocketListing:
     """The sockets that ``listed`` holds, as ``details`` knows them.
 
     Sockets that ``listed`` can't see at all, which are the bound but idle ones, are
@@ -91,7 +136,7 @@ def supplement(listed: SocketSample, details: SocketSample) -> SocketSample:
     entries: list[SocketEntry] = []
     for addresses, seen in _by_addresses(listed.entries).items():
         entries += _joined(seen, known.get(addresses, ()))
-    return SocketSample(
+    return SocketListing(
         entries + bound,
         details.visibility,
         f"{listed.sampler} and {details.sampler}",

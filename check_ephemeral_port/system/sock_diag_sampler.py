@@ -2,68 +2,90 @@
 
 from __future__ import annotations
 
-import errno
-import os
-import socket
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from functools import partial
 
-from ..model.ports import PortRange
-from ..model.sockets import TCP, UDP, SocketEntry, SocketSample, Visibility
-from .errors import SystemReadError
-from .inet_diag import NETLINK_SOCK_DIAG, decode_chunk, dump_request
+from ..model.connections import Connections
+from ..model.ports import PortPool
+from ..model.sample import SocketSample
+from ..model.sockets import TCP, Endpoint, SocketEntry, SocketListing, Visibility
+from .inet_diag import decode_chunk
+from .inet_diag_filter import on_local_ports
+from .inet_diag_tally import tally_chunk
+from .sock_diag import SockDiag, lists_idle_sockets, look
+from .sockstat import is_without_sockets, most_idle_tcp_sockets
 
+SAMPLER = "sock_diag"
 VISIBILITY = Visibility(
     bound_sockets=True, time_wait_age=True, v6only=True, device=True
 )
-BUFFER_BYTES = 65536
-"""The kernel hands out half of this at a time, whatever the buffer."""
-ATTEMPTS = 3
-"""How often a dump is begun anew if the tables change under it."""
+SPANS_AT_ONCE = 1000
+"""So many ranges of ports fit into the filter of one request."""
+
+
+def list_by_sock_diag(
+    pool: PortPool, protocols: Sequence[str], remotes: Sequence[Endpoint] = ()
+) -> SocketListing:
+    """Sockets on ports of the pool, one by one.
+
+    ``remotes`` narrow them to those that are connected to one of these.
+    Raises :class:`SystemReadError`.
+    """
+
+    def task(kernel: SockDiag) -> list[SocketEntry]:
+        entries: list[SocketEntry] = []
+        for protocol in protocols:
+            decode = partial(decode_chunk, protocol=protocol)
+            for wanted in _filters(pool, remotes):
+                entries += kernel.dump(protocol, wanted, decode)
+        return entries
+
+    visibility, idle, notes = _what_is_seen(pool, protocols)
+    return SocketListing(look(task, notes), visibility, SAMPLER, idle, notes)
 
 
 def sample_by_sock_diag(
-    ports: PortRange, protocols: Sequence[str] = (TCP, UDP)
+    pool: PortPool, protocols: Sequence[str], reuse_delay_seconds: float
 ) -> SocketSample:
-    """Sockets on these local ports.
+    """Sockets on ports of the pool, TCP connections summed up while they are read.
 
-    Needs no privilege. Raises :class:`SystemReadError`, in sandboxes that refuse
-    the socket family for example.
+    Raises :class:`SystemReadError`.
     """
-    entries: list[SocketEntry] = []
-    notes = []
-    try:
-        with socket.socket(
-            socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, NETLINK_SOCK_DIAG
-        ) as netlink:
-            for protocol in protocols:
-                for family in (socket.AF_INET, socket.AF_INET6):
-                    found, consistent = _dump(netlink, family, protocol, ports)
-                    entries += found
-                    if not consistent:
-                        notes.append(f"the {protocol} table changed during the look")
-    except AttributeError:
-        raise SystemReadError("sock_diag exists on Linux only") from None
-    except (OSError, ValueError) as error:
-        raise SystemReadError(f"sock_diag: {error}") from None
-    return SocketSample(entries, VISIBILITY, "sock_diag", notes=notes)
+    # the kernel would walk the sockets of all network namespaces to find none
+    if is_without_sockets():
+        return SocketSample([], Connections(), VISIBILITY, SAMPLER)
 
-
-def _dump(
-    netlink: socket.socket, family: int, protocol: str, ports: PortRange
-) -> tuple[list[SocketEntry], bool]:
-    request = dump_request(family, protocol, ports)
-    for _ in range(ATTEMPTS):
-        netlink.send(request)
+    def task(kernel: SockDiag) -> SocketSample:
         entries: list[SocketEntry] = []
-        interrupted = done = False
-        while not done:
-            chunk = decode_chunk(netlink.recv(BUFFER_BYTES), protocol)
-            entries += chunk.entries
-            interrupted = interrupted or chunk.interrupted
-            done = chunk.done
-            # ENOENT: this kernel has no such protocol or family
-            if chunk.error and chunk.error != errno.ENOENT:
-                raise OSError(chunk.error, os.strerror(chunk.error))
-        if not interrupted:
-            break
-    return entries, not interrupted
+        connections = Connections()
+        for protocol in protocols:
+            read = partial(decode_chunk, protocol=protocol)
+            if protocol == TCP:
+                read = partial(
+                    tally_chunk,
+                    connections=connections,
+                    reuse_delay_seconds=reuse_delay_seconds,
+                )
+            for wanted in _filters(pool):
+                entries += kernel.dump(protocol, wanted, read)
+        connections.join_v4_mapped()
+        return SocketSample(entries, connections, visibility, SAMPLER, idle, notes)
+
+    visibility, idle, notes = _what_is_seen(pool, protocols)
+    return look(task, notes)
+
+
+def _what_is_seen(
+    pool: PortPool, protocols: Sequence[str]
+) -> tuple[Visibility, int, list[str]]:
+    """The visibility, how many TCP sockets may be missing, and notes."""
+    if TCP not in protocols or lists_idle_sockets():
+        return VISIBILITY, 0, []
+    idle, notes = most_idle_tcp_sockets(pool.capacity)
+    return VISIBILITY._replace(bound_sockets=False), idle, notes
+
+
+def _filters(pool: PortPool, remotes: Sequence[Endpoint] = ()) -> Iterator[bytes]:
+    spans = pool.spans
+    for start in range(0, len(spans), SPANS_AT_ONCE):
+        yield on_local_ports(spans[start : start + SPANS_AT_ONCE], remotes)

@@ -1,20 +1,29 @@
 """Whatever is wrong: one clear line on stdout, exit code 3, nothing on stderr."""
 
 import os
-import re
 import subprocess
+import sys
 
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from check_ephemeral_port import __version__
-from check_ephemeral_port.options import Options, UsageError, parse_options
+from check_ephemeral_port.cli import help_or_version
+from check_ephemeral_port.options import (
+    Options,
+    UsageError,
+    build_parser,
+    parse_options,
+)
 from tests.kernel.sockets import bind_udp, open_sockets
 from tests.namespace import set_sysctl
 from tests.plugin_process import PROGRAM, check
 
-OPTIONS = ["-w", "-c", "-d", "--top", "-t", "--source", "-v", "--exit-ok", "--", "1"]
+OPTIONS = [
+    *("-w", "-c", "-d", "--top", "-t", "--source", "-v", "--exit-ok", "--", "1"),
+    *("-4", "-4h", "-w--", "--top=--"),
+]
 
 
 def assert_unknown(run, *parts):
@@ -34,6 +43,8 @@ def assert_unknown(run, *parts):
         (["--warn", "5"], ["--warn"]),
         (["positional"], ["positional"]),
         (["-w"], ["--warning", "expected one argument"]),
+        (["-w--"], ["--warning: expected one argument"]),
+        (["--netns=--"], ["--netns: expected one argument"]),
         (["-w", "80%%"], ["--warning", "'80%%' is not a range"]),
         (["-w", ""], ["--warning"]),
         (["-w", "1:2:3"], ["--warning"]),
@@ -45,6 +56,16 @@ def assert_unknown(run, *parts):
         (["--free-warning", "x"], ["--free-warning"]),
         (["--bind-critical", "100.5"], ["--bind-critical", "over 100"]),
         (["--fast-warning", "~"], ["--fast-warning"]),
+        (["--eta-warning", "30m:"], ["--eta-warning", "needs --state-file"]),
+        (["--eta-critical", "5"], ["--eta-critical", "needs --state-file"]),
+        (["--state-file", "x", "--eta-warning", "30x:"], ["--eta-warning", "'30x:'"]),
+        (["--state-file", "x", "--eta-warning", "2h:30m"], ["'2h:30m' is reversed"]),
+        (["--state-file", "x", "--eta-critical", "30%:"], ["--eta-critical"]),
+        (["--state-file", "x", "--port", "9"], ["--state-file: not with --port"]),
+        (["--state-file", "x", "--all-netns"], ["--state-file: not with --all-netns"]),
+        (["--state-file", ""], ["--state-file", "empty"]),
+        (["--state-file", "/nowhere/state"], ["/nowhere/state: No such file"]),
+        (["--state-file", "/dev/null"], ["/dev/null is not a regular file"]),
         (["-d", "192.0.2.7"], ["--destination", "HOST:PORT"]),
         (["-d", "192.0.2.7:0"], ["--destination", "'0' is not a port"]),
         (["-d", "192.0.2.7:70000"], ["--destination", "'70000' is not a port"]),
@@ -81,6 +102,14 @@ def assert_unknown(run, *parts):
         (["-t", "1.2.3"], ["--timeout"]),
         (["-t", "5d"], ["--timeout", "'5d' is not a duration"]),
         (["--exit-ok=1"], ["--exit-ok"]),
+        (["--netns", ""], ["--netns", "NAME, PID or PATH"]),
+        (["--netns", "no|such\x1b"], ["there is no network namespace 'no?such"]),
+        (["--netns", "/etc/hostname"], ["/etc/hostname is not a network namespace"]),
+        (["--netns", "4194305"], ["no such network namespace: /proc/4194305/ns/net"]),
+        (["--netns", "1" * 5000], ["cannot open /proc/1111"]),
+        (["--netns", "web", "--all-netns"], ["--all-netns", "--netns"]),
+        (["--netns", "web", "--sampler", "psutil"], ["--sampler", "psutil"]),
+        (["--all-netns", "--sampler", "psutil"], ["--sampler", "psutil"]),
     ],
     ids=repr,
 )
@@ -88,11 +117,22 @@ def test_bad_input_is_one_line_and_unknown(arguments, parts):
     assert_unknown(check(*arguments), *parts)
 
 
+@pytest.mark.parametrize("platform", ["darwin", "win32", "freebsd14"])
+@pytest.mark.parametrize(
+    "arguments",
+    [["--sampler", "sock_diag"], ["--probe"], ["--netns", "web"], ["--all-netns"]],
+    ids=" ".join,
+)
+def test_what_only_linux_has_is_refused_elsewhere(arguments, platform, monkeypatch):
+    monkeypatch.setattr(sys, "platform", platform)
+    with pytest.raises(UsageError, match=f"^{arguments[0]}:.* on Linux only$"):
+        parse_options(arguments)
+
+
 @settings(deadline=None)
 @given(st.lists(st.sampled_from(OPTIONS) | st.text(), max_size=5))
 def test_arguments_are_valid_or_one_line_says_what_is_wrong(arguments):
-    # -h and -V are looked for before
-    assume(not any(re.match("-[a-z]*[hV]|--help|--version", a) for a in arguments))
+    assume(not help_or_version(arguments))  # which is looked for before
     try:
         assert isinstance(parse_options(arguments), Options)
     except UsageError as error:
@@ -130,11 +170,22 @@ def test_help_names_every_option_and_is_the_same_however_it_is_asked_for():
     assert check("-t", "1ms", "--help", "--bogus").stdout == text
 
 
-@pytest.mark.parametrize("option", ["-hv", "-Vv", "-vhv", "-hV", "-Vh"])
+@pytest.mark.parametrize(
+    "option", ["-hv", "-Vv", "-vhv", "-hV", "-Vh", "-4h", "-6vV", "-hw5", "-Vx"]
+)
 def test_help_and_version_in_a_bunch_of_options(option):
     run = check(option)
     assert (run.exit_code, run.stderr) == (3, "")
     assert run.stdout.startswith(("usage: ", "check_ephemeral_port "))
+
+
+def test_help_is_found_behind_every_option_without_a_value():
+    flags = [
+        f for a in build_parser()._actions if a.nargs == 0 for f in a.option_strings
+    ]
+    short = [flag for flag in flags if len(flag) == 2]
+    assert len(short) >= 5
+    assert all(help_or_version([f"{flag}h"]) for flag in short)
 
 
 @pytest.mark.parametrize("arguments", [["--bogus"], ["-t", "1ms"], ["-d", "..:1"]])

@@ -1,6 +1,5 @@
 """The installed program as a process: whole output and exit code."""
 
-import ctypes
 import os
 
 import pytest
@@ -17,7 +16,6 @@ from tests.namespace import set_sysctl
 from tests.plugin_process import check
 
 SERVER = ("127.0.0.1", 5000)
-PR_SET_NAME = 15
 
 # nothing but what the test itself opens
 ALONE = pytest.mark.namespace(ports="40000-40039")
@@ -159,22 +157,6 @@ def test_exit_ok_exits_0_and_tells_the_state():
 
 
 @ALONE
-@pytest.mark.parametrize(
-    "name", [b"a|b\nc;d'e", b"\x1b[31mred", b"<script>", b"\xff\xfe", b" ", b"a)b (c"]
-)
-def test_a_hostile_process_name_breaks_nothing(name):
-    ctypes.CDLL(None).prctl(PR_SET_NAME, name, 0, 0, 0)
-    held = open_sockets(38, bind_udp)
-    run = check("-v")
-    first, *others = run.stdout.split("\n")
-    assert first.count("|") == 1 and run.stdout.isascii()
-    assert not set("<>'\x1b") & set(run.stdout)
-    assert f"[{os.getpid()}] holds 38 | " in first
-    assert others[0].startswith("usage ")
-    assert held
-
-
-@ALONE
 def test_without_privilege_the_state_is_the_same_and_names_are_missing():
     held = open_sockets(38, bind_udp)
     # root of a user namespace of its own has no say over processes outside of it
@@ -205,7 +187,7 @@ def test_the_whole_of_an_alarm(connections, exit_code, state, share):
     assert run.stdout == (
         f"EPHEMERAL_PORT {state} - {share}% of 40 ports to 127.0.0.1:5000 used,"
         f" {left} left; connects have become slow: the half tried first is used up;"
-        f" {myself()} holds {connections}"
+        f" the range is small: 28232 ports are usual; {myself()} holds {connections}"
         f" | tcp_bind={share}.5%;;;0;100 tcp_bind_free={left};;;0;40"
         f" tcp_connect={share}.5%;80;90;0;100 tcp_connect_fast=100%;;;0;100"
         f" tcp_connect_free={left};;;0;40"

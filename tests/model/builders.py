@@ -1,11 +1,12 @@
 """Short words for samples."""
 
 from check_ephemeral_port.model.ports import PortPool, PortRange
+from check_ephemeral_port.model.sample import sum_up
 from check_ephemeral_port.model.sockets import (
     TCP,
     UDP,
     SocketEntry,
-    SocketSample,
+    SocketListing,
     TcpState,
     Visibility,
     endpoint,
@@ -38,8 +39,8 @@ def bound(port, address=US, protocol=TCP, **more):
     return SocketEntry(protocol, endpoint(address, port), **more)
 
 
-def sample(*entries, unseen=0):
-    return SocketSample(entries, SEES_ALL, "test", unseen)
+def sample(*entries, unseen=0, reuse_delay_seconds=1.0):
+    return sum_up(SocketListing(entries, SEES_ALL, "test", unseen), reuse_delay_seconds)
 
 
 __all__ = ["TCP", "UDP", "bound", "connected", "pool", "sample", "waiting"]

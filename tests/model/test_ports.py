@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from check_ephemeral_port.model.iana import IanaClass, iana_class
 from check_ephemeral_port.model.ports import (
     PortPool,
     PortRange,
@@ -25,17 +26,38 @@ def test_a_pool_is_never_empty():
         PortPool(PortRange(40000, 40003), range(39990, 40010))
 
 
-@given(PORTS, st.integers(0, 60), st.sets(st.integers(0, 70)))
-def test_pool_counts_as_going_through_the_ports_would(first, size, reserved_offsets):
-    ports = PortRange(first, min(first + size, 65535))
+@given(PORTS, st.integers(0, 60), st.sets(st.integers(0, 70)), st.sampled_from((1, 2)))
+def test_pool_counts_as_going_through_the_ports_would(
+    first, size, reserved_offsets, step
+):
+    ports = PortRange(first, min(first + size, 65535), step)
     reserved = {first + offset - 5 for offset in reserved_offsets}
     left = [p for p in range(ports.first, ports.last + 1) if p not in reserved]
     if not left:
         return
     pool = PortPool(ports, reserved)
     assert pool.capacity == len(left)
-    assert pool.first_choice_capacity == sum(p % 2 == first % 2 for p in left)
+    assert pool.first_choice_capacity == sum(p % step == first % step for p in left)
     assert [p for p in range(65536) if pool.includes(p)] == left
+
+
+def test_only_a_walk_in_steps_of_two_can_miss_a_port():
+    assert PortPool(PortRange(40000, 40002)).may_lose_one
+    assert not PortPool(PortRange(40000, 40002, step=1)).may_lose_one
+
+
+@pytest.mark.parametrize(
+    "other, common",
+    [
+        (PortRange(1024, 65535), PortRange(40000, 40039)),
+        (PortRange(40030, 50000), PortRange(40030, 40039)),
+        (PortRange(39000, 40000), PortRange(40000, 40000)),
+        (PortRange(40040, 50000), None),
+    ],
+)
+def test_what_two_ranges_have_in_common(other, common):
+    ports = PortRange(40000, 40039)
+    assert ports.common(other) == other.common(ports) == common
 
 
 @pytest.mark.parametrize(
@@ -78,3 +100,21 @@ def test_port_list_round_trip(spans):
 def test_what_is_no_port(text):
     with pytest.raises(ValueError, match="is not a port"):
         parse_port(text)
+
+
+@pytest.mark.parametrize(
+    "first, last, expected",
+    [
+        (0, 1023, IanaClass.SYSTEM),
+        (1024, 49151, IanaClass.USER),
+        (49152, 65535, IanaClass.DYNAMIC),
+    ],
+)
+def test_classes_of_rfc_6335(first, last, expected):
+    assert {iana_class(port) for port in range(first, last + 1)} == {expected}
+
+
+@pytest.mark.parametrize("port", [-1, 65536])
+def test_what_is_no_port_has_no_class(port):
+    with pytest.raises(ValueError, match="not a port"):
+        iana_class(port)

@@ -1,5 +1,7 @@
 """Named tuples are what typing.NamedTuple makes of the same class."""
 
+from __future__ import annotations
+
 import pickle
 import typing
 

@@ -9,10 +9,12 @@ from check_ephemeral_port.model.thresholds import (
     ThresholdRange,
     parse_percent_range,
     parse_range,
+    parse_seconds_range,
 )
 
 NUMBERS = st.one_of(
-    st.integers(-(10**12), 10**12), st.integers(-(10**9), 10**9).map(lambda n: n / 1000)
+    st.integers(-(10**12) + 1, 10**12 - 1),
+    st.integers(-(10**9), 10**9).map(lambda n: n / 1000),
 )
 
 
@@ -81,8 +83,43 @@ def test_nagiosplugin_reads_the_text_as_it_is_meant(threshold, value):
 
 @given(st.text(max_size=12))
 def test_any_text_is_a_range_or_a_value_error(text):
-    for parse in (parse_range, parse_percent_range):
+    for parse in (parse_range, parse_percent_range, parse_seconds_range):
         try:
             nagiosplugin.Range(str(parse(text)))
         except ValueError as error:
             assert repr(text) in str(error)
+
+
+@pytest.mark.parametrize(
+    "text, seconds",
+    [
+        ("30m:", "1800:"),
+        ("1800:", "1800:"),
+        ("2h:", "7200:"),
+        ("45s", "45"),
+        ("@0:1.5h", "@0:5400"),
+        ("10m:2d", "600:172800"),
+        ("~:1h", "~:3600"),
+        ("90:5m", "90:300"),
+    ],
+)
+def test_time_may_have_a_unit_at_each_limit(text, seconds):
+    assert parse_seconds_range(text) == parse_range(seconds)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("", "m", "5x:", "30%:", "1e3s:", "5 m:", "mm:"),
+        # whose last digits by themselves are a time
+        *("1.5000m:", "10000000000m:"),
+    ],
+)
+def test_what_is_no_time(text):
+    with pytest.raises(ValueError, match="is not a range of time"):
+        parse_seconds_range(text)
+
+
+def test_reversed_time_is_told_as_it_was_given():
+    with pytest.raises(ValueError, match="'2h:30m' is reversed"):
+        parse_seconds_range("2h:30m")

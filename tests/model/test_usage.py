@@ -4,11 +4,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from check_ephemeral_port.model.connections import pack_destination
 from check_ephemeral_port.model.sockets import Destination, TcpState, endpoint
 from check_ephemeral_port.model.usage import (
     Bounds,
+    ConnectRules,
     Question,
-    TimeWaitRules,
     Usage,
     Watch,
     connect_usage,
@@ -27,14 +28,16 @@ from tests.model.builders import (
     waiting,
 )
 
-TO_THEM = Destination(US, endpoint(THEM, 443))
-ALWAYS = TimeWaitRules(reuse=1)
-ON_LOOPBACK = TimeWaitRules(reuse=2)
+TO_THEM = pack_destination(Destination(US, endpoint(THEM, 443)))
+ALWAYS = ConnectRules(reuse=1)
+ON_LOOPBACK = ConnectRules(reuse=2)
 
 
-def usage(*entries, rules=TimeWaitRules(), settled={}, unseen=0, **question):
+def usage(*entries, rules=ConnectRules(), settled={}, unseen=0, **question):
     question = Question(**question)
-    return host_usage(sample(*entries, unseen=unseen), pool(), rules, question, settled)
+    delay = rules.reuse_delay_seconds
+    seen = sample(*entries, unseen=unseen, reuse_delay_seconds=delay)
+    return host_usage(seen, pool(), rules, question, settled)
 
 
 def free_to_them(*entries, **how):
@@ -89,8 +92,8 @@ def test_a_socket_on_a_device_leaves_the_4_tuple_to_others():
 @pytest.mark.parametrize(
     "rules, entry, left",
     [
-        (TimeWaitRules(reuse=0), waiting(40000), 39),
-        (TimeWaitRules(reuse=None), waiting(40000), 39),
+        (ConnectRules(reuse=0), waiting(40000), 39),
+        (ConnectRules(reuse=None), waiting(40000), 39),
         (ALWAYS, waiting(40000), 40),
         (ALWAYS, waiting(40000, age=0.5), 39),
         (ALWAYS, waiting(40000, age=None), 40),
@@ -119,16 +122,10 @@ def test_unseen_sockets_widen_the_bounds():
 
 
 def test_an_odd_range_may_lose_a_port():
-    odd = host_usage(sample(), pool(40000, 40010), TimeWaitRules())
+    odd = host_usage(sample(), pool(40000, 40010), ConnectRules())
     assert odd.tcp_connect.ports.free == Bounds(10, 11, 11)
     assert odd.tcp_bind.free == Bounds(10, 11, 11)
     assert odd.udp_bind.free == Bounds(11, 11, 11)
-
-
-def test_ports_outside_the_pool_do_not_count():
-    entries = [connected(40000), connected(39999), bound(40039)]
-    answer = host_usage(sample(*entries), pool(reserved=[40000]), TimeWaitRules())
-    assert (answer.tcp_sockets, answer.tcp_connect.ports.capacity) == (1, 39)
 
 
 def test_tcp_and_udp_have_ports_of_their_own():
@@ -177,15 +174,17 @@ HELD = {
 @pytest.mark.parametrize("new", NEW_AGAINST_HELD)
 @pytest.mark.parametrize("held", HELD)
 def test_which_addresses_overlap(new, held):
+    entry = HELD[held]
     colliding = NEW_AGAINST_HELD[new]
-    assert overlaps(new, HELD[held]) == (colliding is None or held in colliding)
+    address, connected = entry.local.address, entry.remote is not None
+    collides = overlaps(new, address, connected, entry.v6only)
+    assert collides == (colliding is None or held in colliding)
 
 
 def test_overlap_hangs_on_v6only_that_nobody_saw():
-    assert overlaps("0.0.0.0", bound(40000, "::", v6only=None)) is None
-    entry = connected(40000, local="2001:db8::1", remote="2001:db8::9")
-    assert overlaps("0.0.0.0", entry) is None
-    assert overlaps(US, entry) is False
+    assert overlaps("0.0.0.0", "::", connected=False, v6only=None) is None
+    assert overlaps("0.0.0.0", "2001:db8::1", connected=True, v6only=None) is None
+    assert overlaps(US, "2001:db8::1", connected=True, v6only=None) is False
 
 
 def test_100_percent_means_that_nothing_is_left():
@@ -230,7 +229,7 @@ def all_usages(answer):
 
 @given(SAMPLES, SOURCES, st.integers(0, 3), st.sampled_from([0, 1, 2, None]))
 def test_figures_are_always_possible(entries, source, unseen, reuse):
-    rules = TimeWaitRules(reuse=reuse)
+    rules = ConnectRules(reuse=reuse)
     answer = usage(*entries, rules=rules, source=source, unseen=unseen)
     for one in all_usages(answer):
         assert 0 <= one.used.low <= one.used.best <= one.used.high <= one.capacity
@@ -252,8 +251,8 @@ def test_another_socket_never_frees_a_port(entries, another, source):
 @given(SAMPLES)
 def test_no_destination_is_fuller_than_the_fullest(entries):
     answer = usage(*entries)
-    for destination in answer.tcp_use.destinations:
-        other = connect_usage(answer.tcp_use, pool(), destination)
+    for _, key in answer.tcp_use.connections.sizes():
+        other = connect_usage(answer.tcp_use, pool(), key)
         assert other.ports.used.best <= answer.tcp_connect.ports.used.best
 
 

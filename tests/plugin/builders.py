@@ -5,8 +5,8 @@ import nagiosplugin
 from check_ephemeral_port.model.sockets import endpoint
 from check_ephemeral_port.model.thresholds import ThresholdRange
 from check_ephemeral_port.model.usage import (
+    ConnectRules,
     Question,
-    TimeWaitRules,
     Watch,
     host_usage,
 )
@@ -34,16 +34,20 @@ def watch(name, *addresses):
     return Watch(name, tuple(endpoint(address, port) for address in addresses))
 
 
-def observe(*entries, unseen=0, **question):
+def observe(*entries, unseen=0, time_wait=True, **question):
     seen = sample(*entries, unseen=unseen)
-    usage = host_usage(seen, pool(), TimeWaitRules(), Question(**question))
+    visibility = seen.visibility._replace(time_wait=time_wait)
+    seen = seen._replace(visibility=visibility)
+    usage = host_usage(seen, pool(), ConnectRules(), Question(**question))
     return Observation(pool(), "/proc/range", seen, usage)
 
 
-def check_of(look, used=DEFAULTS, free=NEVER, bind_used=NEVER, fast_used=NEVER):
+def check_of(
+    look, used=DEFAULTS, free=NEVER, bind_used=NEVER, fast_used=NEVER, eta=NEVER
+):
     """The check that this look at a host results in."""
     resource = EphemeralPorts(look)
-    judges = contexts(used, free, bind_used, fast_used)
+    judges = contexts(used, free, bind_used, fast_used, eta)
     check = nagiosplugin.Check(resource, *judges, PortSummary(resource))
     check()
     return check

@@ -88,3 +88,10 @@ def test_counts_are_perfdata_only():
     perfdata = checked(bound(40001), *clients(2), *udp_sockets(3)).perfdata
     counts = {p for p in perfdata if p.split("=")[0].endswith(("sockets", "wait"))}
     assert counts == {"tcp_sockets=3;;;0", "tcp_time_wait=0;;;0", "udp_sockets=3;;;0"}
+
+
+@pytest.mark.parametrize("text", ["@0:", "0:", "~:", "0.000001", "@~:5", "10:20.5"])
+def test_perfdata_has_ranges_that_can_be_read_again(text):
+    ranges = Thresholds(parse_range(text), parse_range(text))
+    perfdata = checked(*clients(5), used=ranges).perfdata
+    assert f"tcp_connect=12.5%;{text};{text};0;100" in perfdata

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from check_ephemeral_port.model.ownership import Holding, Owner
+from check_ephemeral_port.model.ownership import Holding, Nobody, Owner
 from check_ephemeral_port.model.thresholds import ThresholdRange
 from check_ephemeral_port.plugin.contexts import Thresholds
 from check_ephemeral_port.plugin.output import render
@@ -27,7 +27,7 @@ def printed(*entries, holdings=(), **how):
     """What the check prints about these sockets."""
     check = checked(*entries, **how)
     check.summary.holdings = holdings
-    return render(check)
+    return render(check).text
 
 
 def failing(message):
@@ -36,7 +36,7 @@ def failing(message):
     def look():
         raise nagiosplugin.CheckError(message)
 
-    return render(check_of(look))
+    return render(check_of(look)).text
 
 
 @given(st.text(), st.text())
@@ -95,11 +95,11 @@ def test_the_fullest_watched_destination_is_told_by_its_name():
 
 
 def test_many_alarms_leave_room_for_their_cause():
-    watches = tuple(watch(f"host{n}.example:443", "192.0.2.7") for n in range(9))
+    watches = tuple(watch(f"host{n}:443", "192.0.2.7") for n in range(5))
     holdings = [Holding(38, Owner(812, "nginx"))]
     text = printed(*clients(38), holdings=holdings, question={"watches": watches})
     status = text.partition(" | ")[0]
-    assert "; and 6 more like that; " in status
+    assert "; and 2 more like that; " in status
     assert status.endswith("; nginx[812] holds 38")
 
 
@@ -114,8 +114,8 @@ def test_slow_is_told_once_the_half_tried_first_is_used_up_and_ports_are_left():
     [
         (Holding(7, Owner(812, "nginx")), "nginx[812]"),
         (Holding(7, Owner(812)), "?[812]"),
-        (Holding(7, None, True), "TIME_WAIT"),
-        (Holding(7), "unknown process (try as root)"),
+        (Holding(7, Nobody.TIME_WAIT), "TIME_WAIT"),
+        (Holding(7, Nobody.HIDDEN), "unknown process (try as root)"),
     ],
 )
 def test_the_cause_is_the_end_of_the_status(holding, name):

@@ -3,10 +3,11 @@
 import nagiosplugin
 import pytest
 
-from check_ephemeral_port.model.ownership import Holding, Owner
+from check_ephemeral_port.model.ownership import Holding, Nobody, Owner
 from check_ephemeral_port.model.thresholds import parse_range
 from check_ephemeral_port.plugin.contexts import Thresholds
-from check_ephemeral_port.plugin.summaries import SLOW, holder_name
+from check_ephemeral_port.plugin.summaries import SLOW
+from check_ephemeral_port.plugin.tables import holder_name
 from tests.model.builders import TCP, UDP, bound
 from tests.plugin.builders import (
     NEVER,
@@ -101,6 +102,31 @@ def test_slow_is_said_from_the_last_port_of_the_first_half_on():
     assert SLOW not in status(checked(*clients(40)))
 
 
+def test_where_time_wait_cannot_be_seen_the_least_that_may_be_left_is_told():
+    unseen = {"time_wait": False, "unseen": 9, "udp": False}
+    text = "TIME_WAIT can't be seen here: as few as {} may be left"
+    assert status(checked(*clients(4), question=unseen)) == (
+        f"10% of 40 ports to 192.0.2.7:443 used, 36 left; {text.format(27)}"
+    )
+    check = checked(*clients(40)[:39], question=unseen)
+    assert status(check, Holding(30, Owner(812, "nginx"))) == (
+        f"97% of 40 ports to 192.0.2.7:443 used, 1 left; {SLOW}; nginx[812] holds 30;"
+        f" {text.format(0)}"
+    )
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        {"time_wait": False, "unseen": 0},
+        {"time_wait": True, "unseen": 9},
+        {"time_wait": False, "unseen": 9, "tcp": False},
+    ],
+)
+def test_nothing_is_said_of_time_wait_where_it_does_not_matter(question):
+    assert "TIME_WAIT" not in status(checked(*udp_sockets(1), question=question))
+
+
 def test_a_look_that_failed_is_told_as_it_is():
     def look():
         raise nagiosplugin.CheckError("cannot read /proc/net/sockstat: gone")
@@ -116,8 +142,8 @@ def test_a_look_that_failed_is_told_as_it_is():
         (Holding(5, Owner(812, "nginx")), "nginx[812]"),
         (Holding(5, Owner(812)), "?[812]"),
         (Holding(5, Owner(812, "a|b\nc")), "a?b?c[812]"),
-        (Holding(5, time_wait=True), "TIME_WAIT"),
-        (Holding(5), "unknown process (try as root)"),
+        (Holding(5, Nobody.TIME_WAIT), "TIME_WAIT"),
+        (Holding(5, Nobody.HIDDEN), "unknown process (try as root)"),
     ],
 )
 def test_names_of_holders(holding, name):

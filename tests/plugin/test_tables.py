@@ -4,15 +4,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from check_ephemeral_port.model.ownership import Holding, Owner
+from check_ephemeral_port.model.ownership import Holding, Nobody, Owner
 from check_ephemeral_port.model.ports import PortPool, PortRange
 from check_ephemeral_port.model.sockets import endpoint
 from check_ephemeral_port.model.usage import (
     Bounds,
+    ConnectRules,
     Question,
-    TimeWaitRules,
     Usage,
     Watch,
+    fullest_destinations,
     host_usage,
 )
 from check_ephemeral_port.plugin.resources import (
@@ -23,6 +24,7 @@ from check_ephemeral_port.plugin.resources import (
 from check_ephemeral_port.plugin.tables import (
     detail_lines,
     holding_table,
+    pool_lines,
     sample_lines,
     usage_table,
 )
@@ -37,22 +39,28 @@ def lines(verbose=3, rows=5, holdings=()):
         for n in range(8)
     ]
     seen = sample(*entries, waiting(40020), unseen=3)
-    usage = host_usage(seen, pool(), TimeWaitRules())
+    usage = host_usage(seen, pool(), ConnectRules())
     observation = Observation(pool(), "/proc/range", seen, usage)
     resource = EphemeralPorts(lambda: observation)
     resource.probe()
     stages = [("sampling", 0.0123)]
-    return detail_lines(observation, resource.readings, holdings, stages, verbose, rows)
+    fullest = fullest_destinations(usage.tcp_use, pool(), rows)
+    return detail_lines(
+        observation, resource.readings, fullest, holdings, stages, verbose
+    )
 
 
 def test_rows_are_no_longer_than_80_columns():
     owner = Owner(4194304, "n" * 300, "DOMAIN\\" + "u" * 300)
-    for line in lines(holdings=[Holding(28232, owner), Holding(5, None, True)]):
+    for line in lines(holdings=[Holding(28232, owner), Holding(5, Nobody.TIME_WAIT)]):
         assert len(line) <= 80, line
 
 
 def test_rows_are_aligned():
-    holders = [Holding(21004, Owner(812, "nginx", "www-data")), Holding(7, None, True)]
+    holders = [
+        Holding(21004, Owner(812, "nginx", "www-data")),
+        Holding(7, Nobody.TIME_WAIT),
+    ]
     table = lines(holdings=holders)
     start = table.index("holder      user      ports")
     assert table[start + 1 : start + 3] == [
@@ -83,24 +91,24 @@ def observed(question=Question(), notes=()):
         for port in range(1024, 65536)
     ]
     seen = sample(*entries, unseen=123456)._replace(notes=notes)
-    usage = host_usage(seen, whole, TimeWaitRules(), question)
+    usage = host_usage(seen, whole, ConnectRules(), question)
     return Observation(whole, "/proc/sys/net/ipv4/ip_local_port_range", seen, usage)
 
 
 def test_rows_with_the_largest_numbers_are_no_longer_than_80_columns():
     resource = EphemeralPorts(observed)
     resource.probe()
-    rows = detail_lines(resource.observation, resource.readings, [], [], 3, 20)
+    usage = resource.observation.usage
+    fullest = fullest_destinations(usage.tcp_use, usage.pool, 20)
+    rows = detail_lines(resource.observation, resource.readings, fullest, [], [], 3)
     assert max(map(len, rows)) <= 80
 
 
 @pytest.mark.parametrize("name", LONG_NAMES)
 def test_usage_of_a_watched_destination_is_no_wider_than_80_columns(name):
-    host, _, port = name.rpartition(":")
-    remotes = (endpoint(host.strip("[]"), int(port)),)
-    question = Question(watches=(Watch(name, remotes),))
+    question = Question(watches=(Watch(name, (endpoint("192.0.2.7", 443),)),))
     seen = sample(connected(40000), unseen=3)
-    usage = host_usage(seen, pool(), TimeWaitRules(), question)
+    usage = host_usage(seen, pool(), ConnectRules(), question)
     resource = EphemeralPorts(lambda: Observation(pool(), "/proc", seen, usage))
     resource.probe()
     for line in usage_table(resource.readings, with_bounds=True):
@@ -109,7 +117,9 @@ def test_usage_of_a_watched_destination_is_no_wider_than_80_columns(name):
 
 @given(st.text(), st.text(), st.integers(1, 2**22), st.integers(1, 65535))
 def test_no_name_widens_or_breaks_the_table_of_holders(name, user, pid, ports):
-    table = holding_table([Holding(ports, Owner(pid, name, user)), Holding(1)])
+    table = holding_table(
+        [Holding(ports, Owner(pid, name, user)), Holding(1, Nobody.HIDDEN)]
+    )
     assert len(table) == 3
     for line in table:
         assert len(line) <= 80 and line.isascii() and line.isprintable()
@@ -125,6 +135,11 @@ def test_no_note_breaks_the_table(note):
     for line in sample_lines(observation, ()):
         assert len(line) <= 80 and line.isascii() and line.isprintable()
         assert "|" not in line
+
+
+def test_notes_on_the_pool_stand_below_it():
+    observation = Observation(pool(), "sysctl", sample(), None, pool_notes=["a", "b"])
+    assert pool_lines(observation)[1:] == ["from: sysctl", "note: a", "note: b"]
 
 
 def test_bounds_are_shown_where_they_are_apart():

@@ -4,10 +4,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from check_ephemeral_port.plugin.text import (
+    MOST_BYTES,
     NAME_LENGTH,
     clean_line,
     clean_name,
+    fit,
     percent,
+    shorten,
     unknown,
 )
 
@@ -26,7 +29,7 @@ def test_a_clean_name_is_a_short_harmless_word(text):
 def test_a_clean_line_is_one_line_without_perfdata(text):
     line = clean_line(text)
     assert len(line) <= 500 and line.isascii()
-    assert "|" not in line and line.isprintable()
+    assert not set('|<&"`') & set(line) and line.isprintable()
 
 
 def test_ordinary_text_stays_as_it_is():
@@ -67,3 +70,35 @@ def test_percent_never_says_more_than_is_used(value):
     assert written.endswith("%") and len(written) <= 4
     assert (written == "100%") == (value == 100)
     assert float(written[:-1]) <= value + 0.05
+
+
+def test_sentences_in_the_middle_go_first():
+    text = "98% used; 97% used; and 3 more; nginx[812] holds 38"
+    assert shorten(text, 51) == text
+    assert shorten(text, 50) == "98% used; ..; and 3 more; nginx[812] holds 38"
+    assert shorten(text, 40) == "98% used; ..; nginx[812] holds 38"
+    assert shorten(text, 20) == "98% used; 97% used.."
+
+
+@given(st.text(), st.integers(min_value=2, max_value=100))
+def test_a_text_is_as_short_as_asked_for(text, length):
+    assert len(shorten(text, length)) <= length or len(text) <= length
+    assert shorten(text, len(text)) == text
+
+
+@given(st.lists(st.integers(0, 300).map("x".__mul__), max_size=200))
+def test_lines_that_do_not_fit_are_counted(lines):
+    text = fit("first | perfdata", lines)
+    first, *kept = text.splitlines()
+    assert first == "first | perfdata" and text.endswith("\n")
+    assert len(text) <= MOST_BYTES
+    if kept != lines:
+        *kept, more = kept
+        assert more == f"({len(lines) - len(kept)} lines left out)"
+        assert kept == lines[: len(kept)]
+        # not one more would have fitted
+        assert len(text) + len(lines[len(kept)]) + 1 > MOST_BYTES
+
+
+def test_perfdata_stays_whatever_its_length():
+    assert fit("x" * 9000, ["a", "b"]) == "x" * 9000 + "\n(2 lines left out)\n"

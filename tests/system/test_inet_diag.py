@@ -15,6 +15,7 @@ from check_ephemeral_port.system.inet_diag import (
     decode_chunk,
     dump_request,
 )
+from check_ephemeral_port.system.inet_diag_filter import on_local_ports
 
 pytestmark = pytest.mark.skipif(
     sys.platform != "linux", reason="sock_diag exists on Linux only"
@@ -23,11 +24,13 @@ pytestmark = pytest.mark.skipif(
 EVERY_PORT = PortRange(0, 65535)
 
 
-def ask_kernel(family, protocol, ports=EVERY_PORT):
+def ask_kernel(family, protocol, *spans):
     """All that the kernel answers, in one piece."""
     data = b""
     with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, NETLINK_SOCK_DIAG) as kernel:
-        kernel.send(dump_request(family, protocol, ports))
+        kernel.send(
+            dump_request(family, protocol, on_local_ports(spans or [EVERY_PORT]))
+        )
         while not data or not decode_chunk(data, protocol).done:
             data += kernel.recv(65536)
     return data

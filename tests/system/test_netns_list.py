@@ -13,6 +13,7 @@ from check_ephemeral_port.system.netns import NamespaceGone, run_inside
 from check_ephemeral_port.system.netns_list import list_namespaces
 from check_ephemeral_port.system.port_ranges import read_port_settings
 from tests.namespace import add_namespace, hold_namespace
+from tests.waiting import wait_until
 
 HOST = pytest.mark.namespace(ports="40000-40039", host=True)
 PORTS = "50000-50019"
@@ -146,10 +147,3 @@ def test_the_container_is_that_of_the_busiest_process(tmp_path):
 def test_without_proc_nothing_is_made_up(tmp_path):
     with pytest.raises(SystemReadError, match="/self/net/dev"):
         list_namespaces(str(tmp_path), (), ())
-
-
-def wait_until(condition):
-    deadline = time.monotonic() + 10
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)

@@ -1,28 +1,35 @@
 """Settings below /proc/sys, from trees that the test writes."""
 
-import pytest
+from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
-from check_ephemeral_port.model.usage import TimeWaitRules
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from check_ephemeral_port.model.usage import ConnectRules
 from check_ephemeral_port.system.errors import SystemReadError
 from check_ephemeral_port.system.port_ranges_linux import read_linux_port_settings
 
 
+def read_below(proc, **files):
+    folder = proc / "sys" / "net" / "ipv4"
+    folder.mkdir(parents=True)
+    files = {
+        "ip_local_port_range": "32768\t60999\n",
+        "ip_local_reserved_ports": "\n",
+        **files,
+    }
+    for name, text in files.items():
+        if text is not None:
+            (folder / name).write_text(text, encoding="utf-8")
+    return read_linux_port_settings(str(proc))
+
+
 @pytest.fixture
 def read(tmp_path):
-    def read(**files):
-        folder = tmp_path / "sys" / "net" / "ipv4"
-        folder.mkdir(parents=True)
-        files = {
-            "ip_local_port_range": "32768\t60999\n",
-            "ip_local_reserved_ports": "\n",
-            **files,
-        }
-        for name, text in files.items():
-            if text is not None:
-                (folder / name).write_text(text)
-        return read_linux_port_settings(str(tmp_path))
-
-    return read
+    return partial(read_below, tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -56,9 +63,30 @@ def test_all_ports_reserved(read):
 def test_time_wait_rules(read):
     rules = read(
         tcp_tw_reuse="2\n", tcp_tw_reuse_delay="500\n", tcp_timestamps="0\n"
-    ).time_wait
-    assert rules == TimeWaitRules(2, 0.5, False)
+    ).rules
+    assert rules == ConnectRules(2, 0.5, False)
 
 
 def test_older_kernels_and_sandboxes_have_fewer_settings(read):
-    assert read().time_wait == TimeWaitRules(None, 1.0, True)
+    assert read().rules == ConnectRules(None, 1.0, True)
+
+
+def test_numbers_that_no_kernel_has_are_none(read):
+    huge = "9" * 400
+    rules = read(tcp_tw_reuse=huge, tcp_tw_reuse_delay=huge).rules
+    assert rules == ConnectRules(None, 1.0, True)
+
+
+NAMES = [
+    *("ip_local_port_range", "ip_local_reserved_ports", "tcp_tw_reuse"),
+    *("tcp_tw_reuse_delay", "tcp_timestamps"),
+]
+
+
+@given(st.dictionaries(st.sampled_from(NAMES), st.text() | st.text("0123456789\t,-")))
+def test_any_text_is_a_setting_or_an_error_that_names_the_file(files):
+    with TemporaryDirectory() as proc:
+        try:
+            assert read_below(Path(proc), **files).pool.capacity > 0
+        except SystemReadError as error:
+            assert any(name in str(error) for name in files)

@@ -4,30 +4,62 @@ import os
 import socket
 import subprocess
 import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import psutil
 
 from check_ephemeral_port.system.processes import describe_owner, find_pids
 from tests.model.builders import bound
+from tests.waiting import wait_until
 
 
 def test_an_inode_leads_to_its_process():
     with socket.socket() as held:
         inode = os.fstat(held.fileno()).st_ino
         found = find_pids([bound(40000, inode=inode), bound(40001, inode=1)])
-    assert [entry.pid for entry in found] == [os.getpid(), None]
+    assert [entry.pid for entry in found.entries] == [os.getpid(), None]
+
+
+def command(process):
+    return Path(f"/proc/{process.pid}/comm").read_text()
+
+
+def test_of_several_that_share_a_socket_the_first_process_is_told():
+    with socket.socket() as held:
+        inherits = {"pass_fds": [held.fileno()]}
+        others = [subprocess.Popen(["sleep", "100"], **inherits) for _ in range(3)]
+        try:
+            # alike, as soon as all are what they shall be
+            wait_until(lambda: {*map(command, others)} == {"sleep\n"})
+            inode = os.fstat(held.fileno()).st_ino
+            held.close()
+            (entry,) = find_pids([bound(40000, inode=inode)]).entries
+        finally:
+            for other in others:
+                other.kill()
+                other.wait()
+    assert entry.pid == min(other.pid for other in others)
 
 
 def test_pids_that_are_known_stay():
-    assert find_pids([bound(40000, pid=7, inode=5)])[0].pid == 7
+    assert find_pids([bound(40000, pid=7, inode=5)]).entries[0].pid == 7
 
 
 def test_an_unreadable_proc_leaves_owners_unknown(tmp_path):
     entry = bound(40000, inode=5)
-    assert find_pids([entry], str(tmp_path / "absent")) == [entry]
+    assert find_pids([entry], str(tmp_path / "absent")) == ([entry], False)
 
 
 def test_name_and_user():
     owner = describe_owner(os.getpid())
     assert owner.pid == os.getpid() and owner.name and owner.user
+
+
+def test_a_user_of_a_windows_domain_stays_readable(monkeypatch):
+    process = SimpleNamespace(name=lambda: "svchost.exe", username=lambda: r"CORP\anna")
+    monkeypatch.setattr(psutil, "Process", lambda pid: process)
+    assert describe_owner(812) == (812, "svchost.exe", "CORP/anna")
 
 
 def test_a_process_that_is_gone_keeps_its_number():

@@ -2,15 +2,32 @@
 
 import os
 import socket
+import sys
 from collections import Counter
+from types import SimpleNamespace
 
 import pytest
 
-from check_ephemeral_port.model.ports import PortRange
-from check_ephemeral_port.model.sockets import SocketSample, TcpState, Visibility
-from check_ephemeral_port.system import sampling
+from check_ephemeral_port.model.connections import port_numbers, unpack_destination
+from check_ephemeral_port.model.ports import PortPool, PortRange
+from check_ephemeral_port.model.sample import sum_up
+from check_ephemeral_port.model.sockets import (
+    Destination,
+    Endpoint,
+    SocketListing,
+    TcpState,
+    Visibility,
+)
+from check_ephemeral_port.system import inet_diag, sampling, sockstat
 from check_ephemeral_port.system.errors import SystemReadError
-from check_ephemeral_port.system.sampling import supplement, take_sample
+from check_ephemeral_port.system.sampling import (
+    list_connections,
+    supplement,
+    take_sample,
+)
+from check_ephemeral_port.system.sock_diag_sampler import list_by_sock_diag
+from tests.benchmarks.farm import PORTS as FARM_PORTS
+from tests.benchmarks.farm import Farm, Plan
 from tests.kernel.sockets import (
     bind,
     bind_udp,
@@ -24,18 +41,19 @@ from tests.kernel.sockets import (
 from tests.model.builders import SEES_ALL, bound, connected, waiting
 from tests.plugin_process import check
 
-PORTS = PortRange(40000, 40099)
+POOL = PortPool(PortRange(40000, 40099))
+BOTH = ("tcp", "udp")
 SEES_LITTLE = Visibility(False, False, False, False)
 SERVER = ("127.0.0.1", 5000)
 FIN_WAIT2 = 5
 
 
 def listed(*entries):
-    return SocketSample(entries, SEES_LITTLE, "one", 5, ["a note"])
+    return SocketListing(entries, SEES_LITTLE, "one", 5, ["a note"])
 
 
 def known(*entries):
-    return SocketSample(entries, SEES_ALL, "other")
+    return SocketListing(entries, SEES_ALL, "other")
 
 
 def test_details_are_joined_to_what_is_listed():
@@ -93,22 +111,37 @@ def prepare():
     return [*held, half_closed]
 
 
-def rows(sample):
+def rows(listing):
     return Counter(
         (e.protocol, e.local, e.remote, e.state)
-        for e in sample.entries
+        for e in listing.entries
         if e.state is not TcpState.BOUND
     )
+
+
+def connections(sample):
+    """What the sample knows of connections, in an order of its own making."""
+    found = sample.connections
+    tables = (found.held, found.time_wait, found.on_device)
+    by_destination = [
+        {unpack_destination(key): sorted(port_numbers(p)) for key, p in table.items()}
+        for table in tables
+    ]
+    return by_destination, dict(found.states)
+
+
+def sample_by(sampler, pool=POOL):
+    # without an age psutil's TIME_WAIT counts as old enough: so must sock_diag's
+    return take_sample(pool, BOTH, reuse_delay_seconds=0, sampler=sampler)
 
 
 @pytest.mark.namespace(ports="40000-40099")
 def test_both_samplers_agree_socket_for_socket():
     held = prepare()
-    by_psutil = take_sample(PORTS, sampler="psutil")
-    by_sock_diag = take_sample(PORTS, sampler="sock_diag")
-    joined = take_sample(PORTS)
+    by_psutil, by_sock_diag, joined = map(sample_by, ("psutil", "sock_diag", "auto"))
     assert rows(by_psutil) == rows(by_sock_diag) == rows(joined)
-    assert sum(rows(by_psutil).values()) > 20
+    assert connections(by_psutil) == connections(by_sock_diag) == connections(joined)
+    assert by_psutil.size + 2 == by_sock_diag.size == joined.size > 20
     bound_sockets = sum(e.state is TcpState.BOUND for e in joined.entries)
     assert bound_sockets == 2 <= by_psutil.unseen_tcp_sockets
     assert joined.visibility == by_sock_diag.visibility == SEES_ALL
@@ -118,21 +151,123 @@ def test_both_samplers_agree_socket_for_socket():
 
 
 @pytest.mark.namespace(ports="40000-40099")
-@pytest.mark.parametrize("limit, sampler", [(10**9, "psutil"), (0, "sock_diag")])
-def test_auto_leaves_psutil_out_above_its_limit(limit, sampler, monkeypatch):
+def test_what_is_counted_is_what_is_listed():
     held = prepare()
-    monkeypatch.setattr(sampling, "PSUTIL_LIMIT_SOCKETS", limit)
-    assert take_sample(PORTS).sampler.startswith(sampler)
+    counted = take_sample(POOL, BOTH, reuse_delay_seconds=30, sampler="sock_diag")
+    listed = sum_up(list_by_sock_diag(POOL, BOTH), reuse_delay_seconds=30)
+    assert connections(counted) == connections(listed)
+    assert rows(counted) == rows(listed)
     assert held
 
 
 @pytest.mark.namespace(ports="40000-40099")
-@pytest.mark.parametrize("tcp, udp", [(True, False), (False, True)])
-@pytest.mark.parametrize("sampler", sampling.SAMPLERS)
-def test_only_the_protocols_that_are_asked_for(tcp, udp, sampler):
+@pytest.mark.parametrize(
+    "reserved", [[*range(40010, 40051)], [40010, 40050], range(40000, 40099, 2)]
+)
+def test_both_samplers_leave_reserved_ports_out(reserved):
     held = prepare()
-    found = {entry.protocol for entry in take_sample(PORTS, tcp, udp, sampler).entries}
-    assert found == ({"tcp"} if tcp else {"udp"})
+    pool = PortPool(PortRange(40000, 40099), reserved)
+    by_psutil, by_sock_diag = sample_by("psutil", pool), sample_by("sock_diag", pool)
+    assert rows(by_psutil) == rows(by_sock_diag)
+    assert connections(by_psutil) == connections(by_sock_diag)
+    assert by_sock_diag.size < sample_by("sock_diag").size
+    assert held
+
+
+@pytest.mark.namespace(ports="40000-40099")
+def test_any_number_of_reserved_ports_fits_into_requests():
+    held = prepare()
+    every_other = PortPool(PortRange(2, 65534), range(3, 65535, 2))
+    assert len(every_other.spans) > 30000
+    by_psutil, by_sock_diag = (
+        sample_by(sampler, every_other) for sampler in ("psutil", "sock_diag")
+    )
+    assert len(by_psutil.connections) > 10
+    assert connections(by_psutil) == connections(by_sock_diag)
+    assert held
+
+
+@pytest.mark.namespace(ports="40000-40099")
+@pytest.mark.parametrize("protocol", BOTH)
+@pytest.mark.parametrize("sampler", sampling.SAMPLERS)
+def test_only_the_protocols_that_are_asked_for(protocol, sampler):
+    held = prepare()
+    sample = take_sample(POOL, [protocol], 1.0, sampler)
+    assert {entry.protocol for entry in sample.entries} == {protocol}
+    assert (len(sample.connections) > 0) == (protocol == "tcp")
+    assert held
+
+
+@pytest.mark.namespace(ports="40000-40099")
+def test_where_the_old_request_is_gone_the_new_one_does(monkeypatch):
+    held = prepare()
+    before = connections(sample_by("sock_diag"))
+    monkeypatch.setattr(inet_diag, "_TCPDIAG_GETSOCK", 23)
+    assert connections(sample_by("sock_diag")) == before
+    assert held
+
+
+@pytest.mark.namespace(ports="40000-40099")
+@pytest.mark.parametrize("sampler", sampling.SAMPLERS)
+def test_connections_are_listed_by_destination(sampler):
+    held = prepare()
+    one = Destination("127.0.0.1", Endpoint("127.0.0.1", 5000))
+    other = Destination("::1", Endpoint("::1", 5000))
+    nobody = Destination("::1", Endpoint("192.0.2.1", 443))
+
+    def found(*destinations):
+        listed = list_connections(POOL, destinations, sampler)
+        return Counter(entry.destination for entry in listed)
+
+    assert found(one) == {one: 9}
+    assert found(one, nobody, other) == found(None) == {one: 9, other: 4}
+    assert found(nobody) == found() == {}
+    assert held
+
+
+@pytest.mark.namespace(ports=FARM_PORTS)
+@pytest.mark.parametrize("time_wait_share", [0, 0.5])
+def test_both_samplers_agree_at_10000_sockets(time_wait_share):
+    first, _, last = FARM_PORTS.partition("-")
+    pool = PortPool(PortRange(int(first), int(last)))
+    with Farm(Plan(10_000, time_wait_share=time_wait_share)):
+        by_psutil, by_sock_diag = sample_by("psutil", pool), sample_by("auto", pool)
+    assert (by_psutil.sampler[:6], by_sock_diag.sampler) == ("psutil", "sock_diag")
+    assert rows(by_psutil) == rows(by_sock_diag)
+    assert connections(by_psutil) == connections(by_sock_diag)
+    assert by_psutil.size == (7500 if time_wait_share else 5000)
+
+
+@pytest.mark.namespace(ports=FARM_PORTS)
+@pytest.mark.parametrize("sockets, sampler", [(1000, "psutil"), (2002, "sock_diag")])
+def test_auto_leaves_psutil_out_on_hosts_with_many_sockets(sockets, sampler):
+    with Farm(Plan(sockets)):
+        assert sample_by("auto").sampler.startswith(sampler)
+
+
+@pytest.mark.namespace(ports="40000-40099")
+@pytest.mark.parametrize(
+    "here, elsewhere, sampler",
+    [(2000, 0, "psutil"), (2001, 0, "sock_diag"), (1000, 1001, "sock_diag")],
+)
+def test_the_line_is_at_2000_sockets(here, elsewhere, sampler, monkeypatch):
+    counts = sockstat.SocketCounts(here, elsewhere)
+    monkeypatch.setattr(sockstat, "read_socket_counts", lambda *_: counts)
+    assert sample_by("auto").sampler.startswith(sampler)
+
+
+@pytest.mark.namespace(ports="40000-40099")
+@pytest.mark.parametrize("sampler", ["auto", "sock_diag"])
+def test_kernels_that_list_no_idle_sockets_leave_room_for_them(sampler, monkeypatch):
+    held = open_sockets(5, bind)
+    seen = sample_by(sampler)
+    assert seen.visibility.bound_sockets and seen.unseen_tcp_sockets == 0
+    # 5.14 is that of Enterprise Linux 9, 6.1 of Debian 12
+    for release, idle in (("5.14.0-570.el9", 5), ("6.1.0-37-amd64", 5), ("7.0.0", 0)):
+        monkeypatch.setattr(os, "uname", lambda: SimpleNamespace(release=release))
+        seen = sample_by(sampler)
+        assert seen.visibility.bound_sockets == (not idle)
+        assert seen.unseen_tcp_sockets >= idle
     assert held
 
 
@@ -165,7 +300,9 @@ def test_auto_goes_on_where_sock_diag_is_refused(tmp_path, monkeypatch):
     assert held
 
 
-def test_sock_diag_is_refused_by_name(monkeypatch):
+@pytest.mark.parametrize("platform", ["darwin", "win32", "freebsd14"])
+def test_sock_diag_is_refused_by_name(platform, monkeypatch):
+    monkeypatch.setattr(sys, "platform", platform)
     monkeypatch.delattr(socket, "AF_NETLINK")
     with pytest.raises(SystemReadError, match="Linux only"):
-        take_sample(PORTS, sampler="sock_diag")
+        sample_by("sock_diag")

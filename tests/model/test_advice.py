@@ -1,0 +1,295 @@
+"""Each rule speaks when something is wrong, and is silent when nothing is."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from check_ephemeral_port.model.advice import (
+    Facts,
+    Listener,
+    Settings,
+    TimeWaitTable,
+    advise,
+    advise_bind_before_connect,
+    advise_listeners,
+    advise_odd_size,
+    advise_reserved_ports,
+    advise_small_range,
+    advise_time_wait,
+    advise_time_wait_table,
+    bound_before_connect,
+    destinations_of,
+)
+from check_ephemeral_port.model.ports import format_port_list, parse_port_list
+from check_ephemeral_port.model.sockets import Destination, TcpState, endpoint
+from check_ephemeral_port.model.usage import (
+    Bounds,
+    ConnectRules,
+    ConnectUsage,
+    Usage,
+    host_usage,
+)
+from tests.model.builders import THEM, US, bound, connected, pool, sample, waiting
+
+NONE = frozenset()
+DEFAULT = pool(32768, 60999)
+BACKEND = Destination(US, endpoint(THEM, 443))
+LOOPBACK = Destination("127.0.0.1", endpoint("127.0.0.1", 443))
+
+
+def connect_usage(used, capacity=1000, destination=BACKEND):
+    ports = Usage(capacity, Bounds(used, used, used))
+    return ConnectUsage(destination, ports, ports)
+
+
+def facts(*entries, settings=Settings(NONE), ports=DEFAULT, **more):
+    usage = host_usage(sample(*entries), ports, more.pop("rules", ConnectRules(2)))
+    return Facts(usage, settings, **more)
+
+
+def test_nothing_is_said_of_an_idle_host_with_default_settings():
+    assert advise(facts(settings=Settings(NONE, TimeWaitTable(0, 131072)))) == []
+
+
+def test_nothing_is_said_of_ordinary_use():
+    entries = [connected(port) for port in range(32768, 34768, 2)]
+    entries += [waiting(port) for port in range(40000, 41000, 2)]
+    entries += [bound(5432, state=TcpState.LISTEN)]
+    assert advise(facts(*entries)) == []
+
+
+@pytest.mark.parametrize(
+    "first, last, small",
+    [
+        (32768, 60999, False),
+        (49152, 65535, False),
+        (46884, 60999, True),
+        (46882, 60999, False),
+        (40000, 40000, True),
+    ],
+)
+def test_a_small_range_is_half_the_usual_one_or_less(first, last, small):
+    advice = advise_small_range(pool(first, last), NONE)
+    assert bool(advice) is small
+    if advice:
+        assert advice.problem.startswith(f"the range {first}-{last} is small: 28232 ")
+        assert advice.cause == "the range is small: 28232 ports are usual"
+        assert advice.mend == "sysctl -w net.ipv4.ip_local_port_range='32768 60999'"
+
+
+def ports(*bounds):
+    return frozenset(range(bounds[0], bounds[1] + 1))
+
+
+@pytest.mark.parametrize(
+    "reserved, mend",
+    [
+        (ports(40000, 47999), "'32768 65535'"),
+        (ports(32768, 47999), "'16384 65535'"),
+        (ports(20000, 47999), "'1024 65535'"),
+    ],
+)
+def test_reserved_ports_that_eat_the_pool_are_made_up_for(reserved, mend):
+    advice = advise_reserved_ports(pool(32768, 60999, reserved), reserved)
+    eaten = len([port for port in reserved if port >= 32768])
+    assert advice.problem == f"reserved ports take {eaten} of the range's 28232"
+    assert advice.cause == advice.problem
+    assert advice.mend == f"sysctl -w net.ipv4.ip_local_port_range={mend}"
+
+
+def test_where_too_many_are_reserved_no_range_is_proposed():
+    reserved = ports(1024, 55000)
+    advice = advise_reserved_ports(pool(32768, 60999, reserved), reserved)
+    assert not advice.is_command and "reserve fewer ports" in advice.mend
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        pool(32768, 60999, ports(40000, 46999)),  # a quarter less one and more is left
+        pool(1024, 65535, ports(20000, 47999)),  # enough is left
+        pool(32768, 60999, {40000}),
+    ],
+)
+def test_reserved_ports_that_leave_enough_are_no_problem(settings):
+    assert advise_reserved_ports(settings, settings.reserved) is None
+
+
+@pytest.mark.parametrize(
+    "first, last, mend",
+    [(32768, 60998, "32768 60999"), (1025, 65535, "1026 65535")],
+)
+def test_bounds_of_the_same_parity_get_one_that_differs(first, last, mend):
+    advice = advise_odd_size(pool(first, last))
+    assert advice.mend == f"sysctl -w net.ipv4.ip_local_port_range='{mend}'"
+    assert advise_odd_size(pool(*map(int, mend.split()))) is None
+
+
+@given(st.integers(1, 65535), st.integers(1, 65535), st.sets(st.integers(1, 65535)))
+def test_no_mend_of_the_range_needs_another(low, high, reserved):
+    first, last = sorted((low, high))
+    reserved = reserved - ports(first, last)
+    found = advise(
+        facts(settings=Settings(frozenset(reserved)), ports=pool(first, last, reserved))
+    )
+    if found:
+        (advice,) = found
+        bounds = advice.mend.partition("'")[2].strip("'").split()
+        after = pool(*map(int, bounds), reserved)
+        settings = Settings(frozenset(reserved))
+        assert advise(facts(settings=settings, ports=after)) == []
+
+
+@pytest.mark.parametrize(
+    "rules, destination, reasons, mend",
+    [
+        (ConnectRules(0), BACKEND, "net.ipv4.tcp_tw_reuse is 0", "tcp_tw_reuse=1"),
+        (ConnectRules(0), LOOPBACK, "net.ipv4.tcp_tw_reuse is 0", "tcp_tw_reuse=1"),
+        (
+            ConnectRules(2),
+            BACKEND,
+            "net.ipv4.tcp_tw_reuse is 2, which is for loopback only",
+            "tcp_tw_reuse=1",
+        ),
+        (
+            ConnectRules(1, timestamps=False),
+            BACKEND,
+            "net.ipv4.tcp_timestamps is 0",
+            "tcp_tw_reuse=1 net.ipv4.tcp_timestamps=1",
+        ),
+    ],
+)
+def test_time_wait_that_may_not_be_taken_over(rules, destination, reasons, mend):
+    usage = connect_usage(600, destination=destination)
+    advice = advise_time_wait(300, usage, rules)
+    assert advice.problem.startswith(f"300 ports to {destination.remote} are in TIME_")
+    assert advice.problem.endswith(f": {reasons}")
+    assert advice.cause == reasons
+    assert advice.mend == f"sysctl -w net.ipv4.{mend}"
+
+
+@pytest.mark.parametrize(
+    "waiting, destination, rules",
+    [
+        (249, BACKEND, ConnectRules(0)),
+        (1000, BACKEND, ConnectRules(1)),
+        (1000, LOOPBACK, ConnectRules(2)),
+        (1000, BACKEND, ConnectRules(None)),
+        (0, None, ConnectRules(0)),
+    ],
+)
+def test_time_wait_that_does_not_matter(waiting, destination, rules):
+    usage = connect_usage(waiting, destination=destination)
+    assert advise_time_wait(waiting, usage, rules) is None
+
+
+def test_what_is_less_than_half_of_the_used_ports_is_not_the_cause():
+    assert advise_time_wait(300, connect_usage(601), ConnectRules(0)).cause == ""
+    assert advise_bind_before_connect(300, connect_usage(601), ()).cause == ""
+    assert advise_bind_before_connect(300, connect_usage(600), ()).cause
+
+
+def test_a_cause_is_told_of_an_alarm_of_connect_only():
+    entries = [waiting(port) for port in range(32768, 60999, 2)]
+    quiet = facts(*entries)
+    assert [advice.cause for advice in advise(quiet)] == [""]
+    alarm = quiet._replace(alarming=quiet.usage.tcp_connect)
+    (advice,) = advise(alarm)
+    assert advice.cause.startswith("net.ipv4.tcp_tw_reuse is 2")
+
+
+def test_programs_that_bind_before_they_connect_are_named():
+    advice = advise_bind_before_connect(50, connect_usage(60), ["proxy[7]", "ftp[9]"])
+    assert advice.problem == (
+        "most likely, 50 ports were bound before they connected by proxy[7], ftp[9]:"
+        " no destination can have them"
+    )
+    assert "IP_BIND_ADDRESS_NO_PORT" in advice.mend and not advice.is_command
+    assert advise_bind_before_connect(49, connect_usage(60), ["proxy[7]"]) is None
+
+
+def test_connections_that_a_listener_accepted_were_not_bound_first():
+    entries = [
+        bound(40002, state=TcpState.LISTEN),
+        connected(40002),
+        connected(40001),
+        connected(40004),
+    ]
+    seen = sample(*entries)
+
+    def found(settled=()):
+        usage = host_usage(seen, pool(), ConnectRules(), settled=dict(settled))
+        return bound_before_connect(usage, seen.entries)
+
+    assert found() == {40001}
+    assert found({40001: False}) == NONE
+    assert found({40004: True}) == {40001, 40004}
+
+
+def test_destinations_with_most_of_the_ports_come_first():
+    entries = [connected(port, "192.0.2.8") for port in (40001, 40003)]
+    entries += [connected(port) for port in (40000, 40002, 40004, 40005)]
+    found = destinations_of(sample(*entries).connections, {40001, 40003, 40005}, 5)
+    assert [held.remote.address for held in found] == ["192.0.2.8", THEM]
+
+
+def test_a_listener_in_the_first_half_is_to_be_reserved():
+    listeners = [Listener(40000), Listener(40000, "db[7]"), Listener(40001, "any[8]")]
+    advice = advise_listeners(pool(), listeners, frozenset({8080, 40001}))
+    assert advice.problem == (
+        "inside the range, not reserved, but listened on: 40000 (db[7]);"
+        " when the service starts anew, a client may have taken it"
+    )
+    assert advice.mend == "sysctl -w net.ipv4.ip_local_reserved_ports=8080,40000-40001"
+
+
+def test_a_listener_that_the_system_may_have_placed_is_spoken_of_with_a_proviso():
+    advice = advise_listeners(pool(), [Listener(40001)], NONE)
+    assert advice.problem.endswith(
+        "unless the system chose the port (bind() to port 0)"
+    )
+
+
+def test_few_listeners_are_named_and_all_are_reserved():
+    listeners = [Listener(port) for port in range(40000, 40010, 2)]
+    advice = advise_listeners(pool(), listeners, NONE)
+    assert "listened on: 40000, 40002, 40004, 2 more;" in advice.problem
+    assert advice.mend.endswith("=40000,40002,40004,40006,40008")
+
+
+def test_a_list_that_nobody_can_copy_is_not_printed():
+    reserved = frozenset(range(1024, 2048, 2))
+    advice = advise_listeners(pool(), [Listener(40000)], reserved)
+    assert not advice.is_command and len(advice.mend) < 80
+
+
+def test_no_listener_no_advice():
+    assert advise_listeners(pool(), [], NONE) is None
+
+
+@pytest.mark.parametrize(
+    "table, full",
+    [
+        (TimeWaitTable(89, 100), False),
+        (TimeWaitTable(89, 100, overflows=7), False),  # long ago
+        (TimeWaitTable(90, 100), True),
+        (TimeWaitTable(0, 0), False),  # switched off
+    ],
+)
+def test_the_time_wait_table_at_its_cap(table, full):
+    assert bool(advise_time_wait_table(table)) is full
+
+
+def test_overflows_are_told():
+    advice = advise_time_wait_table(TimeWaitTable(100, 100, 7))
+    assert advice.problem.endswith(", 7 connections went without")
+    assert advice.mend == "sysctl -w net.ipv4.tcp_max_tw_buckets=200"
+
+
+@given(st.sets(st.integers(1, 65535)))
+def test_a_port_list_can_be_read_again(numbers):
+    assert parse_port_list(format_port_list(numbers)) == numbers
+
+
+def test_a_port_list_is_as_short_as_can_be():
+    assert format_port_list([8080, 40001, 40000, 40002]) == "8080,40000-40002"

@@ -1,0 +1,15 @@
+"""The sources as somebody else has them who wants to package them."""
+
+import shutil
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+LEFT_OUT = shutil.ignore_patterns(
+    ".git", ".venv*", "*.egg-info", "build", "dist", "__pycache__", ".*_cache"
+)
+
+
+def copy_sources(target: Path) -> Path:
+    """Copy them to a new folder, without what was made from them."""
+    shutil.copytree(ROOT, target, ignore=LEFT_OUT)
+    return target

@@ -1,0 +1,14 @@
+"""Waiting for what takes others a moment."""
+
+import time
+from typing import Callable
+
+LIMIT_SECONDS = 10
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    """Come back as soon as the condition holds; ``AssertionError`` if it never does."""
+    deadline = time.monotonic() + LIMIT_SECONDS
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.001)
