@@ -1,0 +1,332 @@
+"""The installed program on hosts with several network namespaces."""
+
+import os
+import re
+import subprocess
+from contextlib import contextmanager
+
+import pytest
+
+from check_ephemeral_port.system.netns import run_inside
+from tests.e2e.test_bad_input import assert_unknown
+from tests.kernel.sockets import (
+    bind,
+    bind_udp,
+    connect,
+    listen,
+    open_sockets,
+    time_wait,
+)
+from tests.namespace import add_namespace, hold_namespace, set_sysctl
+from tests.plugin_process import check
+
+SERVER = ("127.0.0.1", 5000)
+MEND = "; needs root (see contrib/sudoers), or CAP_SYS_ADMIN and CAP_SYS_PTRACE"
+IDLE = "0% of 40 ports for TCP connect() used, 40 left; 0% of 40 ports for UDP used"
+
+# a host with nothing but what the test itself makes
+HOST = pytest.mark.namespace(ports="40000-40039", host=True)
+# root of a user namespace of its own has no say over those outside of it
+STRANGER = ["unshare", "--map-root-user"]
+
+
+def connections(path, count, server=SERVER):
+    """So many to one destination in this namespace, as long as the result is kept."""
+    return run_inside(
+        [path], lambda: [listen(), *open_sockets(count, lambda: connect(server))]
+    )
+
+
+def write_inside(path, name, value):
+    """Set ``net.ipv4.NAME`` of this namespace."""
+    run_inside([path], lambda: set_sysctl(name, value))
+
+
+def myself():
+    with open("/proc/self/comm", encoding="utf-8") as file:
+        return f"{file.read().strip()}[{os.getpid()}]"
+
+
+@HOST
+def test_the_worst_of_three_named_ones_is_judged_and_named():
+    add_namespace("db", "50000-50099")
+    web = add_namespace("web", "60000-60019")
+    add_namespace("mail", "45000-45199")
+    held = connections(web, 20)
+    run = check("--all-netns")
+    assert (run.exit_code, run.stderr) == (2, "")
+    assert run.status == (
+        "EPHEMERAL_PORT CRITICAL - netns web, worst of 4:"
+        " 100% of 20 ports to 127.0.0.1:5000 used, 0 left;"
+        f" the range is small: 28232 ports are usual; {myself()} holds 20"
+    )
+    assert run.perfdata_fields["tcp_connect_free"] == "0;;;0;20"
+    assert (run.perfdata["netns"], run.perfdata["netns_failed"]) == (4, 0)
+    assert held
+
+
+@HOST
+def test_perfdata_has_the_worst_and_two_counts_however_many_there_are():
+    usual = set(check().perfdata)
+    for number in range(5):
+        add_namespace(f"n{number}", "50000-50099")
+    assert set(check("--all-netns").perfdata) == usual | {"netns", "netns_failed"}
+    assert set(check("--netns", "n3").perfdata) == usual
+
+
+@HOST
+def test_one_that_only_a_process_holds_is_found():
+    holder = hold_namespace("50000-50039")
+    held = connections(f"/proc/{holder.pid}/ns/net", 34)
+    run = check("--all-netns")
+    assert run.exit_code == 1
+    assert run.status.startswith(
+        f"EPHEMERAL_PORT WARNING - netns sleep[{holder.pid}], worst of 2: 85% of 40 "
+    )
+    assert held
+
+
+@HOST
+def test_a_container_is_told_by_its_process_and_its_short_id(tmp_path):
+    holder = hold_namespace("50000-50039")
+    # the cgroup that Docker would have put it into
+    cgroup = tmp_path / "cgroup"
+    cgroup.write_text(f"0::/system.slice/docker-{'4f5a12345678' * 5}abcd.scope\n")
+    there = f"/proc/{holder.pid}/cgroup"
+    subprocess.run(["mount", "--bind", str(cgroup), there], check=True)
+    held = connections(f"/proc/{holder.pid}/ns/net", 34)
+    run = check("--all-netns", "-v")
+    where = f"sleep[{holder.pid}] 4f5a12345678"
+    assert f" WARNING - netns {where}, worst of 2: 85% of 40 " in run.status
+    assert f"\n{where}  50000-50039   85.00%" in run.stdout
+    assert held
+
+
+@HOST
+@pytest.mark.parametrize("kind", ["name", "pid", "path"])
+def test_range_sockets_and_owners_of_one_that_is_asked_for(kind):
+    holder = hold_namespace("50000-50019")
+    path = f"/proc/{holder.pid}/ns/net"
+    asked = {"name": "web", "pid": str(holder.pid), "path": path}.get(kind)
+    if kind == "name":
+        path = add_namespace("web", "50000-50019")
+    held = connections(path, 19), open_sockets(30, bind_udp)
+    run = check("--netns", asked, "-v")
+    assert run.exit_code == 2
+    assert run.status.startswith(f"EPHEMERAL_PORT CRITICAL - netns {asked}: 95% of 20 ")
+    assert run.status.endswith(f"; {myself()} holds 19")
+    assert run.perfdata["udp_sockets"] == 0
+    assert "pool: 50000-50019 less 0 reserved: 20 ports" in run.stdout
+    assert held
+
+
+# processes and network of its own, and the host's processes in a folder
+CONTAINER = """
+mkdir -p /run/host/proc
+mount --rbind /proc /run/host/proc
+mount -t proc proc /proc
+exec "$@"
+"""
+
+
+@HOST
+def test_from_within_a_container_through_the_proc_of_the_host():
+    web = hold_namespace("50000-50019")
+    held = connections(f"/proc/{web.pid}/ns/net", 19)
+    asked = f"/run/host/proc/{web.pid}/ns/net"
+    unshare = ["unshare", "--mount", "--pid", "--net", "--fork"]
+    within = [*unshare, "sh", "-ec", CONTAINER, "sh"]
+    run = check("--netns", asked, "-v", within=within)
+    assert (run.exit_code, run.stderr) == (2, "")
+    assert run.status.startswith(f"EPHEMERAL_PORT CRITICAL - netns {asked}: 95% of 20 ")
+    assert run.status.endswith(f"; {myself()} holds 19")
+    # a number, since users may have other names here
+    assert re.search(rf"^{re.escape(myself())} +{os.getuid()} +19$", run.stdout, re.M)
+    assert held
+
+    refused = check("--netns", asked, within=[*within, *STRANGER])
+    reason = f"cannot enter network namespace {asked}: Permission denied{MEND}"
+    assert refused.stdout == f"EPHEMERAL_PORT UNKNOWN - {reason}\n"
+
+
+@HOST
+def test_settings_of_time_wait_are_those_of_the_namespace():
+    path = add_namespace("web", "50000-50019")
+    write_inside(path, "tcp_tw_reuse", 0)
+
+    def wait():
+        time_wait(18, listen(), lambda: connect(SERVER))
+
+    run_inside([path], wait)
+    wait()
+    inside, outside = check("--netns", "web"), check()
+    assert (inside.exit_code, outside.exit_code) == (1, 0)
+    assert inside.status.endswith("; TIME_WAIT holds 18")
+
+
+@HOST
+def test_probing_happens_inside():
+    path = add_namespace("web", "50000-50019")
+
+    def bound_first():
+        return [listen(), *open_sockets(6, lambda: connect(SERVER, "127.0.0.1", False))]
+
+    held = run_inside([path], bound_first)
+    guessed = check("--netns", "web", "-vv").free_bounds("tcp_connect")
+    settled = check("--netns", "web", "-vv", "--probe").free_bounds("tcp_connect")
+    assert guessed[0] == settled[0] == settled[1] == 14
+    every = check("--all-netns", "--probe", "-vv").free_bounds("tcp_connect")
+    assert every == (14, 14)
+    assert held
+
+
+@HOST
+def test_one_that_vanishes_after_the_listing_is_skipped():
+    with vanishing():
+        for _ in range(10):
+            run = check("--all-netns")
+            assert run.exit_code == 0
+            assert run.perfdata["netns_failed"] == 0
+            assert run.perfdata["netns"] >= 1
+
+
+@contextmanager
+def vanishing():
+    """Namespaces of processes that come and go all the time."""
+    loop = subprocess.Popen(
+        ["sh", "-c", "while :; do unshare --net true; done"], start_new_session=True
+    )
+    try:
+        yield
+    finally:
+        os.killpg(loop.pid, 9)
+        loop.wait()
+
+
+@HOST
+def test_without_privilege_others_are_unknown_with_the_reason_and_the_mend():
+    add_namespace("web", "50000-50019")
+    run = check("--netns", "web", within=STRANGER)
+    refused = "cannot enter network namespace /run/netns/web: Operation not permitted"
+    assert run.stdout == f"EPHEMERAL_PORT UNKNOWN - {refused}{MEND}\n"
+    assert run.exit_code == 3
+
+    run = check("--all-netns", within=STRANGER)
+    assert (run.exit_code, run.stderr) == (3, "")
+    assert run.status.startswith(
+        "EPHEMERAL_PORT UNKNOWN - 1 of 2 network namespaces can't be looked into"
+        f" (web): {refused}{MEND}; own netns: {IDLE}"
+    )
+    assert (run.perfdata["netns"], run.perfdata["netns_failed"]) == (1, 1)
+
+
+@HOST
+def test_without_privilege_the_own_one_is_fine():
+    held = open_sockets(38, bind_udp)
+    for asked in ("/proc/self/ns/net", str(os.getpid())):
+        run = check("--netns", asked, within=STRANGER)
+        assert run.exit_code == 2 and run.perfdata["udp_bind"] == 95
+    assert check("--all-netns", within=STRANGER).exit_code == 2
+    assert held
+
+
+@HOST
+def test_an_alarm_is_not_hidden_by_one_that_can_not_be_entered():
+    add_namespace("web", "50000-50019")
+    held = open_sockets(38, bind_udp)
+    run = check("--all-netns", within=STRANGER)
+    assert run.exit_code == 2
+    assert run.status.startswith("EPHEMERAL_PORT CRITICAL - own netns: 95% of 40 ")
+    assert "; 1 of 2 network namespaces can't be looked into (web): " in run.status
+    assert held
+
+
+@HOST
+def test_a_look_that_never_began_counts_no_namespaces():
+    run = check("--all-netns", "-d", "no-such-host.invalid:443")
+    assert_unknown(run, "cannot resolve 'no-such-host.invalid': ")
+
+
+@HOST
+def test_a_name_that_is_no_namespace_is_counted_and_named():
+    os.makedirs("/run/netns")
+    open("/run/netns/stale", "w").close()
+    run = check("--all-netns")
+    assert run.exit_code == 3
+    assert "(stale): /run/netns/stale is not a network namespace; own " in run.status
+
+
+@HOST
+def test_a_row_for_each_with_the_fullest_first_within_80_columns():
+    for number in range(8):
+        add_namespace(f"n{number}", f"5000{number}-50099")
+    web = add_namespace("x" * 60, "60000-60019")
+    held = connections(web, 10), run_inside([web], lambda: open_sockets(3, bind))
+    run = check("--all-netns", "-v")
+    head, *rows = run.stdout.split("\n\n")[-1].splitlines()
+    name = "x" * 38 + ".."
+    assert head.split() == ["namespace", "range", "connect", "UDP", "sockets"]
+    assert rows[0].split() == [name, "60000-60019", "65.00%", "0.00%", "13"]
+    assert rows[1].split() == ["own", "40000-40039", "0.00%", "0.00%", "0"]
+    assert [row.split()[0] for row in rows[2:]] == [f"n{number}" for number in range(8)]
+    assert max(map(len, run.stdout.splitlines()[1:])) <= 80
+    few = check("--all-netns", "-v", "--top", "2").stdout.split("\n\n")[-1]
+    assert few.splitlines() == [head, *rows[:2], "and 8 more, none of them worse"]
+    assert held
+
+
+@HOST
+@pytest.mark.parametrize("name", ["a|b", "\x1b[31m", "a'b=c;d", "<script>", "x y"])
+def test_a_hostile_name_breaks_nothing(name):
+    path = add_namespace(name, "50000-50019")
+    held = connections(path, 20)
+    run = check("--all-netns", "-v")
+    first = run.stdout.split("\n")[0]
+    assert run.exit_code == 2
+    assert first.count("|") == 1 and run.stdout.isascii()
+    assert not set("<>\x1b") & set(run.stdout) and name not in run.stdout
+    assert held
+
+
+@HOST
+def test_a_host_name_is_resolved_outside_where_the_resolver_is():
+    # nothing but loopback is up inside, and not even that here
+    subprocess.run(["ip", "netns", "add", "web"], check=True)
+    run = check("--netns", "web", "-d", "localhost:443")
+    assert run.exit_code == 0 and "to localhost:443 used" in run.status
+
+
+@HOST
+def test_20000_sockets_are_counted_in_their_namespace_only():
+    web = add_namespace("web", "20000-59999")
+    write_inside(web, "tcp_tw_reuse", 0)
+
+    def wait():
+        for number in range(1, 5):
+            server = listen(f"127.0.0.{number}")
+            time_wait(5000, server, lambda: connect((f"127.0.0.{number}", 5000)))
+
+    run_inside([web], wait)
+    for run in check("--netns", "web"), check("--all-netns"):
+        assert run.perfdata["tcp_sockets"] == run.perfdata["tcp_time_wait"] == 20000
+        assert run.perfdata["tcp_connect"] == 12.5
+    assert check().perfdata["tcp_sockets"] == 0
+
+
+@HOST
+def test_psutil_is_left_out_too_if_its_walk_would_meet_many_sockets_elsewhere():
+    held = connections(add_namespace("busy", "32768-60999"), 1500)
+    run = check("-v")
+    assert "\nsampled by sock_diag: 0 sockets in the pool\n" in run.stdout
+    assert held
+
+
+@HOST
+def test_200_empty_ones_are_looked_into():
+    for number in range(200):
+        subprocess.run(["ip", "netns", "add", f"n{number}"], check=True)
+    run = check("--all-netns")
+    assert run.perfdata["netns"] == 201 and run.exit_code == 0
+    # what is told of the worst has its place, and rows fill the rest
+    _, head, *_, last = check("--all-netns", "-v").stdout.splitlines()
+    assert head.startswith("usage ") and last.endswith(" lines left out)")
