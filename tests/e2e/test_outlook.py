@@ -1,0 +1,173 @@
+"""The program, run again and again while the ports run out."""
+
+import errno
+import os
+import re
+import subprocess
+import threading
+import time
+
+import pytest
+
+from check_ephemeral_port.system.state_file import decode_history
+from tests.kernel.sockets import bind_udp, connect, listen, open_sockets, time_wait
+from tests.namespace import set_sysctl
+from tests.plugin_process import PROGRAM, check
+
+SERVER = ("127.0.0.1", 5000)
+ALONE = pytest.mark.namespace(ports="40000-40039")
+ROOMY = pytest.mark.namespace(ports="40000-40799")
+NOBODY_ALARMS = ("-w", "~:", "-c", "~:")
+
+
+class Leak(threading.Thread):
+    """Opens sockets at a steady rate, until the kernel refuses."""
+
+    def __init__(self, operation, a_second):
+        super().__init__(daemon=True)
+        self.operation, self.a_second = operation, a_second
+        self.held, self.failed_at, self.error = [], None, None
+
+    def run(self):
+        begin = time.monotonic()
+        while True:
+            # by the clock, so that a late one makes the next no later
+            due = begin + len(self.held) / self.a_second
+            time.sleep(max(0, due - time.monotonic()))
+            try:
+                self.held.append(self.operation())
+            except OSError as error:
+                self.failed_at, self.error = time.monotonic(), error.errno
+                return
+
+
+@ROOMY
+def test_the_predicted_end_is_the_real_one_within_a_tenth(tmp_path):
+    server = listen()
+    leaks = {
+        "tcp_connect_eta": Leak(lambda: connect(SERVER), a_second=40),
+        "udp_bind_eta": Leak(bind_udp, a_second=36),
+    }
+    for leak in leaks.values():
+        leak.start()
+    # how long psutil takes depends on all else that this machine is busy with
+    options = (*NOBODY_ALARMS, "--sampler", "sock_diag")
+    predictions = []
+    while any(leak.is_alive() for leak in leaks.values()):
+        run = check(*options, "--state-file", str(tmp_path / "state"))
+        assert (run.exit_code, run.stderr) == (0, "")
+        predictions.append((time.monotonic(), run.perfdata))
+        time.sleep(0.1)
+    assert server
+    assert leaks["tcp_connect_eta"].error == errno.EADDRNOTAVAIL
+    assert leaks["udp_bind_eta"].error == errno.EADDRINUSE
+    for label, leak in leaks.items():
+        assert len(leak.held) == 800
+        judged = 0
+        for at, perfdata in predictions:
+            real = leak.failed_at - at
+            # below, the whole seconds of perfdata are too coarse for a tenth
+            if label in perfdata and real > 8:
+                predicted = perfdata[label] + 0.5
+                assert abs(predicted - real) < 0.1 * real, (label, at, real)
+                judged += 1
+        assert judged >= 3
+
+
+@ALONE
+def test_an_end_in_sight_alarms_and_names_the_leak(tmp_path):
+    server = listen()
+    state = ("--state-file", str(tmp_path / "state"))
+    held = []
+    for _ in range(11):
+        held.append(connect(SERVER))
+        before = check(*state, "--eta-warning", "1h:", "--eta-critical", "30m:")
+        time.sleep(0.1)
+    assert server and before.exit_code == 2
+    assert re.fullmatch(
+        r"EPHEMERAL_PORT CRITICAL - ports to 127\.0\.0\.1:5000 run out in about \d+ s"
+        rf" at [\d.]+ ports/s; .*\[{os.getpid()}\] holds 11",
+        before.status,
+    )
+    field = before.perfdata_fields["tcp_connect_eta"]
+    assert re.fullmatch(r"\d+s;3600:;1800:;0", field)
+    assert "udp_bind_eta" not in before.perfdata
+    told = check(*state, "-v").stdout
+    assert re.search(
+        r"^tcp_connect  [\d.]+ ports/s +\d+ s +\d+ s to \d+ s$", told, re.M
+    )
+    assert re.search(r"^udp_bind +none to be sure of$", told, re.M)
+
+
+@ALONE
+def test_a_short_history_is_silent_unless_asked(tmp_path):
+    state = ("--state-file", str(tmp_path / "state"))
+    assert check(*state).stdout == check().stdout
+    assert check("-v", *state).stdout.count("no history yet, look 2 of 10") == 3
+    assert "history" not in check("-v").stdout
+
+
+@ALONE
+def test_another_range_is_noticed(tmp_path):
+    state = ("-v", "--state-file", str(tmp_path / "state"))
+    check(*state)
+    set_sysctl("ip_local_port_range", "40000 40041")
+    why = "no history yet, look 1 of 10 (another pool of ports)"
+    assert check(*state).stdout.count(why) == 3
+
+
+@ALONE
+@pytest.mark.parametrize("content", [b"", b"\0" * 9, b"[" * 99999, b'{"version":1}'])
+def test_foreign_content_is_no_history_and_no_error(tmp_path, content):
+    path = tmp_path / "state"
+    path.write_bytes(content)
+    run = check("--state-file", str(path))
+    assert (run.exit_code, run.stdout, run.stderr) == (0, check().stdout, "")
+    assert len(decode_history(path.read_bytes())) == 3
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
+@ALONE
+def test_a_link_is_one_clear_line_even_if_the_ports_are_used_up(tmp_path):
+    held = open_sockets(40, bind_udp)
+    path = tmp_path / "state"
+    path.symlink_to("/etc/passwd")
+    run = check("--state-file", str(path))
+    assert (run.exit_code, run.stderr) == (3, "")
+    assert run.stdout == (
+        f"EPHEMERAL_PORT UNKNOWN - --state-file {path} is a symbolic link\n"
+    )
+    assert held
+
+
+@ALONE
+def test_runs_at_once_lose_nothing(tmp_path):
+    path = tmp_path / "state"
+    command = [PROGRAM, "--state-file", str(path), "--protocol", "udp"]
+    runs = [subprocess.Popen(command, stdout=subprocess.DEVNULL) for _ in range(12)]
+    assert [run.wait(60) for run in runs] == [0] * 12
+    (series,) = decode_history(path.read_bytes()).values()
+    assert len(series.points) == 12
+
+
+@ALONE
+def test_the_pace_is_told_by_time_wait_and_the_pool():
+    set_sysctl("tcp_tw_reuse", 0)
+    server = listen()
+    time_wait(12, server, lambda: connect(SERVER))
+    held = open_sockets(10, lambda: connect(SERVER))
+    time.sleep(1.1)  # the youngest are told apart from the rest
+    line = "pace to the fullest: TIME_WAIT shows 12/min, the pool sustains 30/min"
+    assert line in check("-v").stdout
+    assert held
+
+
+@ALONE
+def test_a_full_disk_is_told_with_v_and_changes_nothing_else(tmp_path):
+    fill = "cat /dev/zero > full 2>/dev/null"
+    mount = f"mount -t tmpfs -o size=8k tmpfs {tmp_path} && cd {tmp_path} && {fill}"
+    within = ["unshare", "-rm", "sh", "-c", f'{mount}; exec "$0" "$@"']
+    plain, run = check(), check("--state-file", "state", within=within)
+    assert run == plain
+    told = check("-v", "--state-file", "state", within=within).stdout
+    assert "note: history not kept, No space left on device: state\n" in told
