@@ -1,0 +1,192 @@
+"""The installed program names what is wrong, and its commands mend it."""
+
+import os
+import re
+import socket
+import subprocess
+import time
+
+import pytest
+
+from check_ephemeral_port.system.netns import run_inside
+from tests.kernel.sockets import connect, listen, open_sockets, time_wait
+from tests.namespace import add_address, add_namespace, set_sysctl
+from tests.plugin_process import check
+
+USUAL = pytest.mark.namespace(ports="32768-60999")
+TINY = pytest.mark.namespace(ports="40000-40039")
+SERVER = ("127.0.0.1", 5000)
+
+
+def myself():
+    with open("/proc/self/comm", encoding="utf-8") as file:
+        return f"{file.read().strip()}[{os.getpid()}]"
+
+
+def advice(*arguments):
+    """Each problem, in one line, and what is said below it."""
+    run = check("-v", *arguments)
+    assert run.stderr == ""
+    assert max(map(len, run.stdout.splitlines()[1:])) <= 80
+    found = {}
+    for part in run.stdout.rstrip("\n").split("\n\n"):
+        if part.startswith("advice: "):
+            text, mend = re.split(r"\n  (?=sysctl|nsenter|let)", part)
+            found[text[len("advice: ") :].replace("\n ", "")] = mend
+    return found
+
+
+def mend(*arguments):
+    """Run the only command that is printed; what was wrong before it."""
+    ((problem, command),) = advice(*arguments).items()
+    subprocess.run(["sh", "-ec", command], check=True, stdout=subprocess.DEVNULL)
+    assert advice(*arguments) == {}
+    return problem
+
+
+@USUAL
+def test_an_idle_host_with_default_settings_gets_none():
+    assert advice() == {}
+
+
+@USUAL
+def test_an_ordinary_host_gets_none():
+    held = [listen(), listen("127.0.0.1", 8080), listen("::1", 443)]
+    time_wait(100, held[0], lambda: connect(SERVER))
+    held += open_sockets(300, lambda: connect(SERVER))
+    assert advice() == {}
+    assert held
+
+
+@USUAL
+def test_a_listener_inside_the_range_is_named_until_it_is_reserved():
+    set_sysctl("ip_local_reserved_ports", "8080,50000-50009")
+    held = listen(port=33060)
+    problem = mend()
+    assert problem.startswith(
+        f"inside the range, not reserved, but listened on: 33060 ({myself()})"
+    )
+    with open("/proc/sys/net/ipv4/ip_local_reserved_ports") as file:
+        assert file.read() == "8080,33060,50000-50009\n"
+    assert held
+
+
+@USUAL
+def test_a_listener_that_may_have_been_placed_by_the_system_has_a_proviso():
+    held = socket.socket()
+    held.bind(("127.0.0.1", 0))
+    held.listen()
+    assert mend().endswith("unless the system chose the port (bind() to port 0)")
+    assert held
+
+
+@pytest.mark.namespace(ports="32768-60998")
+def test_bounds_of_the_same_parity_are_mended():
+    assert mend().startswith("the bounds of the range 32768-60998 have the same parity")
+
+
+@TINY
+def test_a_small_range_is_mended():
+    held = [listen(), *open_sockets(38, lambda: connect(SERVER))]
+    assert check().status.endswith(
+        f"; the range is small: 28232 ports are usual; {myself()} holds 38"
+    )
+    assert mend() == "the range 40000-40039 is small: 28232 ports are usual"
+    assert check().exit_code == 0
+    assert held
+
+
+@USUAL
+def test_reserved_ports_that_eat_the_pool_are_made_up_for():
+    set_sysctl("ip_local_reserved_ports", "32768-60979")
+    https = ("127.0.0.1", 443)  # outside of the wider range, too
+    held = [listen(*https), *open_sockets(20, lambda: connect(https))]
+    taken = "reserved ports take 28212 of the range's 28232"
+    assert check().status.endswith(f"0 left; {taken}; {myself()} holds 20")
+    assert mend() == taken
+    assert check().exit_code == 0
+    assert held
+
+
+@pytest.mark.namespace(ports="32768-47999")
+@pytest.mark.parametrize("remote, reuse", [("127.0.0.1", 0), ("192.0.2.7", 2)])
+def test_time_wait_that_is_never_reused_is_mended(remote, reuse):
+    add_address("192.0.2.7/32")
+    set_sysctl("tcp_tw_reuse", reuse)
+    server = listen(remote)
+    for _ in range(4):
+        time_wait(3200, server, lambda: connect((remote, 5000)))
+    time.sleep(1.1)  # younger ones are never reused
+    cause = f"net.ipv4.tcp_tw_reuse is {reuse}"
+    if reuse:
+        cause += ", which is for loopback only"
+    run = check()
+    assert run.exit_code == 1
+    assert run.status.endswith(f"; {cause}; TIME_WAIT holds 12800")
+    assert mend().startswith(f"12800 ports to {remote}:5000 are in TIME_WAIT and can't")
+    assert check().exit_code == 0
+
+
+@pytest.mark.namespace(ports="32768-47999")
+def test_programs_that_bind_before_they_connect_are_named_until_they_do_not():
+    server = listen()
+    held = open_sockets(1000, lambda: connect(SERVER, "127.0.0.1", no_port=False))
+    ((problem, words),) = advice().items()
+    assert problem == (
+        f"most likely, 1000 ports were bound before they connected by {myself()}:"
+        " no destination can have them"
+    )
+    assert "IP_BIND_ADDRESS_NO_PORT before bind()" in words
+    run = check("-w", "5")
+    assert run.status.endswith(
+        f"; 1000 ports were bound before they connected; {myself()} holds 1000"
+    )
+    for client in held:
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, bytes([1] + [0] * 7))
+        client.close()
+    held = open_sockets(1000, lambda: connect(SERVER, "127.0.0.1"))
+    assert advice() == {}
+    assert server and held
+
+
+@USUAL
+def test_a_time_wait_table_at_its_cap_is_raised():
+    set_sysctl("tcp_max_tw_buckets", 50)
+    time_wait(60, listen(), lambda: connect(SERVER))
+    assert mend() == (
+        "the TIME_WAIT table is full: 50 sockets of at most 50"
+        " (net.ipv4.tcp_max_tw_buckets), 10 connections went without"
+    )
+
+
+@pytest.mark.namespace(ports="32768-60999", host=True)
+@pytest.mark.parametrize("arguments", [["--netns", "web"], ["--all-netns", "-w", "50"]])
+def test_what_is_wrong_in_a_namespace_is_mended_there(arguments):
+    web = add_namespace("web", "50000-50019")
+    held = run_inside(
+        [web], lambda: [listen(), *open_sockets(15, lambda: connect(SERVER))]
+    )
+    assert "; the range is small: " in check(*arguments, "-w", "50").status
+    assert mend(*arguments) == "the range 50000-50019 is small: 28232 ports are usual"
+    with open("/proc/sys/net/ipv4/ip_local_port_range") as file:
+        assert file.read().split() == ["32768", "60999"]
+    assert held
+
+
+@TINY
+def test_no_advice_is_given_if_it_is_not_wanted():
+    held = [listen(), listen(port=40000)]
+    held += open_sockets(38, lambda: connect(SERVER))
+    run = check("-v", "--no-advice")
+    assert "advice" not in run.stdout and "small" not in run.stdout
+    assert "\nadvice: the range 40000-40039 is small" in check("-v").stdout
+    assert held
+
+
+@TINY
+def test_advice_changes_neither_state_nor_figures():
+    held = [listen(), listen(port=40000), *open_sockets(36, lambda: connect(SERVER))]
+    with_it, without = check("-v"), check("-v", "--no-advice")
+    assert with_it.exit_code == without.exit_code == 2
+    assert with_it.perfdata_fields == without.perfdata_fields
+    assert held
