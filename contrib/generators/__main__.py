@@ -1,0 +1,8 @@
+"""``make generated``: writes what follows from the options of the program."""
+
+from pathlib import Path
+
+from . import FILES
+
+for path, text in FILES.items():
+    (Path(__file__).parents[1] / path).write_text(text())

@@ -1,0 +1,102 @@
+"""A Grafana dashboard for what Icinga 2's InfluxdbWriter stores in InfluxDB."""
+
+import json
+from typing import Any, Dict, NamedTuple
+
+USED = "tcp_connect|tcp_connect_fast|tcp_bind|udp_bind"
+FREE = "tcp_connect_free|tcp_bind_free|udp_bind_free"
+SOCKETS = "tcp_sockets|tcp_time_wait|udp_sockets"
+DESTINATIONS = "tcp_connect_.*:[0-9]+"
+
+
+class Panel(NamedTuple):
+    """One diagram."""
+
+    title: str
+    labels: str
+    """Which perfdata: a regular expression."""
+    worst: str
+    """What stands for an interval: its ``max`` or its ``min``."""
+    percent: bool
+
+
+PANELS = (
+    Panel("Ports used", USED, "max", True),
+    Panel("Ports left", FREE, "min", False),
+    Panel("Ports used, by watched destination", DESTINATIONS, "max", True),
+    Panel("Sockets", SOCKETS, "max", False),
+)
+
+
+def dashboard() -> str:
+    """The file."""
+    content = {
+        "title": "Ephemeral ports",
+        "uid": "ephemeral-ports",
+        "description": "For what Icinga 2's feature influxdb stores."
+        " Goes to: Grafana, Dashboards, Import.",
+        "tags": ["icinga2"],
+        "schemaVersion": 36,
+        "version": 1,
+        "editable": True,
+        "refresh": "1m",
+        "time": {"from": "now-6h", "to": "now"},
+        "templating": {"list": [_data_source(), _host()]},
+        "panels": [_panel(number, panel) for number, panel in enumerate(PANELS)],
+    }
+    return json.dumps(content, indent=2) + "\n"
+
+
+def _data_source() -> Dict[str, Any]:
+    return {
+        "name": "datasource",
+        "label": "InfluxDB",
+        "type": "datasource",
+        "query": "influxdb",
+    }
+
+
+def _host() -> Dict[str, Any]:
+    return {
+        "name": "host",
+        "label": "Host",
+        "type": "query",
+        "datasource": _from_variable(),
+        "query": 'SHOW TAG VALUES FROM "ephemeral_port" WITH KEY = "hostname"',
+        "refresh": 2,
+        "sort": 1,
+    }
+
+
+def _from_variable() -> Dict[str, str]:
+    return {"type": "influxdb", "uid": "${datasource}"}
+
+
+def _panel(number: int, panel: Panel) -> Dict[str, Any]:
+    limits = {"unit": "percent", "min": 0, "max": 100} if panel.percent else {"min": 0}
+    return {
+        "id": number + 1,
+        "type": "timeseries",
+        "title": panel.title,
+        "datasource": _from_variable(),
+        "gridPos": {"h": 9, "w": 12, "x": number % 2 * 12, "y": number // 2 * 9},
+        "fieldConfig": {"defaults": limits, "overrides": []},
+        "options": {
+            "legend": {"displayMode": "list", "placement": "bottom", "calcs": []},
+            "tooltip": {"mode": "multi"},
+        },
+        "targets": [
+            {
+                "refId": "A",
+                "datasource": _from_variable(),
+                "rawQuery": True,
+                "resultFormat": "time_series",
+                "alias": "$tag_metric ($tag_service)",
+                "query": f'SELECT {panel.worst}("value") FROM "ephemeral_port"'
+                f" WHERE (\"hostname\" = '$host'"
+                f' AND "metric" =~ /^({panel.labels})$/)'
+                ' AND $timeFilter GROUP BY time($__interval), "metric", "service"'
+                " fill(null)",
+            }
+        ],
+    }

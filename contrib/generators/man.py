@@ -1,0 +1,74 @@
+"""The manual page."""
+
+import re
+
+from check_ephemeral_port import __version__
+from check_ephemeral_port.options import build_parser
+
+from .options import Group, Option, groups
+
+HEAD = r""".\" Goes to: /usr/local/share/man/man1/check_ephemeral_port.1
+.\" Made by `make generated` from the options of the program.
+.TH CHECK_EPHEMERAL_PORT 1 "" "check_ephemeral_port {version}" "Monitoring Plugins"
+.SH NAME
+check_ephemeral_port \- tell how close a host is to running out of ephemeral ports
+.SH SYNOPSIS
+.B check_ephemeral_port
+.RI [ OPTION ]...
+.SH DESCRIPTION
+"""
+TAIL = r""".SH EXAMPLES
+Warn when fewer than 4000 ports are left, and be critical below 1000:
+.PP
+.EX
+check_ephemeral_port \-w \(aq\(ti:\(aq \-c \(aq\(ti:\(aq \e
+    \-\-free\-warning 4000: \-\-free\-critical 1000:
+.EE
+.PP
+Watch one destination, and show who holds its ports:
+.PP
+.EX
+check_ephemeral_port \-d 192.0.2.7:443 \-v
+.EE
+.SH SEE ALSO
+.BR ip (7),
+.BR tcp (7),
+.BR ss (8)
+"""
+
+
+def page() -> str:
+    """The page in the man macros of roff."""
+    parser = build_parser()
+    return "".join(
+        [
+            HEAD.format(version=__version__),
+            f"{_escaped(parser.description or '')}\n",
+            ".SH OPTIONS\n",
+            *map(_section, groups()),
+            f".SH RANGES AND EXIT STATUS\n{_escaped(parser.epilog or '')}\n",
+            TAIL,
+        ]
+    )
+
+
+def _section(group: Group) -> str:
+    options = "".join(map(_option, group.options))
+    return f".SS {_escaped(group.title.capitalize())}\n{options}"
+
+
+def _option(option: Option) -> str:
+    value = ""
+    if option.choices:
+        value = r" " + r"\fR|\fB".join(map(_escaped, option.choices))
+    elif option.metavar:
+        value = rf" \fI{_escaped(option.metavar)}\fB"
+    flags = r"\fR, \fB".join(_escaped(flag) for flag in option.flags)
+    return f".TP\n\\fB{flags}{value}\\fR\n{_escaped(option.help)}\n"
+
+
+def _escaped(text: str) -> str:
+    special = {"\\": r"\e", "-": r"\-", "'": r"\(aq", "~": r"\(ti", "^": r"\(ha"}
+    escaped = re.sub(r"[\\'~^-]", lambda match: special[match[0]], text)
+    # a dot at the start of a line is a command
+    return re.sub(r"^\.", r"\\&.", escaped)

@@ -1,0 +1,48 @@
+"""The manual page, rendered by man."""
+
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from contrib.generators.options import options
+
+PAGE = Path(__file__).parents[2] / "contrib/man/check_ephemeral_port.1"
+
+
+@pytest.fixture(scope="module")
+def rendered():
+    if not shutil.which("man"):
+        pytest.skip("needs man-db: .ci/install-daemons")
+    done = subprocess.run(
+        ["man", "--warnings", "-l", str(PAGE)],
+        capture_output=True,
+        text=True,
+        # wide enough that no line has to be broken
+        env={"PATH": "/usr/bin:/bin", "MANWIDTH": "300", "LC_ALL": "C.UTF-8"},
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    return done.stdout
+
+
+def test_it_shows_every_option_with_its_help(rendered):
+    for option in options():
+        value = "|".join(option.choices) or option.metavar or ""
+        line = f"       {', '.join(option.flags)} {value}".rstrip()
+        # beside it, if it is short
+        described = rf"{re.escape(line)}\s+{re.escape(option.help)}\n"
+        assert re.search(described, rendered), line
+
+
+def test_what_is_to_be_typed_can_be_copied(rendered):
+    assert " -w '~:' -c '~:' \\\n" in rendered
+
+
+def test_whatis_finds_its_name():
+    lexgrog = shutil.which("lexgrog")
+    if not lexgrog:
+        pytest.skip("needs man-db: .ci/install-daemons")
+    done = subprocess.run([lexgrog, str(PAGE)], capture_output=True, text=True)
+    assert '"check_ephemeral_port - tell how close' in done.stdout

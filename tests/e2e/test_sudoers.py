@@ -1,0 +1,22 @@
+"""The example for sudo allows two commands, which the program understands."""
+
+import re
+from pathlib import Path
+
+from check_ephemeral_port.options import parse_options
+
+SUDOERS = Path(__file__).parents[2] / "contrib/sudoers/check_ephemeral_port"
+
+
+def test_each_command_is_a_valid_one_with_all_its_arguments():
+    text = SUDOERS.read_text()
+    rules = [line for line in text.splitlines() if re.match("[a-z]", line)]
+    looks_into_all = []
+    for rule in rules:
+        user, _, command = rule.partition(" NOPASSWD: ")
+        assert user == "nagios ALL=(root)"
+        plugin, *arguments = command.split()
+        assert plugin.startswith("/") and "*" not in command
+        looks_into_all.append(parse_options(arguments).all_netns)
+        assert f"#   sudo -n {command}\n" in text
+    assert looks_into_all == [False, True]
