@@ -1,0 +1,86 @@
+"""One file in a plugin folder, run by the distribution's own Python and psutil."""
+
+import os
+import subprocess
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from check_ephemeral_port import __version__
+from contrib.packaging.single_file import build
+from tests.kernel.sockets import connect, listen, open_sockets
+
+SYSTEM_PYTHON = Path("/usr/bin/python3")
+
+
+@pytest.fixture(scope="module")
+def program(tmp_path_factory):
+    probe = [str(SYSTEM_PYTHON), "-c", "import psutil"]
+    if not SYSTEM_PYTHON.exists() or subprocess.run(probe).returncode:
+        pytest.skip("needs the distribution's python3-psutil")
+    target = tmp_path_factory.mktemp("plugins") / "check_ephemeral_port"
+    build(target)
+    return target
+
+
+def run(program, *arguments):
+    return subprocess.run(
+        [str(program), *arguments], capture_output=True, text=True, cwd="/"
+    )
+
+
+def test_it_is_one_file_that_anybody_may_run(program):
+    assert program.stat().st_mode & 0o777 == 0o755
+    assert run(program, "-V").stdout == f"check_ephemeral_port {__version__}\n"
+
+
+def test_it_holds_the_library_with_its_licence_but_not_psutil(program):
+    names = zipfile.ZipFile(program).namelist()
+    assert "nagiosplugin/check.py" in names
+    assert any("nagiosplugin" in name and "LICENSE" in name for name in names)
+    assert not any("psutil/" in name for name in names)
+
+
+def test_the_distribution_finds_it_compiled(program):
+    place = (
+        "import sys; sys.path.insert(0, sys.argv[1]); import {0}; print({0}.__file__)"
+    )
+    for module in ("check_ephemeral_port.cli", "nagiosplugin.check"):
+        done = run(SYSTEM_PYTHON, "-c", place.format(module), str(program))
+        assert done.stdout == f"{program}/{module.replace('.', '/')}.pyc\n"
+
+
+def test_any_other_python_runs_its_sources(program, tmp_path):
+    other = tmp_path / "other"
+    with zipfile.ZipFile(program) as archive, zipfile.ZipFile(other, "w") as changed:
+        for name in archive.namelist():
+            content = archive.read(name)
+            # as if made for a Python that nobody has
+            changed.writestr(name, b"????" * name.endswith(".pyc") + content)
+    assert "EPHEMERAL_PORT" in run(SYSTEM_PYTHON, str(other)).stdout
+
+
+def test_the_same_sources_give_the_same_bytes(program, tmp_path):
+    build(tmp_path / "again")
+    assert (tmp_path / "again").read_bytes() == program.read_bytes()
+
+
+@pytest.mark.namespace(ports="40000-40039")
+@pytest.mark.parametrize("sampler", ["psutil", "sock_diag"])
+def test_it_tells_a_full_range(program, sampler):
+    server = ("127.0.0.1", 5000)
+    held = [listen(), *open_sockets(38, lambda: connect(server))]
+    done = run(program, "--sampler", sampler)
+    assert (done.returncode, done.stderr) == (2, "")
+    assert done.stdout.startswith(
+        "EPHEMERAL_PORT CRITICAL - 95% of 40 ports to 127.0.0.1:5000 used, 2 left"
+    )
+    assert f"[{os.getpid()}] holds 38" in done.stdout
+    assert held
+
+
+def test_without_psutil_it_says_what_is_missing(program):
+    done = run(SYSTEM_PYTHON, "-S", str(program))  # no site-packages
+    assert done.returncode == 3
+    assert done.stdout.count("\n") == 1 and "psutil" in done.stdout
