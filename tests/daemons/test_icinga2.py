@@ -1,0 +1,282 @@
+"""Icinga 2 with the files of contrib/icinga2, asked through its API."""
+
+import base64
+import json
+import re
+import shutil
+import ssl
+import urllib.error
+import urllib.parse
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+from contrib.generators.icinga2 import variable
+from contrib.generators.options import options
+from tests.daemons.filling import FULL, IDLE, PORTS, SERVER, filled
+from tests.daemons.machine import (
+    CONTRIB,
+    USER,
+    install,
+    install_plugin,
+    run,
+    start,
+    wait_for,
+)
+
+SITE = """
+object ApiUser "test" {
+    password = "secret"
+    permissions = [ "*" ]
+}
+object HostGroup "proxies" {}
+object Host "proxy" {
+    check_command = "dummy"
+    groups = [ "proxies" ]
+    vars.agent_endpoint = NodeName
+    vars.ephemeral_port_destinations["backend"] = "%s:%d"
+    vars.ephemeral_port_destinations["all"] = [ "[2001:db8::7]:443", "[::1]:443" ]
+}
+"""
+
+
+def set_up(more="", features=""):
+    install_plugin()
+    install("icinga2/command.conf")
+    install("windows/icinga2.conf")
+    services = install("icinga2/services.conf")
+    for sample in Path("/etc/icinga2/conf.d").glob("*.conf"):
+        sample.unlink()
+    (services.parent / "site.conf").write_text(SITE % SERVER + more)
+    constants = Path("/etc/icinga2/constants.conf")
+    text = constants.read_text()
+    for name, value in (("NodeName", "node"), ("ZoneName", services.parent.name)):
+        text, count = re.subn(
+            rf".*const {name} = .*", f'const {name} = "{value}"', text
+        )
+        assert count == 1, f"{name} is in {constants} {count} times"
+    constants.write_text(text)
+    Path("/etc/icinga2/features-enabled/api.conf").write_text(
+        'object ApiListener "api" { bind_host = "127.0.0.1" }\n' + features
+    )
+    certificates = Path("/var/lib/icinga2/certs")
+    certificates.mkdir()
+    run(
+        *"openssl req -x509 -newkey rsa:2048 -nodes -subj /CN=node -days 1".split(),
+        *("-keyout", str(certificates / "node.key")),
+        *("-out", str(certificates / "node.crt")),
+    )
+    (certificates / "ca.crt").write_bytes((certificates / "node.crt").read_bytes())
+    run("chown", "-R", USER, "/var/lib/icinga2", "/var/log/icinga2")
+    verified = run("icinga2", "daemon", "-C")
+    assert "warning/" not in verified and "critical/" not in verified
+    start("icinga2", "daemon")
+    wait_for(answers)
+
+
+def api(path, **body):
+    login = base64.b64encode(b"test:secret").decode()
+    request = urllib.request.Request(
+        f"https://127.0.0.1:5665/v1/{path}",
+        json.dumps(body).encode(),
+        {"Authorization": f"Basic {login}", "Accept": "application/json"},
+    )
+    context = ssl._create_unverified_context()  # the certificate is our own
+    with urllib.request.urlopen(request, context=context) as answer:
+        return json.load(answer)["results"]
+
+
+def result(service, begin):
+    """The last result, parsed by Icinga 2, once its output begins like that."""
+    script = (
+        f'var r = get_service("proxy", "{service}").last_check_result;'
+        "if (r) { [r.output, r.exit_status, r.command,"
+        " r.performance_data.map(parse_performance_data)] }"
+    )
+    (answer,) = api("console/execute-script", command=script)
+    told = answer["result"]
+    return told if told and told[0].startswith(begin) else None
+
+
+def answers():
+    try:
+        return api("console/execute-script", command="true")
+    except urllib.error.URLError:  # not yet started
+        return None
+
+
+def check_now(service, begin):
+    api("actions/reschedule-check", service=f"proxy!{service}", force=True)
+    return wait_for(lambda: result(service, begin))
+
+
+@pytest.mark.machine(ports=PORTS)
+def test_icinga_tells_ok_critical_and_ok_again():
+    set_up()
+    assert check_now("ephemeral-ports", IDLE)[1] == 0
+    with filled():
+        output, exit_status, _, figures = check_now("ephemeral-ports", FULL)
+        assert exit_status == 2
+        by_label = {figure["label"]: figure for figure in figures}
+        shown = {
+            label: [f["value"], f["unit"], f["warn"], f["crit"], f["min"], f["max"]]
+            for label, f in by_label.items()
+        }
+        counts = {
+            name: shown.pop(name)[1:] for name in ("tcp_sockets", "tcp_time_wait")
+        }
+        assert shown == {
+            "tcp_connect": [95, "percent", 80, 90, 0, 100],
+            "tcp_connect_free": [2, "", None, None, 0, 40],
+            "tcp_connect_fast": [100, "percent", 90, 99, 0, 100],
+            "tcp_bind": [95, "percent", None, None, 0, 100],
+            "tcp_bind_free": [2, "", None, None, 0, 40],
+            "udp_bind": [0, "percent", 80, 90, 0, 100],
+            "udp_bind_free": [40, "", None, None, 0, 40],
+            "udp_sockets": [0, "", None, None, 0, None],
+        }
+        assert set(map(tuple, counts.values())) == {("", None, None, 0, None)}
+
+        output, exit_status, command, figures = check_now(
+            "ephemeral-ports to backend", FULL
+        )
+        assert exit_status == 2
+        assert command[1:] == ["--destination", "127.0.0.1:5000", "--protocol", "tcp"]
+        assert "tcp_connect_127.0.0.1:5000" in {f["label"] for f in figures}
+    assert check_now("ephemeral-ports", IDLE)[1] == 0
+
+
+@pytest.mark.machine(ports=PORTS)
+def test_every_option_is_a_custom_variable_that_reaches_the_program():
+    settings, expected = [], []
+    for option in options():
+        if not option.checks:
+            continue
+        if option.counted:
+            setting, arguments = 3, ["-" + 3 * option.flags[0].lstrip("-")]
+        elif option.repeatable:
+            setting = [f"{option.name} {n}" for n in (1, 2)]
+            arguments = [word for text in setting for word in (option.flag, text)]
+        elif option.takes_value:
+            setting = f"{option.name} value"
+            arguments = [option.flag, setting]
+        else:
+            setting, arguments = True, [option.flag]
+        settings.append(f"    vars.{variable(option)} = {json.dumps(setting)}\n")
+        expected.append(arguments)
+    none = [f"    vars.{variable(o)} = false\n" for o in options() if not o.takes_value]
+    service = """object Service "%s" {
+    host_name = "proxy"
+    check_command = "ephemeral_port"
+%s}
+"""
+    set_up(service % ("all", "".join(settings)) + service % ("none", "".join(none)))
+
+    command = check_now("all", "EPHEMERAL_PORT UNKNOWN - ")[2]
+    # Icinga 2 orders them as it likes
+    assert sorted(command[1:]) == sorted(word for part in expected for word in part)
+    for part in expected:
+        begin = command.index(part[0])
+        assert command[begin : begin + len(part)] == part
+    assert check_now("none", IDLE)[2] == [
+        "/usr/lib/nagios/plugins/check_ephemeral_port"
+    ]
+
+
+WINDOWS = """
+object Host "windows" {
+    check_command = "dummy"
+    vars.os = "Windows"
+    vars.agent_endpoint = NodeName
+    vars.ephemeral_port_destinations["backend"] = "192.0.2.7:443"
+}
+"""
+
+
+@pytest.mark.machine(ports=PORTS)
+def test_windows_has_a_command_of_its_own_with_the_same_options():
+    set_up(more=WINDOWS)
+    services = [
+        ("proxy", "ephemeral-ports"),
+        ("windows", "ephemeral-ports"),
+        ("windows", "ephemeral-ports to backend"),
+    ]
+    used = ", ".join(f'get_service("{h}", "{s}").check_command' for h, s in services)
+    usual, windows = "ephemeral_port", "ephemeral_port_windows"
+    asked = (
+        f'get_check_command("{windows}").command[0]',
+        f'get_check_command("{windows}").arguments',
+        f'get_check_command("{usual}").arguments',
+    )
+    script = f"[ {used}, {', '.join(asked)} ]"
+    (answer,) = api("console/execute-script", command=script)
+    *commands, program, found, expected = answer["result"]
+    assert commands == [usual, windows, windows]
+    assert program.endswith(r"\Scripts\check_ephemeral_port.exe")
+    assert found == expected != {}
+
+
+@pytest.mark.machine(ports=PORTS)
+def test_labels_of_ipv6_destinations_stay_as_they_are():
+    set_up()
+    figures = check_now("ephemeral-ports to all", IDLE)[3]
+    loopback = "[0000:0000:0000:0000:0000:0000:0000:0001]:443"
+    documented = "[2001:0db8:0000:0000:0000:0000:0000:0007]:443"
+    assert {figure["label"] for figure in figures} == {
+        *("tcp_bind", "tcp_bind_free", "tcp_connect", "tcp_connect_fast"),
+        *("tcp_connect_free", "tcp_sockets", "tcp_time_wait"),
+        *(f"tcp_connect_{name}" for name in (loopback, documented)),
+        *(f"tcp_connect_{name}_free" for name in (loopback, documented)),
+    }
+
+
+@pytest.mark.machine(ports=PORTS)
+def test_every_panel_of_the_dashboard_shows_its_figures():
+    if not shutil.which("influxd"):
+        pytest.skip("needs influxdb: .ci/install-daemons")
+    start("influxd", "-config", "/etc/influxdb/influxdb.conf", user="influxdb")
+    wait_for(lambda: influx("CREATE DATABASE icinga2"))
+    set_up(features='object InfluxdbWriter "influxdb" { flush_interval = 1s }\n')
+    with filled():
+        check_now("ephemeral-ports", FULL)
+        check_now("ephemeral-ports to backend", FULL)
+
+    dashboard = json.loads((CONTRIB / "grafana/icinga2-influxdb.json").read_text())
+    (host,) = (v for v in dashboard["templating"]["list"] if v["name"] == "host")
+    values = wait_for(lambda: influx(host["query"]).get("series"))[0]["values"]
+    assert values == [["hostname", "proxy"]]
+    labels = (
+        {"tcp_connect", "tcp_connect_fast", "tcp_bind", "udp_bind"},
+        {"tcp_connect_free", "tcp_bind_free", "udp_bind_free"},
+        {"tcp_connect_127.0.0.1:5000"},
+        {"tcp_sockets", "tcp_time_wait", "udp_sockets"},
+    )
+    for panel, expected in zip(dashboard["panels"], labels):
+        (target,) = panel["targets"]
+        query = target["query"]
+        for name, value in (
+            ("$host", "proxy"),
+            ("$timeFilter", "time > now() - 1h"),
+            ("$__interval", "1h"),
+        ):
+            assert name in query
+            query = query.replace(name, value)
+        shown = wait_for(lambda: influx(query).get("series"))
+        assert {series["tags"]["metric"] for series in shown} == expected
+        if panel["title"] == "Ports used":
+            used = {s["tags"]["metric"]: s["values"][-1][1] for s in shown}
+            assert used["tcp_connect"] == 95
+
+
+def influx(query):
+    """What InfluxDB answers; nothing if it doesn't yet."""
+    url = "http://127.0.0.1:8086/query?db=icinga2"
+    data = urllib.parse.urlencode({"q": query}).encode()
+    try:
+        with urllib.request.urlopen(url, data) as answer:
+            (result,) = json.load(answer)["results"]
+    except urllib.error.URLError:  # not yet started
+        return None
+    assert "error" not in result, result
+    return result

@@ -1,0 +1,81 @@
+"""Nagios Core with the files of contrib/nagios, on its own schedule."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.daemons.filling import FULL, IDLE, PORTS, filled
+from tests.daemons.machine import edit, install, install_plugin, run, start, wait_for
+
+CONFIGURATION = "/etc/nagios4/nagios.cfg"
+STATUS = Path("/var/lib/nagios4/status.dat")
+HOST = """
+define host {
+    use        linux-server
+    host_name  localhost
+    address    127.0.0.1
+}
+define hostgroup {
+    hostgroup_name  linux-servers
+    members         localhost
+}
+"""
+
+
+def service(description, state):
+    """The service's part of status.dat, once it is in that state."""
+    try:
+        parts = STATUS.read_text().split("servicestatus {")[1:]
+    except FileNotFoundError:  # not yet written, or being replaced
+        return None
+    for part in parts:
+        fields = dict(re.findall(r"^\t(\w+)=(.*)$", part, re.MULTILINE))
+        if (fields["service_description"], fields["current_state"]) == (
+            description,
+            str(state),
+        ):
+            return fields if fields["has_been_checked"] == "1" else None
+    return None
+
+
+@pytest.mark.machine(ports=PORTS)
+def test_nagios_tells_ok_critical_and_ok_again_here_and_by_nrpe():
+    install_plugin()
+    install("nagios/check_ephemeral_port.cfg")
+    install("nagios/check_ephemeral_port_nrpe.cfg")
+    install("nrpe/check_ephemeral_port.cfg")
+    # without the sample services of the distribution
+    Path("/etc/nagios4/objects/localhost.cfg").write_text(HOST)
+    # a minute of the configuration lasts a second
+    edit(
+        CONFIGURATION,
+        interval_length=1,
+        status_update_interval=1,
+        check_result_reaper_frequency=1,
+        service_inter_check_delay_method="n",
+        use_syslog=0,
+        execute_host_checks=0,
+        check_for_updates=0,
+        enable_notifications=0,
+    )
+    verified = run("nagios4", "-v", CONFIGURATION)
+    assert "Total Warnings: 0" in verified and "Total Errors:   0" in verified
+    start("nrpe", "-c", "/etc/nagios/nrpe.cfg", "-f", user="root")
+    start("nagios4", CONFIGURATION)
+
+    names = ("ephemeral ports", "ephemeral ports by NRPE")
+    for name in names:
+        told = wait_for(lambda: service(name, 0))
+        assert told["plugin_output"].startswith(IDLE)
+    with filled():
+        for name in names:
+            told = wait_for(lambda: service(name, 2))
+            assert told["plugin_output"].startswith(FULL)
+            figures = told["performance_data"].split()
+            assert "tcp_connect=95%;80;90;0;100" in figures
+            assert "tcp_connect_free=2;;;0;40" in figures
+            assert "udp_bind=0%;80;90;0;100" in figures
+            assert told["check_type"] == "0"  # active: scheduled by Nagios
+    for name in names:
+        assert wait_for(lambda: service(name, 0))["plugin_output"].startswith(IDLE)

@@ -1,0 +1,144 @@
+"""Packages: built without a network, installed with the distribution's tools, run."""
+
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from check_ephemeral_port import __version__
+from tests.daemons.filling import FULL, PORTS, filled
+from tests.daemons.machine import CONTRIB, PLUGIN, USER, run
+from tests.sources import copy_sources
+
+PACKAGING = CONTRIB / "packaging"
+RPM = ["rpm", "--dbpath", "/var/lib/rpm"]
+"""Its database where it belongs; Debian's is in the home folder."""
+OFFLINE = ["unshare", "--map-root-user", "--net"]
+
+
+def build(*command, folder):
+    """Run a build with the system's Python and without a network."""
+    if not shutil.which(command[0]):
+        pytest.skip(f"needs {command[0]}: .ci/install-daemons")
+    done = subprocess.run(
+        [*OFFLINE, *command],
+        cwd=folder,
+        env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": str(folder)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    if "Unmet build dependencies" in done.stdout:
+        pytest.skip(f"{done.stdout.splitlines()[-1]}: .ci/install-daemons")
+    assert done.returncode == 0, done.stdout
+
+
+@pytest.fixture(scope="module")
+def deb(tmp_path_factory):
+    sources = copy_sources(tmp_path_factory.mktemp("deb") / "sources")
+    shutil.copytree(PACKAGING / "debian", sources / "debian")
+    build("dpkg-buildpackage", "--build=binary", "--no-sign", folder=sources)
+    (package,) = sources.parent.glob("*.deb")
+    return package
+
+
+@pytest.fixture(scope="module")
+def rpm(tmp_path_factory):
+    top = tmp_path_factory.mktemp("rpm")
+    name = f"check_ephemeral_port-{__version__}"
+    copy_sources(top / name)
+    (top / "SOURCES").mkdir()
+    shutil.make_archive(str(top / "SOURCES" / name), "gztar", top, name)
+    spec = str(PACKAGING / "check_ephemeral_port.spec")
+    build("rpmbuild", "-bb", "--define", f"_topdir {top}", spec, folder=top)
+    (package,) = top.glob("RPMS/*/*.rpm")
+    return package
+
+
+def test_packages_have_the_version_of_the_program():
+    changelog = (PACKAGING / "debian/changelog").read_text()
+    assert changelog.startswith(f"check-ephemeral-port ({__version__}-")
+    spec = (PACKAGING / "check_ephemeral_port.spec").read_text()
+    assert re.findall(r"^Version: +(\S+)$", spec, re.MULTILINE) == [__version__]
+
+
+def test_packages_need_what_the_program_needs():
+    setup = (CONTRIB.parent / "setup.cfg").read_text()
+    needed = re.search(r"install_requires =\n((?: +\S+\n)+)", setup)[1].split()
+    spec = (PACKAGING / "check_ephemeral_port.spec").read_text()
+    named = re.findall(r"^Requires: +python3-(.+)$", spec, re.MULTILINE)
+    assert [text.replace(" ", "") for text in named] == needed
+
+
+def test_lintian_finds_nothing_in_the_deb(deb):
+    if not shutil.which("lintian"):
+        pytest.skip("needs lintian: .ci/install-daemons")
+    # the package is not for Debian's archive, where it would close a request
+    unwanted = "initial-upload-closes-no-bugs"
+    done = subprocess.run(
+        ["lintian", "--allow-root", "--suppress-tags", unwanted, str(deb)],
+        capture_output=True,
+        text=True,
+    )
+    assert (done.returncode, done.stdout) == (0, "")
+
+
+@pytest.mark.machine(ports=PORTS)
+def test_deb_installs_and_tells_a_full_range(deb):
+    # with its dependencies: the libraries of the distribution
+    run("dpkg", "--install", str(deb))
+    assert_it_works()
+    assert subprocess.run(["man", "-w", "check_ephemeral_port"]).returncode == 0
+    run("dpkg", "--purge", "check-ephemeral-port")
+    assert not os.path.lexists(PLUGIN)
+    assert left_over("/usr/lib/python3/dist-packages") == []
+
+
+@pytest.mark.machine(ports=PORTS)
+def test_rpm_installs_and_tells_a_full_range(rpm):
+    # its dependencies are Enterprise Linux's; here, Debian's do
+    run(*RPM, "--initdb")
+    run(*RPM, "--install", "--nodeps", str(rpm))
+    PLUGIN.symlink_to("/usr/lib64/nagios/plugins/check_ephemeral_port")
+    assert_it_works()
+    run(*RPM, "--erase", "nagios-plugins-ephemeral-port")
+    assert left_over("/usr/share", "/usr/share/man/man1") == []
+
+
+@pytest.mark.machine(ports=PORTS)
+def test_rpm_has_examples_with_the_places_of_enterprise_linux(rpm):
+    run(*RPM, "--initdb")
+    run(*RPM, "--install", "--nodeps", str(rpm))
+    (folder,) = Path("/usr/share/doc").glob("nagios-plugins-ephemeral-port*")
+    for name in ("checkmk", "director", "nagios", "nrpe", "sudoers", "telegraf"):
+        for file in (folder / name).iterdir():
+            text = file.read_text()
+            assert "/usr/lib/nagios" not in text and "nrpe-server" not in text, file
+    rule = "\nnrpe ALL=(root) NOPASSWD: /usr/lib64/nagios/plugins/check_ephemeral_port "
+    assert rule in (folder / "sudoers/check_ephemeral_port").read_text()
+
+
+def assert_it_works():
+    as_user = ["setpriv", "--reuid", USER, "--regid", USER, "--init-groups"]
+    for command in ([], as_user):  # root may write compiled modules
+        with filled():
+            done = subprocess.run(
+                [*command, str(PLUGIN)],
+                capture_output=True,
+                text=True,
+                env={"PATH": "/usr/bin:/bin"},
+                cwd="/",
+            )
+        assert (done.returncode, done.stderr) == (2, "")
+        assert done.stdout.startswith(FULL)
+
+
+def left_over(*folders):
+    return [
+        path
+        for folder in folders
+        for path in Path(folder).glob("check?ephemeral*port*")
+    ]

@@ -1,0 +1,359 @@
+"""What the plugin prints, read by others: Perl's Monitoring::Plugin and Icinga 2."""
+
+import json
+import random
+import shutil
+import subprocess
+from typing import NamedTuple, Optional
+
+import nagiosplugin
+import pytest
+
+from check_ephemeral_port.model.iana import iana_class
+from check_ephemeral_port.model.namespaces import Namespace
+from check_ephemeral_port.model.outlook import Forecast, Outlook
+from check_ephemeral_port.model.port_report import PortIdentity, port_report
+from check_ephemeral_port.model.remote_port import Attempt, Outcome, RemoteReport
+from check_ephemeral_port.model.sockets import TcpState
+from check_ephemeral_port.model.thresholds import ThresholdRange, parse_range
+from check_ephemeral_port.model.trend import Growth, TimeLeft
+from check_ephemeral_port.plugin import port_resources, resources
+from check_ephemeral_port.plugin.contexts import Thresholds, contexts
+from check_ephemeral_port.plugin.namespaces import (
+    FailedContext,
+    NamespaceSummary,
+    Survey,
+)
+from check_ephemeral_port.plugin.output import render
+from check_ephemeral_port.plugin.port_contexts import local_contexts, remote_contexts
+from check_ephemeral_port.plugin.port_resources import (
+    LocalPort,
+    PortObservation,
+    RemoteObservation,
+    RemotePort,
+)
+from check_ephemeral_port.plugin.port_summaries import LocalSummary, RemoteSummary
+from check_ephemeral_port.plugin.resources import EphemeralPorts
+from tests.model.builders import bound, connected, pool, waiting
+from tests.plugin.builders import check_of, clients, observe, udp_sockets, watch
+
+SEED = 20
+LINES = 300
+RANGES = 5000
+PORT = 40001
+NAMESPACES = ["web", "db", "cni-4f5a1234-0000-4000-8000-000000000000", "a|b'c=d"]
+AT_ONCE = 1000
+"""Metrics in one argument of a program, which is limited."""
+DESTINATIONS = [
+    ("192.0.2.7:443", "192.0.2.7"),
+    ("example.com:443", "192.0.2.7", "2001:db8::7"),
+    ("[2001:db8::7]:443", "2001:db8::7"),
+    ("[::1]:443", "::1"),
+    ("[fe80::1%eth0]:443", "fe80::1%eth0"),
+    ("a-rather-long.host-name.example_com:65535", "192.0.2.8"),
+]
+PERL_PERFDATA = """
+use JSON::PP; use Monitoring::Plugin::Performance;
+while (<STDIN>) {
+    chomp;
+    print encode_json([map { [
+        $_->label, $_->value, $_->uom, $_->warning, $_->critical, $_->min, $_->max
+    ] } Monitoring::Plugin::Performance->parse_perfstring($_)]), "\\n";
+}
+"""
+PERL_RANGES = """
+use Monitoring::Plugin::Range;
+while (<STDIN>) {
+    chomp;
+    my ($text, $value) = split / /;
+    my $range = Monitoring::Plugin::Range->parse_range_string($text);
+    print !defined $range ? "malformed" : $range->check_range($value) ? "alarm" : "ok";
+    print "\\n";
+}
+"""
+ICINGA_PERFDATA = """
+Json.encode(%s.map(function(text) {
+    var v = parse_performance_data(text)
+    return [v.label, v.value, v.unit, v.warn, v.crit, v.min, v.max]
+}))
+"""
+
+
+class Figure(NamedTuple):
+    """One metric as the plugin means it."""
+
+    label: str
+    value: float
+    unit: str
+    warning: Optional[ThresholdRange]
+    critical: Optional[ThresholdRange]
+    minimum: float
+    maximum: Optional[float]
+
+
+class Line(NamedTuple):
+    """A printed line, and what it says."""
+
+    text: str
+    figures: list
+
+    @property
+    def perfdata(self):
+        return self.text.partition(" | ")[2].rstrip("\n")
+
+
+def perl(script, lines):
+    """What each line becomes, by one process for all of them."""
+    library = [shutil.which("perl"), "-MMonitoring::Plugin", "-e", "1"]
+    if not library[0] or subprocess.run(library, stderr=subprocess.DEVNULL).returncode:
+        pytest.skip("needs libmonitoring-plugin-perl: .ci/install-daemons")
+    done = subprocess.run(
+        ["perl", "-e", script],
+        input="".join(f"{line}\n" for line in lines),
+        capture_output=True,
+        text=True,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    answers = done.stdout.splitlines()
+    assert len(answers) == len(lines)
+    return answers
+
+
+def icinga(metrics):
+    """What Icinga 2 makes of each metric; without a daemon."""
+    if not shutil.which("icinga2"):
+        pytest.skip("needs icinga2-bin: .ci/install-daemons")
+    read = []
+    for begin in range(0, len(metrics), AT_ONCE):
+        script = ICINGA_PERFDATA % json.dumps(metrics[begin : begin + AT_ONCE])
+        done = subprocess.run(
+            ["icinga2", "console", "--eval", script], capture_output=True, text=True
+        )
+        assert done.returncode == 0, done.stdout
+        read += json.loads(json.loads(done.stdout))
+    return read
+
+
+def random_range(chance, inside=True):
+    low, high = sorted(
+        round(chance.uniform(0, 100), chance.choice([0, 2])) for _ in "12"
+    )
+    kinds = [(0, high), (low, None), (None, high), (low, high), (None, None)]
+    inverted = inside and chance.random() < 0.3
+    return ThresholdRange(*chance.choice(kinds), inverted)
+
+
+def random_line(chance, inside):
+    """A check of random sockets, or of a random port, with random thresholds."""
+
+    def thresholds():
+        one = (random_range(chance, inside), random_range(chance, inside))
+        return Thresholds(*(r if chance.random() < 0.7 else None for r in one))
+
+    kinds = [check_host, check_host, check_namespaces, check_port, check_remote_port]
+    check, by_context = chance.choice(kinds)(chance, thresholds)
+    metrics = [result.metric for result in check.results]
+    figures = [
+        Figure(
+            metric.name,
+            metric.value,
+            metric.uom or "",
+            *by_context.get(metric.context, Thresholds()),
+            metric.min,
+            metric.max,
+        )
+        for metric in metrics
+        if metric.context != port_resources.EXPECTATION  # has no perfdata
+    ]
+    return Line(render(check).text, figures)
+
+
+def check_host(chance, thresholds):
+    """The usual check, some with destinations, some with a history."""
+    names = chance.sample(DESTINATIONS, chance.choice([0, 0, 1, 3]))
+    question = {
+        "watches": tuple(watch(*name) for name in names),
+        "udp": chance.random() < 0.8,
+    }
+    outlook = chance.choice([None, random_outlook(chance, **question)])
+    look = observe(*random_sockets(chance), **question)._replace(outlook=outlook)
+    judges = random_judges(thresholds)
+    return check_of(lambda: look, **judges), named(judges)
+
+
+def check_namespaces(chance, thresholds):
+    """``--all-netns``: some can be looked into, some can't, but the first can."""
+    places = [
+        Namespace((f"/run/netns/{name}",), name)
+        for name in chance.sample(NAMESPACES, chance.randrange(1, len(NAMESPACES)))
+    ]
+
+    def look_into(place):
+        if place is not places[0] and chance.random() < 0.3:
+            raise nagiosplugin.CheckError("Operation not permitted; needs root")
+        return observe(*random_sockets(chance))._replace(namespace=place)
+
+    judges = random_judges(thresholds)
+    every = contexts(**judges)
+    survey = Survey(every)
+    resource = EphemeralPorts(lambda: survey.worst(places, look_into))
+    summary = NamespaceSummary(resource, survey)
+    check = nagiosplugin.Check(resource, survey, FailedContext(), *every, summary)
+    check()
+    return check, named(judges)
+
+
+def check_port(chance, thresholds):
+    """``--port``."""
+    entries = [
+        chance.choice([connected, waiting, listening])(PORT)
+        for _ in range(chance.randrange(9))
+    ]
+    report = port_report(PORT, entries)
+    identity = PortIdentity(PORT, iana_class(PORT), {}, pool())
+    resource = LocalPort(lambda: PortObservation(identity, report, "sock_diag"))
+    judge = thresholds()
+    expected = chance.choice([None, "free", "used", "listening"])
+    judges = local_contexts(judge, expected)
+    check = nagiosplugin.Check(resource, *judges, LocalSummary(resource, True))
+    check()
+    return check, {port_resources.SOCKETS: judge}
+
+
+def check_remote_port(chance, thresholds):
+    """``--port`` with ``--hostname``."""
+    seconds = chance.choice([0.00004, 0.0001, 0.01, 1, 24, 100000])
+    attempt = Attempt("192.0.2.7", chance.choice(list(Outcome)), seconds, "why")
+    report = RemoteReport("example.com", PORT, [attempt])
+    identity = PortIdentity(PORT, iana_class(PORT), {})
+    limit = chance.choice([0.5, 1.5, 30])
+    resource = RemotePort(lambda: RemoteObservation(identity, report, limit))
+    judge = thresholds()
+    judges = remote_contexts(judge, chance.choice([None, "open", "closed"]))
+    check = nagiosplugin.Check(resource, *judges, RemoteSummary(resource))
+    check()
+    return check, {port_resources.SECONDS: judge}
+
+
+def random_sockets(chance):
+    remote = chance.choice(["192.0.2.7", "2001:db8::7"])
+    local = "2001:db8::5" if ":" in remote else "198.51.100.5"
+    sockets = clients(chance.randrange(41), remote, local=local)
+    return sockets + udp_sockets(chance.randrange(41))
+
+
+def random_outlook(chance, watches, udp):
+    """``--state-file``: some usages run out, some don't."""
+
+    def forecast():
+        seconds = chance.choice([0, 59, 36000, 10**7])
+        left = TimeLeft(0.8 * seconds, seconds, 1.5 * seconds)
+        return Forecast(15, Growth(1.5, 2.0, 2.5, 840), chance.choice([None, left]))
+
+    watched = [forecast() for _ in watches]
+    return Outlook(forecast(), watched, forecast(), forecast() if udp else None)
+
+
+def random_judges(thresholds):
+    kinds = ("used", "free", "bind_used", "fast_used", "eta")
+    return {kind: thresholds() for kind in kinds}
+
+
+def named(judges):
+    return {
+        resources.USED_PERCENT: judges["used"],
+        resources.FREE_PORTS: judges["free"],
+        resources.BIND_USED_PERCENT: judges["bind_used"],
+        resources.FAST_USED_PERCENT: judges["fast_used"],
+        resources.ETA_SECONDS: judges["eta"],
+    }
+
+
+def listening(port):
+    return bound(port, state=TcpState.LISTEN)
+
+
+def random_lines(inside=True):
+    chance = random.Random(SEED)
+    return [random_line(chance, inside) for _ in range(LINES)]
+
+
+def test_perl_reads_every_figure_of_every_line():
+    # of a metric with an '@' threshold it drops the rest; see the next test
+    lines = random_lines(inside=False)
+    for line, answer in zip(lines, perl(PERL_PERFDATA, [li.perfdata for li in lines])):
+        read = {by_perl(*fields) for fields in json.loads(answer)}
+        assert read == set(line.figures)
+
+
+def by_perl(label, value, unit, warning, critical, low, high):
+    return Figure(
+        label,
+        float(value),
+        unit or "",
+        parse_range(warning) if warning else None,
+        parse_range(critical) if critical else None,
+        None if low in ("", None) else float(low),
+        None if high in ("", None) else float(high),
+    )
+
+
+def test_perl_reads_the_values_whatever_the_thresholds():
+    lines = random_lines()
+    for line, answer in zip(lines, perl(PERL_PERFDATA, [li.perfdata for li in lines])):
+        read = {
+            fields[0]: (float(fields[1]), fields[2]) for fields in json.loads(answer)
+        }
+        assert read == {f.label: (f.value, f.unit) for f in line.figures}
+
+
+def test_icinga_reads_every_figure_of_every_line():
+    lines = random_lines()
+    metrics = {metric for line in lines for metric in line.perfdata.split(" ")}
+    figures = {in_icinga(figure) for line in lines for figure in line.figures}
+    assert set(map(tuple, icinga(sorted(metrics)))) == figures
+
+
+def in_icinga(figure):
+    """It knows upper limits only, and forgets all other thresholds."""
+
+    def limit(threshold):
+        plain = threshold and threshold.start == 0 and not threshold.inverted
+        return threshold.end if plain else None
+
+    unit = {"%": "percent", "s": "seconds"}.get(figure.unit, figure.unit)
+    limits = (limit(figure.warning), limit(figure.critical))
+    return (figure.label, figure.value, unit, *limits, figure.minimum, figure.maximum)
+
+
+def test_no_label_has_the_separator_of_icinga():
+    # its PluginUtility::SplitPerfdata() takes '::' for the end of a group's name, and
+    # puts that before all labels that follow
+    lines = random_lines()
+    assert all("::" not in figure.label for li in lines for figure in li.figures)
+    assert any("[2001:0db8:" in figure.label for li in lines for figure in li.figures)
+
+
+def test_lines_of_all_kinds_were_read():
+    labels = {figure.label for line in random_lines() for figure in line.figures}
+    assert {"tcp_connect", "tcp_connect_eta", "netns", "netns_failed"} <= labels
+    assert {"listening", "time"} <= labels
+
+
+def test_ranges_mean_the_same_to_perl():
+    chance = random.Random(SEED)
+    pairs = []
+    for _ in range(RANGES):
+        threshold = random_range(chance)
+        ends = [end for end in threshold[:2] if end is not None] or [0]
+        near = chance.choice(ends) + chance.choice([0, 0, 0.01, -0.01, 1, -1])
+        value = round(chance.choice([near, chance.uniform(-10, 110)]), 2)
+        pairs.append((threshold, value))
+    texts = [f"{threshold} {value:.2f}" for threshold, value in pairs]
+    answers = perl(PERL_RANGES, texts)
+    for (threshold, value), answer in zip(pairs, answers):
+        # judged as the plugin does: parsed, written, and matched by nagiosplugin
+        written = str(parse_range(str(threshold)))
+        matches = nagiosplugin.Range(written).match(value)
+        assert answer == ("ok" if matches else "alarm"), (written, value)
+    assert {"ok", "alarm"} == set(answers)
