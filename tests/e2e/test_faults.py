@@ -1,0 +1,574 @@
+"""A host in trouble: a right answer, or one line that says what is missing."""
+
+import errno
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+
+import pytest
+
+from tests.benchmarks.farm import PORTS as FARM_PORTS
+from tests.benchmarks.farm import Farm, Plan
+from tests.e2e.test_bad_input import assert_unknown, with_stub
+from tests.kernel.sockets import bind_udp, connect, listen, open_sockets
+from tests.plugin_process import PROGRAM, PluginRun, check
+from tests.system.test_socket_list import refuse_netlink
+
+ALONE = pytest.mark.namespace(ports="40000-40039")
+HOST = pytest.mark.namespace(ports="40000-40039", host=True)
+MODES = [
+    (),
+    ("-v",),
+    ("--sampler", "sock_diag"),
+    ("--sampler", "psutil"),
+    ("--all-netns", "-v"),
+    ("-p", "5000", "-v"),
+    ("-p", "5000", "-H", "127.0.0.1"),
+    ("-d", "localhost:5000"),
+]
+WHY = "|".join(
+    [
+        *("[Mm]emory", "MemoryError", "no thread", "Cannot allocate", "Too many open"),
+        # Python's own words for it, where a library can't be loaded
+        *("start new thread", "SystemError", "failed to map", "dependency is missing"),
+        # and of its compiler, where nothing is compiled yet
+        "field '.*' is required for",
+    ]
+)
+
+
+def check_after(preparation, *arguments, **process):
+    """Run the program after a statement that cuts down what its process may have."""
+    # what Python lacks before it comes to us, it tells in its own way
+    program = f"from check_ephemeral_port.__main__ import main; {preparation}; main()"
+    done = subprocess.run(
+        [sys.executable, "-c", program, *arguments],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        **process,
+    )
+    return PluginRun(done.returncode, done.stdout, done.stderr)
+
+
+def assert_right_or_unknown(run, right):
+    """The figures of a run without trouble, or one line that names a cause."""
+    if run.exit_code == 3 and not run.perfdata:
+        assert_unknown(run)
+        assert re.search(WHY, run.stdout), run.stdout
+    elif run.exit_code == 3:  # namespaces that could not be looked into
+        assert re.search(WHY, run.status), run.stdout
+    else:
+        assert (run.exit_code, run.stderr) == (right.exit_code, "")
+        figures, expected = dict(run.perfdata), dict(right.perfdata)
+        figures.pop("time", None), expected.pop("time", None)
+        assert figures == expected
+
+
+@HOST
+@pytest.mark.parametrize("mode", MODES, ids=" ".join)
+def test_no_descriptors_left(mode):
+    held = [listen(), *open_sockets(20, bind_udp)]
+    right, answers = check(*mode), 0
+    assert right.exit_code == 0, right.stdout
+    for limit in range(3, 10):
+        limit = (
+            f"import resource as r; r.setrlimit(r.RLIMIT_NOFILE, ({limit}, {limit}))"
+        )
+        run = check_after(limit, *mode)
+        assert_right_or_unknown(run, right)
+        answers += run.exit_code == 0
+    assert answers >= 2  # few are enough
+    assert held
+
+
+MEMORY = (
+    "import resource as r;"
+    " size = int(open('/proc/self/statm').read().split()[0]) * r.getpagesize();"
+    " r.setrlimit(r.RLIMIT_AS, (size + {0}, size + {0}))"
+)
+
+
+@HOST
+@pytest.mark.parametrize("mode", [(), ("-v", "--all-netns"), ("-p", "5000", "-v")])
+def test_no_memory_to_spare(mode):
+    held = [listen(), *open_sockets(20, bind_udp)]
+    right = check(*mode)
+    for kilobytes in range(0, 40_000, 800):
+        run = check_after(MEMORY.format(kilobytes * 1024), *mode)
+        assert_right_or_unknown(run._replace(stderr=""), right)
+    assert run.exit_code == 0
+    assert held
+
+
+@pytest.mark.parametrize("dies", [False, True], ids=["refused", "dies at once"])
+def test_no_thread_to_watch_the_time(tmp_path, dies):
+    refuse = (
+        "lambda *_: 1" if dies else "lambda *_: (_ for _ in ()).throw(RuntimeError)"
+    )
+    env = with_stub(
+        tmp_path,
+        "sitecustomize",
+        f"import _thread\n_thread.start_new_thread = {refuse}",
+    )
+    assert_unknown(check(env=env), "no thread can be started to watch the time")
+
+
+# -- the time limit ---------------------------------------------------------------
+
+
+def assert_timed_out(run, begin, stage, seconds=0.5):
+    assert_unknown(run, f"timed out after {seconds} s: {stage}")
+    assert time.monotonic() - begin < seconds + 5  # not for ever
+
+
+@HOST
+def test_the_time_limit_holds_in_name_resolution(tmp_path):
+    silent = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    silent.bind(("127.0.0.1", 53))  # takes questions, and never answers
+    for path, text in (
+        ("/etc/resolv.conf", "nameserver 127.0.0.1\n"),
+        ("/etc/nsswitch.conf", "hosts: files dns\n"),
+    ):
+        file = tmp_path / os.path.basename(path)
+        file.write_text(text)
+        subprocess.run(["mount", "--bind", str(file), path], check=True)
+    for mode, stage in (
+        (["-d", "slow.example:443"], "resolving destinations"),
+        (["-p", "443", "-H", "slow.example"], "reaching slow.example"),
+    ):
+        begin = time.monotonic()
+        run = check("-t", "500ms", *mode)
+        assert_timed_out(run, begin, stage)
+    assert silent
+
+
+SILENT_NETLINK = """
+import socket
+class Silent(socket.socket):
+    def send(self, data): return len(data)  # so that the kernel has nothing to answer
+socket.socket = Silent
+"""
+
+
+@pytest.mark.parametrize("mode", [(), ("-p", "5000")])
+def test_the_time_limit_holds_in_the_kernel(tmp_path, mode):
+    env = with_stub(tmp_path, "sitecustomize", SILENT_NETLINK)
+    begin = time.monotonic()
+    run = check("-t", "500ms", "--sampler", "sock_diag", *mode, env=env)
+    assert_timed_out(run, begin, "listing" if mode else "sampling the sockets")
+
+
+def test_the_time_limit_holds_while_libraries_load(tmp_path):
+    env = with_stub(tmp_path, "nagiosplugin", "import os; os.read(os.pipe()[0], 1)")
+    begin = time.monotonic()
+    assert_timed_out(check("-t", "500ms", env=env), begin, "start")
+
+
+@pytest.mark.parametrize("arguments", [["-v"], ["-d", "192.0.2.7:443"]])
+@pytest.mark.parametrize("late", [False, True], ids=["result", "time is up"])
+def test_the_time_limit_holds_if_nobody_reads(tmp_path, arguments, late):
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+    with pytest.raises(BlockingIOError):
+        while True:
+            os.write(writer, bytes(4096))
+    os.set_blocking(writer, True)
+    env = with_stub(tmp_path, "sitecustomize", SILENT_NETLINK if late else "")
+    begin = time.monotonic()
+    done = subprocess.run(
+        [PROGRAM, "-t", "500ms", "--sampler", "sock_diag", *arguments],
+        stdout=writer,
+        stderr=subprocess.PIPE,
+        timeout=60,
+        env=env,
+    )
+    assert (done.returncode, done.stderr) == (3, b"")
+    assert time.monotonic() - begin < 5
+    os.close(reader)
+    os.close(writer)
+
+
+def test_a_time_limit_of_a_century_is_none():
+    assert check("-t", "999999h").exit_code == 0
+
+
+CLOCKS = """
+import time
+_real, _leaps = time.time, [0.0]
+def leaping():
+    _leaps.append(-2 * (_leaps[-1] or {0}))
+    return _real() + _leaps[-1]
+time.time = leaping
+"""
+
+
+@ALONE
+@pytest.mark.parametrize("leap", [60.0, -60.0, 1e9])
+def test_a_clock_that_jumps(tmp_path, leap):
+    env = with_stub(tmp_path, "sitecustomize", CLOCKS.format(leap))
+    state = ("--state-file", str(tmp_path / "state"), "-v")
+    for _ in range(3):
+        for run in (check(*state, env=env), check("-t", "20s", *state)):
+            assert (run.exit_code, run.stderr) == (0, "")
+            assert run.perfdata["tcp_connect"] == 0
+            assert not any("eta" in label for label in run.perfdata)
+
+
+@ALONE
+def test_a_state_file_that_others_could_replace_is_refused(tmp_path):
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    folder.chmod(0o777)
+    state = f"{folder}/state"
+    assert_unknown(check("--state-file", state), f"{state}: anybody can replace it")
+    assert os.listdir(folder) == []
+    folder.chmod(0o1777)  # as /tmp is: others can't
+    assert check("--state-file", state).exit_code == 0
+
+
+# -- answers of the kernel ---------------------------------------------------------
+
+STRANGE_NETLINK = """
+import errno, os, socket
+asked = 0
+class Strange(socket.socket):
+    def send(self, data):
+        global asked
+        asked += 1
+        return super().send(data)
+    def recv(self, size):
+        data = bytearray(super().recv(size))
+        if self.family != socket.AF_NETLINK:
+            return bytes(data)
+{}
+        return bytes(data)
+socket.socket = Strange
+def interrupt(data):
+    offset = 0
+    while offset < len(data):
+        data[offset + 6] |= 0x10  # NLM_F_DUMP_INTR
+        offset += int.from_bytes(data[offset:offset + 4], 'little') + 3 & ~3
+"""
+INTERRUPTED = "the tables of sockets changed during the look"
+
+
+def strange(tmp_path, *statements):
+    lines = "\n".join("        " + line for line in statements)
+    return with_stub(tmp_path, "sitecustomize", STRANGE_NETLINK.format(lines))
+
+
+@ALONE
+def test_a_dump_that_is_always_interrupted_is_asked_for_thrice_and_told(tmp_path):
+    held = open_sockets(7, bind_udp)
+    count = f"open({str(tmp_path / 'count')!r}, 'w').write(str(asked))"
+    env = strange(tmp_path, "interrupt(data)", count)
+    options = ("-v", "--sampler", "sock_diag", "--protocol", "udp")
+    run = check(*options, env=env)
+    assert (run.exit_code, run.stderr) == (0, "")
+    assert run.perfdata["udp_sockets"] == 7
+    assert f"note: {INTERRUPTED}" in run.stdout
+    # two requests, IPv4 and IPv6, thrice; the first look needs one, the holders one
+    assert int((tmp_path / "count").read_text()) <= 3 * 2 + 3 * 2
+    assert held
+
+
+@ALONE
+def test_a_dump_that_is_interrupted_once_is_whole_the_second_time(tmp_path):
+    held = open_sockets(7, bind_udp)
+    env = strange(tmp_path, "if asked == 1: interrupt(data)")
+    run = check("-v", "--sampler", "sock_diag", env=env)
+    assert (run.exit_code, run.perfdata["udp_sockets"]) == (0, 7)
+    assert INTERRUPTED not in run.stdout
+    assert held
+
+
+STRANGE = {
+    "truncated": ("data = data.ljust(size)", "cut short"),
+    "empty": ("data = b''", "cut short"),
+    "short": ("data = data[:-7]", "malformed sock_diag message"),
+    "a byte": ("data = data[:1]", "malformed sock_diag message"),
+    "garbage": ("data = os.urandom(len(data))", "sock_diag"),
+    "ENOBUFS": ("raise OSError(105, 'No buffer space available')", "No buffer space"),
+    "ENOMEM": ("raise OSError(12, 'Cannot allocate memory')", "Cannot allocate"),
+    "refused": (
+        "data[4:6], data[16:20] = (2, 0), b'\\xff\\xff\\xff\\xff'",
+        "sock_diag",
+    ),
+}
+
+
+@ALONE
+@pytest.mark.parametrize("kind", STRANGE)
+def test_strange_answers_of_the_kernel(tmp_path, kind):
+    statement, reason = STRANGE[kind]
+    held = open_sockets(7, bind_udp)
+    env = strange(tmp_path, statement)
+    assert_unknown(check("--sampler", "sock_diag", env=env), "sock_diag", reason)
+    only = ("-p", str(held[0].getsockname()[1]), "--sampler", "sock_diag")
+    assert_unknown(check(*only, env=env), "sock_diag", reason)
+    # psutil goes on alone, and the output says why
+    run = check("-vv", env=env)
+    assert (run.exit_code, run.stderr) == (0, "")
+    assert run.perfdata["udp_sockets"] == 7
+    assert "note: less exact, without sock_diag: " in run.stdout
+    assert held
+
+
+@ALONE
+@pytest.mark.parametrize("number", [errno.EPERM, errno.EAFNOSUPPORT])
+def test_no_netlink(number):
+    held = [listen(), *open_sockets(38, bind_udp)]
+    reason = f"sock_diag: [Errno {number}] "
+
+    def within(*mode):
+        return check(*mode, preexec_fn=lambda: refuse_netlink(number))
+
+    # psutil goes on alone, and the output says why
+    run, right = within("-vv"), check("-vv")
+    assert (run.exit_code, run.stderr) == (right.exit_code, "") == (2, "")
+    assert run.status == right.status and run.perfdata == right.perfdata
+    assert f"note: less exact, without {reason}" in run.stdout
+    assert within("-p", "5000", "-v").exit_code == 0
+    assert within("-p", "5000", "-H", "127.0.0.1").exit_code == 0
+    for mode in ("--sampler=sock_diag", "--netns=/proc/self/ns/net"):
+        assert_unknown(within(mode), reason)
+    everywhere = within("--all-netns")
+    assert everywhere.exit_code == 3 and reason in everywhere.status
+    assert held
+
+
+SIGNALS = """
+import signal
+signal.signal(signal.SIGALRM, lambda *_: None)
+signal.setitimer(signal.ITIMER_REAL, 0.0005, 0.0005)
+"""
+
+
+@ALONE
+@pytest.mark.parametrize("mode", MODES, ids=" ".join)
+def test_signals_that_interrupt_every_call(tmp_path, mode):
+    held = [listen(), *open_sockets(20, bind_udp)]
+    right = check(*mode)
+    run = check(*mode, env=with_stub(tmp_path, "sitecustomize", SIGNALS))
+    assert (run.exit_code, run.stderr) == (right.exit_code, "")
+    assert held
+
+
+# -- /proc -------------------------------------------------------------------------
+
+
+def stranger(*arguments, **process):
+    """A run by somebody who has no say over the processes of this test."""
+    return check(*arguments, within=["unshare", "--map-root-user"], **process)
+
+
+@HOST
+@pytest.mark.parametrize("hidepid", ["1", "2", "4"])
+def test_proc_that_hides_processes(hidepid):
+    held = [listen(), *open_sockets(38, bind_udp)]
+    right = check("-v")
+    subprocess.run(["mount", "-o", f"remount,hidepid={hidepid}", "/proc"], check=True)
+    own, run = check("-v"), stranger("-v")
+    assert own.status.endswith(f"[{os.getpid()}] holds 38")
+    assert run.exit_code == right.exit_code == 2
+    assert run.perfdata_fields == right.perfdata_fields
+    assert " holds 38" in run.status
+    if hidepid == "4":  # 2 makes an exception for group 0, which root has
+        assert "unknown process" in run.status
+    assert stranger("-p", "5000").exit_code == 0
+    assert stranger("--all-netns").exit_code in (2, 3)
+    assert held
+
+
+@HOST
+@pytest.mark.parametrize("mode", MODES, ids=" ".join)
+def test_no_proc_at_all(mode):
+    held = listen()
+    subprocess.run(["mount", "-t", "tmpfs", "none", "/proc"], check=True)
+    run = check(*mode)
+    assert run.stderr == ""
+    if "-p" in mode:
+        assert run.exit_code == 0
+        assert "-H" in mode or "ephemeral range unknown; 1 socket: LISTEN" in run.status
+    elif "--all-netns" in mode:
+        assert run.exit_code == 3
+        assert "cannot tell namespaces apart: no /proc/self/net/dev" in run.status
+    else:
+        assert_unknown(run, "cannot read /proc/sys/net/ipv4/ip_local_port_range")
+    assert_unknown(check("-p", "5000", "--sampler", "psutil"), "/proc/net/tcp")
+    assert held
+
+
+# -- environment -------------------------------------------------------------------
+
+
+@ALONE
+@pytest.mark.parametrize(
+    "env",
+    [
+        {},
+        {"LC_ALL": "C"},
+        {"LC_ALL": "POSIX", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"},
+        {"LC_ALL": "xx_YY.nowhere", "LANG": "\udcff"},
+        {
+            "HOME": "/no/such/folder",
+            "TMPDIR": "/no/such/folder",
+            "TZ": "Nowhere/At_All",
+        },
+        {"PYTHONIOENCODING": "utf-16"},
+        {"COLUMNS": "1", "LINES": "0"},
+    ],
+    ids=repr,
+)
+def test_the_environment_changes_nothing(env):
+    held = open_sockets(38, bind_udp)
+    right = check("-v")
+    assert check("-v", env=env) == right
+    assert check("-v", "-w", "\udcff\u202e", env=env).exit_code == 3
+    assert check("-h", env={**env, "COLUMNS": "80"}) == check("-h")
+    assert held
+
+
+@ALONE
+@pytest.mark.parametrize("closed", ["<&-", "2>&-", "<&- 2>&-"])
+@pytest.mark.parametrize("mode", MODES, ids=" ".join)
+def test_closed_standard_streams_are_no_hindrance(closed, mode):
+    held = listen()
+    right = check(*mode)
+    done = subprocess.run(
+        f"exec {PROGRAM} {' '.join(mode)} {closed}",
+        shell=True,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    run = PluginRun(done.returncode, done.stdout, "")
+    assert (run.exit_code, set(run.perfdata)) == (right.exit_code, set(right.perfdata))
+    assert held
+
+
+@ALONE
+@pytest.mark.parametrize("closed", ["<&- >&-", "<&- >&- 2>&-", ">&- 2>&-"])
+@pytest.mark.parametrize("mode", MODES, ids=" ".join)
+def test_nothing_is_written_into_what_took_the_place_of_stdout(closed, mode, tmp_path):
+    held = listen()
+    state = tmp_path / "state"
+    mode = (
+        mode
+        if "-p" in mode or "--all-netns" in mode
+        else (*mode, "--state-file", state)
+    )
+    done = subprocess.run(
+        f"exec {PROGRAM} {' '.join(map(str, mode))} {closed}",
+        shell=True,
+        stderr=subprocess.PIPE,
+    )
+    assert (done.returncode, done.stderr) == (3, b"")
+    if state in mode:
+        assert state.read_bytes().startswith(b'{"version":1')
+    assert held
+
+
+# -- stress ------------------------------------------------------------------------
+
+
+def forked(work):
+    """A child that works until it is killed."""
+    pid = os.fork()
+    if pid == 0:
+        try:
+            work()
+        finally:
+            os._exit(1)
+    return pid
+
+
+def end(pid):
+    os.kill(pid, signal.SIGKILL)
+    os.waitpid(pid, 0)
+
+
+@ALONE
+def test_processes_that_come_and_go_while_their_owners_are_looked_up():
+    # with those below no more than the kernel lists in one piece: of what it lists in
+    # several, rows that move up in between are passed over
+    held = open_sockets(20, bind_udp)
+
+    def breed():
+        for holder in held:  # they belong to the parent alone
+            holder.close()
+        while True:
+            child = os.fork()
+            if child == 0:
+                sockets = open_sockets(3, bind_udp)
+                time.sleep(0.002 * len(sockets))
+                os._exit(0)
+            os.waitpid(child, 0)
+
+    breeders = [forked(breed) for _ in range(3)]
+    try:
+        for _ in range(20):
+            run = check("-vv", "-w", "40")
+            assert run.exit_code == 1 and run.stderr == ""
+            assert 20 <= run.perfdata["udp_sockets"] <= 29
+            assert f"[{os.getpid()}] holds 20" in run.status
+            port = held[0].getsockname()[1]
+            assert check("-p", str(port), "-v").exit_code == 0
+            assert check("--all-netns").exit_code in (0, 3)
+    finally:
+        for breeder in breeders:
+            end(breeder)
+
+
+@pytest.mark.namespace(ports="32768-60999")
+def test_a_churn_of_10000_connections_a_second():
+    held = [listen(), *open_sockets(100, lambda: connect(("127.0.0.1", 5000)))]
+    reader, writer = os.pipe()
+
+    def churn(address):
+        server = listen(address)
+        while True:
+            for _ in range(100):
+                with connect((address, 5000)), server.accept()[0]:
+                    pass
+            os.write(writer, b".")  # a hundred more
+
+    churners = [forked(lambda: churn(f"127.0.0.{n}")) for n in (2, 3)]
+    begin, made, runs = time.monotonic(), 0, 0
+    try:
+        while made < 50_000 or runs < 30:
+            for mode in ((), ("-v", "--sampler", "sock_diag"), ("-p", "5000")):
+                run = check(*mode)
+                assert (run.exit_code, run.stderr) == (0, ""), run.stdout
+                runs += 1
+            assert check("-d", "127.0.0.1:5000").perfdata[
+                "tcp_connect_127.0.0.1:5000"
+            ] == pytest.approx(100 * 100 / 28232, abs=0.01)
+            made += 100 * len(os.read(reader, 65536))
+            assert time.monotonic() - begin < 60
+    finally:
+        for churner in churners:
+            end(churner)
+    assert made / (time.monotonic() - begin) > 10_000
+    assert held
+
+
+@pytest.mark.namespace(ports=FARM_PORTS)
+def test_500000_sockets():
+    with Farm(Plan(500_000)) as farm:
+        run = check("-v", "-w", "40")
+        assert (run.exit_code, run.stderr) == (1, "")
+        assert run.perfdata["tcp_sockets"] == farm.plan.connections == 250_000
+        assert "python" in run.status
+        port = check("-p", "20000", "-v")
+        assert (port.exit_code, port.stderr) == (0, "")
+        assert port.perfdata["established"] == 250_000
+        assert len(run.stdout) < 8000 and len(port.stdout) < 8000
+        # and if the time isn't enough, the limit holds
+        begin = time.monotonic()
+        assert_unknown(check("-t", "1s", "--sampler", "psutil"), "timed out after 1 s")
+        assert time.monotonic() - begin < 6

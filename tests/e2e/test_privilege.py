@@ -1,0 +1,289 @@
+"""What a run takes, opens and starts: nothing but what it was asked for."""
+
+import ast
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+import check_ephemeral_port
+from check_ephemeral_port.options import UsageError, build_parser, parse_options
+from tests.e2e.test_bad_input import assert_unknown, with_stub
+from tests.kernel.sockets import connect, listen, open_sockets
+from tests.plugin_process import check
+
+ALONE = pytest.mark.namespace(ports="40000-40039")
+PACKAGE = Path(check_ephemeral_port.__file__).parent
+MODULES = sorted(PACKAGE.rglob("*.py"))
+ONLY_ON_WINDOWS = "port_ranges_windows.py"
+"""Starts netsh.exe of the system itself, by its full path and without a shell; its own
+tests hold it to that."""
+DANGEROUS = {
+    *("subprocess", "pickle", "marshal", "shelve", "pty", "runpy", "code", "codeop"),
+    *("multiprocessing", "importlib", "tempfile", "shutil", "urllib", "http"),
+}
+RUNS_OR_EVALUATES = {
+    *("eval", "exec", "compile", "__import__", "system", "popen", "fork", "forkpty"),
+    *("execv", "execve", "execvp", "execvpe", "execl", "execlp", "execle", "startfile"),
+    *("posix_spawn", "posix_spawnp", "spawnl", "spawnv", "spawnve", "spawnvp"),
+}
+
+
+@pytest.mark.parametrize(
+    "module",
+    [module for module in MODULES if module.name != ONLY_ON_WINDOWS],
+    ids=lambda module: module.stem,
+)
+def test_nothing_runs_a_program_or_evaluates_text(module):
+    for node in ast.walk(ast.parse(module.read_text())):
+        if isinstance(node, ast.Import):
+            assert not {alias.name.split(".")[0] for alias in node.names} & DANGEROUS
+        elif isinstance(node, ast.ImportFrom):
+            assert (node.module or "").split(".")[0] not in DANGEROUS
+        elif isinstance(node, ast.Call):
+            name = getattr(node.func, "id", getattr(node.func, "attr", ""))
+            if ast.unparse(node.func) == "re.compile":
+                continue
+            assert name not in RUNS_OR_EVALUATES, f"{name} in line {node.lineno}"
+
+
+def test_the_c_library_is_called_at_two_places_only():
+    using = [module for module in MODULES if "ctypes" in module.read_text()]
+    functions = {
+        module.name: set(re.findall(r"(?:libc|CDLL\(.*\))\.(\w+)", module.read_text()))
+        for module in using
+    }
+    assert functions == {
+        "netns.py": {"setns"},
+        "sysctl.py": {"sysctl", "sysctlbyname"},
+    }
+
+
+AUDIT = """
+import os, sys
+log = os.open({!r}, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+def note(event, arguments):
+    if event == "open":
+        # what is imported is no matter here, nor what is only read
+        path, mode, flags = arguments
+        if flags & (os.O_WRONLY | os.O_RDWR | os.O_CREAT):
+            os.write(log, f"writes {{path}}\\n".encode())
+    elif event == "socket.__new__":
+        os.write(log, f"socket of family {{int(arguments[1])}}\\n".encode())
+    elif event.split(".")[0] in ("subprocess", "pty") or event.startswith(
+        ("os.exec", "os.system", "os.fork", "os.posix_spawn", "os.spawn", "os.remove",
+         "os.rename", "os.mkdir", "os.chmod", "os.kill", "socket.bind",
+         "socket.getaddrinfo", "os.putenv", "os.link", "os.symlink", "os.truncate")
+    ):
+        os.write(log, f"{{event}}\\n".encode())
+sys.addaudithook(note)
+"""
+NETLINK = "socket of family 16"
+INET = "socket of family 2"
+
+
+def deeds(tmp_path, *arguments):
+    """What a run does to the system, as Python's own audit tells."""
+    log = tmp_path / "log"
+    log.write_text("")
+    run = check(
+        *arguments, env=with_stub(tmp_path, "sitecustomize", AUDIT.format(str(log)))
+    )
+    assert run.exit_code in (0, 1, 2), run.stdout
+    return set(log.read_text().splitlines())
+
+
+@ALONE
+@pytest.mark.parametrize(
+    "mode",
+    [
+        [],
+        ["-vvv"],
+        ["--sampler", "sock_diag", "-v"],
+        ["--all-netns", "-v"],
+        ["--netns", "/proc/self/ns/net"],
+        ["-p", "5000", "-v"],
+    ],
+    ids=" ".join,
+)
+def test_a_run_takes_one_netlink_socket_and_changes_nothing(tmp_path, mode):
+    held = [listen(), *open_sockets(38, lambda: connect(("127.0.0.1", 5000)))]
+    assert deeds(tmp_path, *mode) == {NETLINK}
+    assert held
+
+
+@ALONE
+def test_psutil_alone_takes_no_socket(tmp_path):
+    assert deeds(tmp_path, "--sampler", "psutil") == set()
+
+
+@ALONE
+def test_a_destination_by_address_asks_nobody(tmp_path):
+    asked = deeds(tmp_path, "-d", "192.0.2.7:443", "-d", "[2001:db8::7]:443")
+    assert asked == {NETLINK, "socket.getaddrinfo"}
+    # getaddrinfo() of literals: no look into any database, no question by UDP
+    counters = udp_sent()
+    check("-d", "192.0.2.7:443")
+    assert udp_sent() == counters
+
+
+def udp_sent():
+    lines = Path("/proc/net/snmp").read_text().splitlines()
+    names, values = (line.split() for line in lines if line.startswith("Udp:"))
+    return values[names.index("OutDatagrams")]
+
+
+@ALONE
+def test_what_is_taken_is_asked_for_and_told_in_the_help(tmp_path):
+    held = [listen()]
+    assert deeds(tmp_path, "-p", "5000", "-H", "127.0.0.1") == {
+        INET,
+        "socket.getaddrinfo",
+    }
+    # connected, and nothing shows whether they were bound before
+    held += [connect(("127.0.0.1", 5000), "127.0.0.1", False) for _ in range(3)]
+    assert deeds(tmp_path, "--probe") == {NETLINK, INET}
+    text = " ".join(check("-h").stdout.split())
+    for told in (
+        "--probe on Linux, try the ports of which nothing shows whether they are"
+        " bound; makes connections to port 0 of loopback that fail",
+        "makes one TCP connection to it, which takes a port here, and that is in"
+        " TIME_WAIT for a minute afterwards",
+        "To look up a name may take a UDP port for a moment",
+    ):
+        assert told in text
+    assert held
+
+
+@ALONE
+def test_a_state_file_is_all_that_is_written(tmp_path):
+    state = tmp_path / "state"
+    for _ in range(2):
+        assert deeds(tmp_path, "--state-file", str(state)) <= {
+            *(NETLINK, "writes state", "writes state.new", "os.remove", "os.rename"),
+            *(f"writes {number}" for number in range(20)),  # by descriptor
+        }
+    assert sorted(os.listdir(tmp_path)) == sorted(
+        {"log", "sitecustomize.py", "state"}
+        | set(os.listdir(tmp_path)).intersection({"__pycache__"})
+    )
+
+
+KERNEL_COUNTERS = ("ActiveOpens", "PassiveOpens", "AttemptFails", "OutDatagrams")
+
+
+def counters():
+    """What the kernel counts of all that was opened in this namespace."""
+    lines = Path("/proc/net/snmp").read_text().splitlines()
+    found = {}
+    for names, values in zip(lines[::2], lines[1::2]):
+        found.update(
+            (f"{names.split()[0]} {name}", value)
+            for name, value in zip(names.split()[1:], values.split()[1:])
+            if name in KERNEL_COUNTERS
+        )
+    return found
+
+
+@ALONE
+@pytest.mark.parametrize("mode", [[], ["-vvv"], ["-p", "5000", "-v"], ["--all-netns"]])
+def test_the_kernel_counts_nothing_that_a_run_opened(mode):
+    before = counters()
+    check(*mode)
+    assert counters() == before and len(before) >= 5
+
+
+@ALONE
+@pytest.mark.skipif(shutil.which("strace") is None, reason="strace is not installed")
+def test_the_kernel_sees_no_port_taken_by_a_run():
+    command = ["strace", "-f", "-e", "trace=network,execve,execveat,fork,vfork", "-qq"]
+    run = check("-vv", within=[*command, "-o", "/dev/stderr"])
+    calls = [line for line in run.stderr.splitlines() if "(" in line]
+    assert all(
+        "NETLINK" in call or re.search(r"sendto|recvmsg|recvfrom|execve", call)
+        for call in calls
+        if "AF_UNIX" not in call  # the C library's own, to look up a user
+    ), run.stderr
+    assert sum("execve(" in call for call in calls) == 1
+
+
+# -- options by way of NRPE ----------------------------------------------------------
+
+
+def test_no_file_is_read_for_arguments_and_nothing_is_abbreviated(tmp_path):
+    parser = build_parser()
+    assert parser.fromfile_prefix_chars is None and not parser.allow_abbrev
+    file = tmp_path / "arguments"
+    file.write_text("--exit-ok\n")
+    assert_unknown(check(f"@{file}"), "unrecognized arguments")
+    for short in ("--prob", "--state", "--all", "--exit", "--verb"):
+        assert_unknown(check(short), short)
+
+
+VALUED = [
+    flag
+    for action in build_parser()._actions
+    for flag in action.option_strings
+    if action.nargs is None and flag.startswith("--") and flag != "--hostname"
+]
+
+
+@pytest.mark.parametrize("flag", VALUED)
+@pytest.mark.parametrize(
+    "smuggled", ["--probe", "--state-file=/tmp/x", "-v", "--all-netns", "--", "-t1h"]
+)
+def test_a_value_never_becomes_an_option(flag, smuggled):
+    # as --option $ARG1$ of a command definition would have it
+    with pytest.raises(UsageError, match=flag):
+        parse_options([flag, smuggled])
+
+
+@pytest.mark.parametrize("smuggled", ["--probe", "-v", "--state-file=/tmp/x"])
+@pytest.mark.parametrize("flag", ["--netns", "--state-file"])
+def test_a_value_behind_an_equals_sign_stays_one(flag, smuggled):
+    options = parse_options([f"{flag}={smuggled}"])
+    assert not options.probe and not options.verbose
+    assert smuggled in (options.netns, options.state_file)
+
+
+def test_one_argument_is_one_value_whatever_is_in_it():
+    for value in ("80 --probe", "80\n--probe", "80;id", "$(id)", "`id`", "80\t-v"):
+        assert_unknown(check("-w", value), "--warning", "is not a range")
+        assert_unknown(check("--netns", value), "there is no network namespace")
+
+
+def test_files_that_are_named_to_be_looked_into_are_never_shown():
+    # --netns as root, by way of sudo: it says what the file is not, not what is in it
+    run = check("--netns", "/etc/passwd")
+    assert_unknown(run, "/etc/passwd is not a network namespace")
+    assert "root:" not in run.stdout
+
+
+@ALONE
+@pytest.mark.parametrize("kind", ["fifo", "socket", "folder", "/dev/zero", "/dev/tty"])
+def test_what_is_no_file_is_not_opened(tmp_path, kind):
+    path = tmp_path / "it"
+    if kind == "fifo":
+        os.mkfifo(path)
+    elif kind == "socket":
+        subprocess.run(
+            [
+                "python3",
+                "-c",
+                "import socket, sys; socket.socket(socket.AF_UNIX)"
+                ".bind(sys.argv[1])",
+                str(path),
+            ],
+            check=True,
+        )
+    elif kind == "folder":
+        path.mkdir()
+    else:
+        path = Path(kind)
+    netns = check("-t", "10s", "--netns", str(path))
+    assert_unknown(netns, f"{path} is not a network namespace")
+    state = check("-t", "10s", "--state-file", str(path))
+    assert_unknown(state, f"--state-file {path} is not a regular file")
