@@ -4,8 +4,18 @@ PYTHON ?= python3
 VENV ?= .venv
 PIP = $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check
 ARGS ?=
+# what may depend on the versions of nagiosplugin and psutil; tests/daemons runs those of
+# the distribution, and the rest, or what takes minutes, shows nothing more of them
+ON_LIBRARIES = tests/e2e tests/kernel tests/plugin tests/system \
+	tests/model/test_thresholds.py tests/contrib/test_single_file.py \
+	--ignore=tests/e2e/test_hostile_text.py --ignore=tests/e2e/test_outlook.py \
+	--deselect=tests/e2e/test_faults.py::test_500000_sockets \
+	--deselect=tests/e2e/test_faults.py::test_a_churn_of_10000_connections_a_second
+SECONDS ?= 60
+# older ones, which early Pythons 3.9 and 3.10 bring, can't install editable from setup.cfg
+EDITABLE_PIP = 'pip>=21.3'
 
-.PHONY: help run test lint test-oldest test-all clean
+.PHONY: help run test lint test-oldest test-all fuzz bench generated zipapp clean
 
 help:           ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' Makefile
@@ -16,34 +26,58 @@ run: $(VENV)/.installed  ## run the check on this host; ARGS="-v" passes options
 test: lint  ## the whole suite, with lint, format and type checks
 	$(VENV)/bin/python -m pytest
 
-lint: $(VENV)/.installed-test
+lint: $(VENV)/.installed-test  ## lint, format and type checks alone
 	$(VENV)/bin/flake8
-	$(VENV)/bin/black --quiet --check check_ephemeral_port tests
-	$(VENV)/bin/isort --quiet --check check_ephemeral_port tests
-	$(VENV)/bin/mypy
+	$(VENV)/bin/black --quiet --check check_ephemeral_port contrib tests
+	$(VENV)/bin/isort --quiet --check check_ephemeral_port contrib tests
+	for platform in linux darwin win32 freebsd; do \
+		$(VENV)/bin/mypy --platform $$platform || exit 1; done
 
-test-oldest:  ## the suite with the oldest libraries that are supported
+test-oldest:  ## what depends on libraries, with the oldest that are supported
 	$(PYTHON) -m venv .venv-oldest
 	$(MAKE) VENV=.venv-oldest .venv-oldest/.installed-test
 	$(MAKE) VENV=.venv-oldest .venv-oldest/.oldest
-	.venv-oldest/bin/python -m pytest
+	.venv-oldest/bin/python -m pytest $(ON_LIBRARIES)
 
 test-all:  ## the suite on every Python from 3.9 up that this machine has
 	@sh tests/all_pythons.sh $(MAKE)
+
+fuzz:  ## every parser on odd bytes, SECONDS=60 each; ARGS="netsh sysctl" takes these only
+	@$(MAKE) VENV=.venv-fuzz .venv-fuzz/.installed-test
+	@$(MAKE) VENV=.venv-fuzz .venv-fuzz/.atheris
+	@.venv-fuzz/bin/python -m tests.fuzz --seconds $(SECONDS) $(ARGS)
+
+# editable installs begin 9 ms later
+bench:  ## what the check costs beside its peers; ARGS="idle 10k" takes these scenes only
+	@$(PYTHON) -m venv .venv-bench
+	@.venv-bench/bin/python -m pip install --quiet --disable-pip-version-check .
+	@.venv-bench/bin/python -m tests.benchmarks $(ARGS)
+
+zipapp: $(VENV)/.installed  ## one file for a plugin folder: dist/check_ephemeral_port
+	$(VENV)/bin/python contrib/packaging/single_file.py dist/check_ephemeral_port
+
+generated: $(VENV)/.installed  ## the files below contrib that list the options
+	$(VENV)/bin/python -m contrib.generators
 
 clean:  ## remove all that make has made
 	rm -rf .venv .venv-* build dist *.egg-info .hypothesis .mypy_cache .pytest_cache
 
 $(VENV)/.installed: setup.cfg pyproject.toml
 	$(PYTHON) -m venv $(VENV)
+	$(PIP) $(EDITABLE_PIP)
 	$(PIP) --editable .
 	@touch $@
 
 $(VENV)/.installed-test: setup.cfg pyproject.toml
 	$(PYTHON) -m venv $(VENV)
+	$(PIP) $(EDITABLE_PIP)
 	$(PIP) --editable '.[test]'
 	@touch $@ $(VENV)/.installed
 
 $(VENV)/.oldest: setup.cfg
 	$(PIP) nagiosplugin==1.3.2 psutil==5.8.0
+	@touch $@
+
+$(VENV)/.atheris:
+	$(PIP) atheris
 	@touch $@

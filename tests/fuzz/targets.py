@@ -1,0 +1,239 @@
+"""What reads text or bytes that others write, as targets for a fuzzer.
+
+Whatever the data, a target refuses it with the errors that it declares, or with none.
+Seeds are real: what this kernel answers and has in ``/proc``, outputs of other systems
+below ``tests/recorded``, and what the README shows.
+"""
+
+import os
+import re
+import shlex
+import socket
+from contextlib import ExitStack
+from functools import lru_cache, partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Callable, Dict, List, NamedTuple, Sequence, Tuple, Type
+
+from check_ephemeral_port.cli import help_or_version
+from check_ephemeral_port.model.namespaces import container_id
+from check_ephemeral_port.model.ports import parse_port, parse_port_list
+from check_ephemeral_port.model.sockets import TCP, UDP
+from check_ephemeral_port.model.thresholds import (
+    parse_percent_range,
+    parse_range,
+    parse_seconds_range,
+)
+from check_ephemeral_port.options import (
+    UsageError,
+    parse_count,
+    parse_destination,
+    parse_duration_seconds,
+    parse_host,
+    parse_netns,
+    parse_options,
+    parse_path,
+    parse_source,
+)
+from check_ephemeral_port.system.advice_settings import decode_counter
+from check_ephemeral_port.system.errors import SystemReadError
+from check_ephemeral_port.system.inet_diag import decode_chunk
+from check_ephemeral_port.system.port_ranges_bsd import NAMES, read_bsd_port_settings
+from check_ephemeral_port.system.port_ranges_linux import read_linux_port_settings
+from check_ephemeral_port.system.port_ranges_windows import read_windows_port_settings
+from check_ephemeral_port.system.sockstat import (
+    is_without_sockets,
+    read_socket_counts,
+    read_time_wait_sockets,
+)
+from check_ephemeral_port.system.state_file import decode_history, encode_history
+from tests.recorded import recorded
+from tests.system.c_library import sysctls
+from tests.system.test_inet_diag import ask_kernel
+from tests.system.test_inet_diag_tally import assert_counts_as_many_as_are_listed
+from tests.system.test_state_file import HISTORY
+
+README = (Path(__file__).parents[2] / "README.rst").read_text()
+BSDS = sorted(NAMES)
+
+
+class Target(NamedTuple):
+    """Something that parses."""
+
+    parse: Callable[[bytes], object]
+    declared: Tuple[Type[Exception], ...]
+    """By which errors it may refuse."""
+    seeds: Sequence[bytes]
+
+    def takes(self, data: bytes) -> bool:
+        """Whether the data is not refused. Raises what is not declared."""
+        try:
+            self.parse(data)
+        except self.declared:
+            return False
+        return True
+
+
+def in_text(parse: Callable[[str], object]) -> Callable[[bytes], object]:
+    """The same for an argument, as Python decodes those of a process."""
+    return lambda data: parse(os.fsdecode(data))
+
+
+def command_line(data: bytes) -> None:
+    """Arguments, with zero bytes between."""
+    arguments = [os.fsdecode(argument) for argument in data.split(b"\0")]
+    if not help_or_version(arguments):
+        parse_options(arguments)
+
+
+def below_proc(
+    read: Callable[[str], object], paths: Sequence[str]
+) -> Callable[[bytes], object]:
+    """A parser of files: their contents are the data, with zero bytes between."""
+
+    @lru_cache(maxsize=None)
+    def proc() -> "TemporaryDirectory[str]":
+        folder = TemporaryDirectory()
+        for path in paths:
+            Path(folder.name, path).parent.mkdir(parents=True, exist_ok=True)
+        return folder
+
+    def parse(data: bytes) -> object:
+        files = [Path(proc().name, path) for path in paths]
+        for file in files:
+            file.unlink(missing_ok=True)
+        for file, content in zip(files, data.split(b"\0", len(files) - 1)):
+            file.write_bytes(content)
+        return read(proc().name)
+
+    return parse
+
+
+def socket_counters(proc: str) -> None:
+    """All readers of the same two files."""
+    is_without_sockets(proc)
+    read_socket_counts(proc)
+    read_time_wait_sockets(proc)
+
+
+def sysctl_values(data: bytes) -> None:
+    """The first byte tells for which system; the others are values of 4 bytes each."""
+    values = [data[start : start + 4] for start in range(1, len(data), 4)]
+    platform = BSDS[data[0] % len(BSDS)] if data else BSDS[0]
+    read_bsd_port_settings(platform, lambda _: values.pop(0) if values else b"")
+
+
+def netsh_outputs(data: bytes) -> None:
+    """What one command after the other prints, with zero bytes between."""
+    outputs = data.split(b"\0")
+    read_windows_port_settings(lambda _: outputs.pop(0) if outputs else b"")
+
+
+def history(data: bytes) -> None:
+    """What is read can be written again."""
+    encode_history(decode_history(data))
+
+
+def kernel_answers(kind: int, protocol: str) -> List[bytes]:
+    """What this kernel tells of listening and connected sockets, IPv6 and IPv4."""
+    with ExitStack() as held:
+        server, *clients = (
+            held.enter_context(socket.socket(family, kind))
+            for family in (socket.AF_INET6, socket.AF_INET6, socket.AF_INET)
+        )
+        server.bind(("::", 0))
+        if kind == socket.SOCK_STREAM:
+            server.listen()
+        for client, address in zip(clients, ("::1", "127.0.0.1")):
+            client.connect((address, server.getsockname()[1]))
+        return [ask_kernel(client.family, protocol) for client in clients]
+
+
+def from_proc(*paths: str) -> bytes:
+    """What this machine has there, in the form that :func:`below_proc` takes."""
+    files = [Path("/proc", path) for path in paths]
+    return b"\0".join(file.read_bytes() if file.exists() else b"" for file in files)
+
+
+def sysctl_seeds() -> List[bytes]:
+    """Values that were recorded, for :func:`sysctl_values`."""
+    seeds = []
+    for system in ("darwin", "freebsd", "openbsd"):
+        values = sysctls(f"{system}/sysctl.txt")
+        number = BSDS.index(system)
+        seeds.append(bytes([number]) + b"".join(map(values.get, NAMES[system].ipv4)))
+    return seeds
+
+
+def netsh_seeds() -> List[bytes]:
+    """What was recorded, for both protocols and both versions of IP each."""
+    return [
+        b"\0".join(
+            recorded(f"windows/{what}-{language}.txt").encode()
+            for what in ("dynamicport", "excludedportrange") * 4
+        )
+        for language in ("en", "de", "fr", "zh")
+    ]
+
+
+WORDS = [word.encode() for word in sorted({*re.findall(r"[^\s`'|]+", README)})]
+COMMAND_LINES = [
+    "\0".join(shlex.split(text)).encode()
+    for text in re.findall(r"(?:``|check_ephemeral_port )(-[^`\n]+)", README)
+]
+PORT_SETTINGS = [
+    f"sys/net/ipv4/{name}"
+    for name in (
+        *("ip_local_port_range", "ip_local_reserved_ports", "tcp_tw_reuse"),
+        *("tcp_tw_reuse_delay", "tcp_timestamps"),
+    )
+]
+SOCKSTAT = ["net/sockstat", "net/sockstat6"]
+CGROUPS = [
+    from_proc("self/cgroup"),
+    b"0::/system.slice/docker-" + b"0123456789abcdef" * 4 + b".scope\n",
+]
+
+TCP_ANSWERS = kernel_answers(socket.SOCK_STREAM, TCP)
+
+TARGETS: Dict[str, Target] = {
+    "decode_chunk_tcp": Target(
+        partial(decode_chunk, protocol=TCP), (ValueError,), TCP_ANSWERS
+    ),
+    "decode_chunk_udp": Target(
+        partial(decode_chunk, protocol=UDP),
+        (ValueError,),
+        kernel_answers(socket.SOCK_DGRAM, UDP),
+    ),
+    "tally_chunk": Target(
+        assert_counts_as_many_as_are_listed, (ValueError,), TCP_ANSWERS
+    ),
+    "command_line": Target(command_line, (UsageError,), COMMAND_LINES),
+    **{
+        parse.__name__: Target(in_text(parse), (ValueError,), WORDS)
+        for parse in (
+            *(parse_range, parse_percent_range, parse_seconds_range),
+            *(parse_port, parse_port_list, parse_count, parse_duration_seconds),
+            *(parse_destination, parse_host, parse_source, parse_netns, parse_path),
+        )
+    },
+    "port_settings": Target(
+        below_proc(read_linux_port_settings, PORT_SETTINGS),
+        (SystemReadError,),
+        [from_proc(*PORT_SETTINGS)],
+    ),
+    "sockstat": Target(
+        below_proc(socket_counters, SOCKSTAT),
+        (SystemReadError,),
+        [from_proc(*SOCKSTAT)],
+    ),
+    "decode_counter": Target(
+        in_text(partial(decode_counter, group="TcpExt", name="TCPTimeWaitOverflow")),
+        (ValueError,),
+        [from_proc("net/netstat")],
+    ),
+    "container_id": Target(in_text(container_id), (), CGROUPS),
+    "sysctl": Target(sysctl_values, (SystemReadError,), sysctl_seeds()),
+    "netsh": Target(netsh_outputs, (SystemReadError,), netsh_seeds()),
+    "decode_history": Target(history, (), [encode_history(HISTORY)]),
+}
