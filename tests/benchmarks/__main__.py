@@ -1,0 +1,39 @@
+"""Measures what the check costs beside its peers, and prints a page for the docs.
+
+``make bench`` installs the package and runs this; ``make bench ARGS="idle 10k"`` takes
+these scenes only. Needs ``ss`` (iproute2) and ``cc``. Progress goes to stderr.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from tests.benchmarks.goals import SCENES
+from tests.benchmarks.measuring import compile_tools, measure_scene
+from tests.benchmarks.namespaces import SCENE, measure_namespaces
+from tests.benchmarks.report import page
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks")
+    every = [*SCENES, SCENE]
+    parser.add_argument("scenes", nargs="*", metavar="SCENE", help=", ".join(every))
+    scenes = parser.parse_args().scenes or every
+    if not set(scenes) <= set(every):
+        parser.error(f"scenes are {', '.join(every)}")
+    medians = {}
+    looks = []
+    with TemporaryDirectory() as folder:
+        tools = compile_tools(Path(folder))
+        for name in scenes:
+            print(f"measuring {name}", file=sys.stderr)
+            if name == SCENE:
+                looks = measure_namespaces(tools)
+            else:
+                medians[name] = measure_scene(SCENES[name], tools)
+    print(page(medians, looks), end="")
+
+
+if __name__ == "__main__":
+    main()

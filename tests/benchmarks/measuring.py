@@ -1,0 +1,112 @@
+"""Runs the check and its peers in turn, in a farm, and tells what they cost."""
+
+import ctypes
+import signal
+import subprocess
+import sys
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from pathlib import Path
+from statistics import median
+from typing import Dict, List, NamedTuple, Tuple
+
+from tests.benchmarks.farm import PORTS, Children, Farm, Plan
+from tests.namespace import enter_namespace
+from tests.plugin_process import PROGRAM
+
+HERE = Path(__file__).parent
+PSUTIL_PEER = [sys.executable, str(HERE / "psutil_peer.py")]
+ALL_NETNS = "check, --all-netns"
+COMMANDS = {
+    "check": [PROGRAM],
+    ALL_NETNS: [PROGRAM, "--all-netns"],
+    "check, sock_diag": [PROGRAM, "--sampler", "sock_diag"],
+    "check, psutil": [PROGRAM, "--sampler", "psutil"],
+    "check, alarm": [PROGRAM, "-w", "1"],
+    "minimal check": [sys.executable, str(HERE / "minimal_check.py")],
+    "ss -Htan": ["ss", "-Htan"],
+    "ss -Htanp": ["ss", "-Htanp"],
+    "psutil": [*PSUTIL_PEER, "tcp"],
+    "psutil, walk": [*PSUTIL_PEER, "unix"],
+    "psutil, start": [*PSUTIL_PEER, "nothing"],
+    "C program": ["./dump"],
+}
+PR_SET_PDEATHSIG = 1  # prctl(2)
+EXIT_CODES = {"check, alarm": 1}
+OPEN_FILES = 10
+"""Of an idle process."""
+
+
+class Scene(NamedTuple):
+    """A host, and what is run on it."""
+
+    plan: Plan
+    rounds: int
+    commands: Tuple[str, ...]
+    idle_processes: int = 0
+
+
+class Run(NamedTuple):
+    """What one process cost."""
+
+    wall_seconds: float
+    cpu_seconds: float
+    peak_mib: float
+
+
+def compile_tools(folder: Path) -> Path:
+    """The C programs beside this module, compiled into a folder."""
+    for source in HERE.glob("*.c"):
+        command = ["cc", "-O2", "-o", str(folder / source.stem), str(source)]
+        subprocess.run(command, check=True)
+    return folder
+
+
+def measure_scene(scene: Scene, tools: Path) -> Dict[str, Run]:
+    """The median of each figure, by command."""
+    # in a worker, since a process can't leave its namespaces
+    with ProcessPoolExecutor(1, get_context("fork"), move_in) as pool:
+        return pool.submit(_measure, scene, tools).result()
+
+
+def move_in(host: bool = False) -> None:
+    """Move a worker into a network namespace; with ``host`` as
+    :func:`tests.namespace.enter_namespace` has it."""
+    # the pool leaves its workers behind if it is killed itself
+    _end_with_parent()
+    enter_namespace(PORTS, host)
+    _end_with_parent()  # another process, with ``host``
+
+
+def _end_with_parent() -> None:
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def _measure(scene: Scene, tools: Path) -> Dict[str, Run]:
+    runs: Dict[str, List[Run]] = {name: [] for name in scene.commands}
+    with Farm(scene.plan) as farm, Children() as idle:
+        for _ in range(scene.idle_processes):
+            idle.start(_open_files)
+        idle.wait_until_ready()
+        # A B A B: what else goes on on the machine meets all of them
+        for _ in range(scene.rounds):
+            for name in scene.commands:
+                farm.refresh()
+                runs[name].append(run(name, tools))
+                farm.verify()
+    return {name: Run(*map(median, zip(*costs))) for name, costs in runs.items()}
+
+
+def run(name: str, tools: Path) -> Run:
+    """Run one of the commands; ``RuntimeError`` if it fails."""
+    command = [str(tools / "measure"), *COMMANDS[name]]
+    # where ./dump is
+    output = subprocess.check_output(command, cwd=tools, text=True)
+    wall, cpu, peak_kib, exit_code = output.split()
+    if int(exit_code) != EXIT_CODES.get(name, 0):
+        raise RuntimeError(f"{name} exits with {exit_code}")
+    return Run(float(wall), float(cpu), int(peak_kib) / 1024)
+
+
+def _open_files() -> List[object]:
+    return [open("/dev/null") for _ in range(OPEN_FILES)]

@@ -1,0 +1,12 @@
+"""Calls ``psutil.net_connections()`` once.
+
+``tcp``: all TCP sockets with their owners. ``unix``: little more than the search for
+owners, which psutil makes for any kind of socket. ``nothing``: the start alone.
+"""
+
+import sys
+
+import psutil
+
+if sys.argv[1] != "nothing":
+    psutil.net_connections(sys.argv[1])

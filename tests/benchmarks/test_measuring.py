@@ -1,0 +1,87 @@
+"""The benchmark compares like with like."""
+
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+
+import pytest
+
+from tests.benchmarks.farm import PORTS, Farm, Plan
+from tests.benchmarks.goals import GOALS, SCENES
+from tests.benchmarks.measuring import Run, compile_tools, run
+from tests.benchmarks.namespaces import LookCost
+from tests.benchmarks.report import page
+from tests.plugin_process import check
+
+
+@pytest.fixture
+def tools(tmp_path):
+    if not shutil.which("cc"):
+        pytest.skip("needs a C compiler: cc")
+    return compile_tools(tmp_path)
+
+
+@pytest.mark.namespace(ports=PORTS)
+def test_the_c_program_dumps_the_sockets_that_the_check_counts(tools):
+    with Farm(Plan(2000, time_wait_share=0.2)), socket.socket() as idle:
+        idle.bind(("", 40000))  # in no list below /proc
+        others = [
+            socket.create_server(("::", 40001), family=socket.AF_INET6),
+            socket.socket(socket.AF_INET, socket.SOCK_DGRAM),
+            socket.socket(socket.AF_INET6, socket.SOCK_DGRAM),
+        ]
+        others[1].bind(("", 0))
+        others[2].bind(("::1", 0))
+        rows = int(subprocess.check_output([str(tools / "dump")]))
+        perfdata = check().perfdata
+    assert rows == 800 + 400 + 2 + 2
+    assert rows == perfdata["tcp_sockets"] + perfdata["udp_sockets"]
+
+
+def test_the_peak_of_a_process_is_its_own_not_its_parents(tools):
+    ballast = bytearray(100 << 20)
+    output = subprocess.check_output([str(tools / "measure"), "true"], text=True)
+    wall_seconds, cpu_seconds, peak_kib, exit_code = map(float, output.split())
+    assert len(ballast) / 1024 > 10_000 > peak_kib > 0
+    assert wall_seconds > 0 and cpu_seconds > 0 and exit_code == 0
+
+
+def test_a_command_that_fails_is_no_measurement(tools, monkeypatch):
+    monkeypatch.setitem(run.__globals__["COMMANDS"], "ss -Htan", ["false"])
+    with pytest.raises(RuntimeError, match="ss -Htan exits with 1"):
+        run("ss -Htan", tools)
+
+
+@pytest.mark.namespace(ports=PORTS)
+@pytest.mark.parametrize("scene", ["10k", "namespaces"])
+def test_nothing_goes_on_when_the_benchmark_is_ended(tools, scene):
+    command = [sys.executable, "-m", "tests.benchmarks", scene]
+    with subprocess.Popen(command, stderr=subprocess.PIPE) as benchmark:
+        assert benchmark.stderr.readline() == f"measuring {scene}\n".encode()
+        time.sleep(0.5)  # the farm is being built, or measured in
+        benchmark.terminate()
+        # it ends when the last process below has closed its output
+        assert benchmark.communicate(timeout=30) == (None, b"")
+    assert benchmark.returncode == -signal.SIGTERM
+
+
+def test_every_goal_is_figured_from_what_is_measured():
+    medians = {
+        name: {
+            command: Run(1.0 + number, 1.0 + number, 1.0)
+            for number, command in enumerate(scene.commands)
+        }
+        for name, scene in SCENES.items()
+    }
+    medians["500k"]["check"] = medians["10k"]["check"] = Run(9.0, 9.0, 14.0)
+    text = page(medians)
+    assert all(f"\n{goal.case} " in text for goal in GOALS)
+    assert text.count("MiB") == 2 * 2 + 1
+
+
+def test_the_cost_of_a_look_is_told_by_kind_of_namespace():
+    text = page({}, [LookCost("with a socket", 100_000, 0.0123, 0.0091)])
+    assert "\nwith a socket  100,000        9.10     12.30\n" in text
