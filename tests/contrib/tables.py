@@ -1,0 +1,34 @@
+"""Tables below contrib/docs whose rows name the tests that show them."""
+
+import ast
+import re
+from pathlib import Path
+from typing import List, Tuple
+
+TESTS = Path(__file__).parents[1]
+DOCS = TESTS.parent / "contrib/docs"
+
+
+def rows(document: str) -> List[str]:
+    """The rows of all tables of a document, without their headings."""
+    _, *tables = (DOCS / document).read_text().split(".. list-table::")
+    return [
+        row
+        for table in tables
+        for row in re.split(r"^   \* - ", table, flags=re.MULTILINE)[2:]
+    ]
+
+
+def named_tests(text: str) -> List[Tuple[str, str]]:
+    """File and name of each test that the text names."""
+    return re.findall(r"``([\w/]+\.py)::(\w+)``", text)
+
+
+def assert_every_row_names_tests_that_exist(document: str) -> None:
+    """Every test that a row names, and that there is one in each."""
+    for row in rows(document):
+        assert named_tests(row), row
+        for file, test in named_tests(row):
+            tree = ast.parse((TESTS / file).read_text())
+            names = {node.name for node in tree.body if hasattr(node, "name")}
+            assert test in names, f"{file}::{test}"
