@@ -4,7 +4,7 @@ import re
 import subprocess
 import sysconfig
 from pathlib import Path
-from typing import Dict, NamedTuple, Sequence, Tuple
+from typing import Any, Dict, NamedTuple, Sequence, Tuple
 
 PROGRAM = str(Path(sysconfig.get_path("scripts")) / "check_ephemeral_port")
 
@@ -46,7 +46,7 @@ _FIELDS = re.compile(r"'?([^\s'=]+)'?=(\S+)")
 _VALUE = re.compile(r"'?([^\s'=]+)'?=(-?[0-9.]+)")
 
 
-def check(*arguments: str, within: Sequence[str] = (), **process: object) -> PluginRun:
+def check(*arguments: str, within: Sequence[str] = (), **process: Any) -> PluginRun:
     """Run the program, if need be ``within`` a command such as ``unshare``.
 
     ``process`` are further arguments of ``subprocess.run``.
@@ -56,6 +56,6 @@ def check(*arguments: str, within: Sequence[str] = (), **process: object) -> Plu
         capture_output=True,
         text=True,
         timeout=60,
-        **process,  # type: ignore[call-overload]
+        **process,
     )
     return PluginRun(done.returncode, done.stdout, done.stderr)

@@ -104,7 +104,7 @@ class Children:
         try:
             os.close(self._leash)
             try:
-                held = work()  # noqa: F841
+                held = work()  # noqa: F841 # open as long as it is referred to
             except BaseException:
                 os.write(self._failures, traceback.format_exc().encode())
             os.close(self._failures)

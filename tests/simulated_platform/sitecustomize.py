@@ -74,7 +74,7 @@ def simulate(platform):
         os.name = "nt"
         del os.geteuid, os.getuid
     else:
-        import nagiosplugin  # noqa: F401
+        import nagiosplugin  # noqa: F401 # before what its POSIX part takes is gone
 
         values = {**sysctls(f"{folder}/sysctl.txt"), **COUNTS}
         ctypes.CDLL = lambda name, use_errno: CLibrary(values)
