@@ -4,14 +4,13 @@ import os
 import socket
 import subprocess
 import sys
-from pathlib import Path
 from types import SimpleNamespace
 
 import psutil
 
 from check_ephemeral_port.system.processes import describe_owner, find_pids
+from tests.benchmarks.farm import Children
 from tests.model.builders import bound
-from tests.waiting import wait_until
 
 
 def test_an_inode_leads_to_its_process():
@@ -21,25 +20,15 @@ def test_an_inode_leads_to_its_process():
     assert [entry.pid for entry in found.entries] == [os.getpid(), None]
 
 
-def command(process):
-    return Path(f"/proc/{process.pid}/comm").read_text()
-
-
 def test_of_several_that_share_a_socket_the_first_process_is_told():
-    with socket.socket() as held:
-        inherits = {"pass_fds": [held.fileno()]}
-        others = [subprocess.Popen(["sleep", "100"], **inherits) for _ in range(3)]
-        try:
-            # alike, as soon as all are what they shall be
-            wait_until(lambda: {*map(command, others)} == {"sleep\n"})
-            inode = os.fstat(held.fileno()).st_ino
-            held.close()
-            (entry,) = find_pids([bound(40000, inode=inode)]).entries
-        finally:
-            for other in others:
-                other.kill()
-                other.wait()
-    assert entry.pid == min(other.pid for other in others)
+    with Children() as others, socket.socket() as held:
+        for _ in range(3):
+            others.start(lambda: held)
+        others.wait_until_ready()
+        inode = os.fstat(held.fileno()).st_ino
+        held.close()
+        (entry,) = find_pids([bound(40000, inode=inode)]).entries
+    assert entry.pid == min(others.pids)
 
 
 def test_pids_that_are_known_stay():
