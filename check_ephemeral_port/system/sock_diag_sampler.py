@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 
 from ..model.connections import Connections
 from ..model.ports import PortPool
 from ..model.sample import SocketSample
 from ..model.sockets import TCP, Endpoint, SocketEntry, SocketListing, Visibility
-from .inet_diag import decode_chunk
+from .inet_diag import Chunk, decode_chunk
 from .inet_diag_filter import on_local_ports
-from .inet_diag_tally import tally_chunk
+from .inet_diag_tally import Tally
 from .sock_diag import SockDiag, lists_idle_sockets, look
 from .sockstat import is_without_sockets, most_idle_tcp_sockets
 
@@ -59,13 +59,9 @@ def sample_by_sock_diag(
         entries: list[SocketEntry] = []
         connections = Connections()
         for protocol in protocols:
-            read = partial(decode_chunk, protocol=protocol)
+            read: Callable[[bytes], Chunk] = partial(decode_chunk, protocol=protocol)
             if protocol == TCP:
-                read = partial(
-                    tally_chunk,
-                    connections=connections,
-                    reuse_delay_seconds=reuse_delay_seconds,
-                )
+                read = Tally(connections, reuse_delay_seconds).read
             for wanted in _filters(pool):
                 entries += kernel.dump(protocol, wanted, read)
         connections.join_v4_mapped()

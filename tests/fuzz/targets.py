@@ -205,9 +205,7 @@ TARGETS: Dict[str, Target] = {
         (ValueError,),
         kernel_answers(socket.SOCK_DGRAM, UDP),
     ),
-    "tally_chunk": Target(
-        assert_counts_as_many_as_are_listed, (ValueError,), TCP_ANSWERS
-    ),
+    "tally": Target(assert_counts_as_many_as_are_listed, (ValueError,), TCP_ANSWERS),
     "command_line": Target(command_line, (UsageError,), COMMAND_LINES),
     **{
         parse.__name__: Target(in_text(parse), (ValueError,), WORDS)

@@ -1,17 +1,23 @@
 """Counting is the same as listing, for real bytes and for any bytes."""
 
 import socket
+from collections import Counter
+from copy import deepcopy
 from struct import pack
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from check_ephemeral_port.model.connections import Connections, unpack_destination
+from check_ephemeral_port.model.connections import (
+    Connections,
+    port_numbers,
+    unpack_destination,
+)
 from check_ephemeral_port.model.sample import sum_up
 from check_ephemeral_port.model.sockets import SocketListing, TcpState
 from check_ephemeral_port.system.inet_diag import NLM_F_DUMP_INTR, decode_chunk
-from check_ephemeral_port.system.inet_diag_tally import tally_chunk
+from check_ephemeral_port.system.inet_diag_tally import Tally
 from tests.model.builders import SEES_ALL
 
 ADDRESSES = {
@@ -50,19 +56,24 @@ DONE = pack("=LHHLLl", 20, 3, 2, 0, 0, 0)
 def counted(connections):
     tables = (connections.held, connections.time_wait, connections.on_device)
     return [
-        {unpack_destination(key): bytes(ports) for key, ports in table.items()}
+        {unpack_destination(key): sorted(port_numbers(p)) for key, p in table.items()}
         for table in tables
     ], {state: n for state, n in connections.states.items() if n}
 
 
 def assert_counted_as_listed(data):
+    listed = decode_chunk(data, "tcp").entries
     connections = Connections()
-    chunk = tally_chunk(data, connections, reuse_delay_seconds=30)
-    connections.join_v4_mapped()
-    listing = SocketListing(decode_chunk(data, "tcp").entries, SEES_ALL, "list")
-    expected = sum_up(listing, reuse_delay_seconds=30)
-    assert chunk.entries == expected.entries
-    assert counted(connections) == counted(expected.connections)
+    tally = Tally(connections, reuse_delay_seconds=30)
+    # the second time by the lengths that were met the first time
+    for times in (1, 2):
+        chunk = tally.read(data)
+        listing = SocketListing(listed * times, SEES_ALL, "list")
+        expected = sum_up(listing, reuse_delay_seconds=30)
+        assert Counter(chunk.entries * times) == Counter(expected.entries)
+        so_far = deepcopy(connections)
+        so_far.join_v4_mapped()
+        assert counted(so_far) == counted(expected.connections)
     return chunk
 
 
@@ -70,6 +81,33 @@ def assert_counted_as_listed(data):
 def test_counting_is_the_same_as_listing(messages, last):
     chunk = assert_counted_as_listed(b"".join(messages) + (DONE if last else b""))
     assert chunk.done == last
+
+
+def test_messages_of_two_lengths_are_counted_by_length():
+    """As on a host with many in TIME_WAIT; some of those are young."""
+    connected = message(socket.AF_INET, 1, 40000, 0, 0, 2)
+    waiting, young = (
+        message(socket.AF_INET, 6, 40001, 0, expires_ms, 0)
+        for expires_ms in (20_000, 59_000)
+    )
+    connections = Connections()
+    tally = Tally(connections, reuse_delay_seconds=30)
+    data = connected + waiting * 2 + connected * 2 + young + waiting
+    tally.read(data)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Tally, "_count_one_by_one", None)
+        tally.read(data)
+    assert [len(ports) for ports in connections.held.values()] == [2 * 2 * 3, 2 * 2]
+    assert [len(ports) for ports in connections.time_wait.values()] == [2 * 2 * 3]
+    assert connections.states == {TcpState.ESTABLISHED: 6, TcpState.TIME_WAIT: 8}
+
+
+def test_messages_that_contain_the_start_of_another_are_not_taken_for_it():
+    # the length of the others, where the inode is
+    long, short = (message(socket.AF_INET, 1, 40000, 0, 0, n) for n in (2, 0))
+    tricky = bytearray(long)
+    tricky[84:88] = short[:4]
+    assert_counted_as_listed(bytes(tricky) + short + bytes(tricky) * 2 + long)
 
 
 @given(MESSAGES, st.integers(1, 30))
@@ -82,7 +120,7 @@ def test_one_device_among_messages_that_are_alike_is_noticed():
         message(socket.AF_INET, 1, 40000, device, 0, 1) for device in (0, 256)
     )
     connections = Connections()
-    tally_chunk(plain * 3 + on_device + plain, connections, 1.0)
+    Tally(connections, 1.0).read(plain * 3 + on_device + plain)
     assert len(*connections.held.values()) == 8
     assert len(*connections.on_device.values()) == 2
     assert connections.states == {TcpState.ESTABLISHED: 5}
@@ -101,10 +139,15 @@ def assert_counts_as_many_as_are_listed(data):
     """``ValueError`` if either refuses the data: what the kernel never sends needn't be
     refused by both."""
     connections = Connections()
-    counted = tally_chunk(data, connections, reuse_delay_seconds=30)
+    tally = Tally(connections, reuse_delay_seconds=30)
     listed = decode_chunk(data, "tcp")
-    assert len(counted.entries) + len(connections) == len(listed.entries)
-    assert counted[1:] == listed[1:]
+    for times in (1, 2):
+        counted = tally.read(data)
+        assert (
+            len(counted.entries) * times + len(connections)
+            == len(listed.entries) * times
+        )
+        assert counted[1:] == listed[1:]
 
 
 def count_or_value_error(data):
@@ -133,4 +176,4 @@ def test_messages_with_errors_are_counted_or_a_value_error(messages, data):
 def test_a_message_that_is_cut_short_is_refused():
     data = message(socket.AF_INET, 1, 40000, 0, 0, 2)
     with pytest.raises(ValueError, match="malformed sock_diag"):
-        tally_chunk(data[:-4], Connections(), 1.0)
+        Tally(Connections(), 1.0).read(data[:-4])
