@@ -6,9 +6,10 @@ sock_diag(7). Nothing in here talks to the kernel.
 
 from __future__ import annotations
 
+# not socket: that makes enums of its constants, which takes a twentieth of a run
+from _socket import AF_INET, AF_INET6, inet_ntop
 from collections.abc import Iterator
 from functools import lru_cache
-from socket import AF_INET, AF_INET6, inet_ntop
 from struct import Struct
 from struct import error as StructError
 

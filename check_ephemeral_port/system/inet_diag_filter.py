@@ -9,8 +9,8 @@ the next one, and 'or' is made of a jump, which always takes its branch 'if fals
 
 from __future__ import annotations
 
+from _socket import AF_INET, AF_INET6
 from collections.abc import Sequence
-from socket import AF_INET, AF_INET6
 from struct import Struct
 
 from ..model.connections import pack_address

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import _socket  # not socket: see inet_diag
 import errno
 import os
 import re
-import socket
 import sys
 from collections.abc import Callable
+from contextlib import closing
 
 from ..model.sockets import TCP, SocketEntry
 from .errors import SystemReadError
@@ -38,7 +39,7 @@ IDLE_SINCE = (6, 8)
 class SockDiag:
     """The kernel, as somebody to ask."""
 
-    def __init__(self, netlink: socket.socket) -> None:
+    def __init__(self, netlink: _socket.socket) -> None:
         self._netlink = netlink
         self.interrupted = False
         """The tables changed while the kernel walked them."""
@@ -59,7 +60,7 @@ class SockDiag:
                 if error.errno not in NOT_SUPPORTED:
                     raise
         entries: list[SocketEntry] = []
-        for family in (socket.AF_INET, socket.AF_INET6):
+        for family in (_socket.AF_INET, _socket.AF_INET6):
             entries += self._ask(dump_request(family, protocol, wanted, states), read)
         return entries
 
@@ -91,9 +92,10 @@ def look(task: Callable[[SockDiag], Seen], notes: list[str]) -> Seen:
     """
     if sys.platform != "linux":
         raise SystemReadError("sock_diag exists on Linux only")
+    kind = _socket.SOCK_RAW | _socket.SOCK_CLOEXEC
     try:
-        with socket.socket(
-            socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, NETLINK_SOCK_DIAG
+        with closing(
+            _socket.socket(_socket.AF_NETLINK, kind, NETLINK_SOCK_DIAG)
         ) as netlink:
             netlink.connect((0, 0))  # nobody but the kernel may answer
             for _ in range(ATTEMPTS):

@@ -148,10 +148,11 @@ def test_the_time_limit_holds_in_name_resolution(tmp_path):
 
 
 SILENT_NETLINK = """
-import socket
-class Silent(socket.socket):
+import _socket
+class Silent(_socket.socket):
+    __slots__ = ()  # socket.socket, which is made of it, has its own
     def send(self, data): return len(data)  # so that the kernel has nothing to answer
-socket.socket = Silent
+_socket.socket = Silent
 """
 
 
@@ -234,20 +235,21 @@ def test_a_state_file_that_others_could_replace_is_refused(tmp_path):
 # -- answers of the kernel ---------------------------------------------------------
 
 STRANGE_NETLINK = """
-import errno, os, socket
+import _socket, errno, os
 asked = 0
-class Strange(socket.socket):
+class Strange(_socket.socket):
+    __slots__ = ()  # socket.socket, which is made of it, has its own
     def send(self, data):
         global asked
         asked += 1
         return super().send(data)
     def recv(self, size):
         data = bytearray(super().recv(size))
-        if self.family != socket.AF_NETLINK:
+        if self.family != _socket.AF_NETLINK:
             return bytes(data)
 {}
         return bytes(data)
-socket.socket = Strange
+_socket.socket = Strange
 def interrupt(data):
     offset = 0
     while offset < len(data):

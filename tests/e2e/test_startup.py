@@ -48,6 +48,7 @@ TOO_COSTLY = {
     "inspect",
     "ipaddress",
     "psutil",
+    "socket",
     "subprocess",
     "typing",
     "urllib",
@@ -67,8 +68,8 @@ print(*set(sys.modules) - before, file=sys.stderr)
     "sampler, ours, libraries",
     [
         ("sock_diag", ALWAYS | BY_SOCK_DIAG, set()),
-        ("psutil", ALWAYS | BY_PSUTIL, {"psutil", "subprocess"}),
-        ("auto", ALWAYS | BY_SOCK_DIAG | BY_PSUTIL, {"psutil", "subprocess"}),
+        ("psutil", ALWAYS | BY_PSUTIL, {"psutil", "socket", "subprocess"}),
+        ("auto", ALWAYS | BY_SOCK_DIAG | BY_PSUTIL, {"psutil", "socket", "subprocess"}),
     ],
 )
 def test_an_ok_run_loads_what_it_needs(sampler, ours, libraries):

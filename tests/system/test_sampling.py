@@ -1,5 +1,6 @@
 """Who looks, and how two looks become one."""
 
+import _socket
 import os
 import socket
 import sys
@@ -272,14 +273,14 @@ def test_kernels_that_list_no_idle_sockets_leave_room_for_them(sampler, monkeypa
 
 
 REFUSE_NETLINK = """
-import socket
-_real = socket.socket
-class Refusing(_real):
+import _socket
+class Refusing(_socket.socket):
+    __slots__ = ()  # socket.socket, which is made of it, has its own
     def __init__(self, family=-1, *args, **kwargs):
-        if family == socket.AF_NETLINK:
+        if family == _socket.AF_NETLINK:
             raise PermissionError(1, "Operation not permitted")
         super().__init__(family, *args, **kwargs)
-socket.socket = Refusing
+_socket.socket = Refusing
 """
 
 
@@ -303,6 +304,6 @@ def test_auto_goes_on_where_sock_diag_is_refused(tmp_path, monkeypatch):
 @pytest.mark.parametrize("platform", ["darwin", "win32", "freebsd14"])
 def test_sock_diag_is_refused_by_name(platform, monkeypatch):
     monkeypatch.setattr(sys, "platform", platform)
-    monkeypatch.delattr(socket, "AF_NETLINK")
+    monkeypatch.delattr(_socket, "AF_NETLINK")
     with pytest.raises(SystemReadError, match="Linux only"):
         sample_by("sock_diag")
