@@ -46,13 +46,14 @@ _ERROR = Struct("=l")
 # inet_diag_msg: family, state; ports, addresses, device; expires, uid, inode
 _MESSAGE = Struct("=BB2x2s2s16s16sL8xL8xLL")
 
+TIME_WAIT = 6
 TCP_STATES: dict[int, TcpState] = {
     1: TcpState.ESTABLISHED,
     2: TcpState.SYN_SENT,
     3: TcpState.SYN_RECV,
     4: TcpState.FIN_WAIT1,
     5: TcpState.FIN_WAIT2,
-    6: TcpState.TIME_WAIT,
+    TIME_WAIT: TcpState.TIME_WAIT,
     7: TcpState.BOUND,  # a closed socket is listed only if it is bound
     8: TcpState.CLOSE_WAIT,
     9: TcpState.LAST_ACK,
@@ -141,19 +142,16 @@ def _decode_message(body: bytes, protocol: str) -> SocketEntry:
         _MESSAGE.unpack_from(body)
     )
     tcp_state = TCP_STATES[state] if protocol == TCP else None
-    time_wait = tcp_state is TcpState.TIME_WAIT
     return SocketEntry(
         protocol,
         _endpoint(family, src, sport),
         _remote(family, dst, dport) if dport != b"\0\0" else None,
         tcp_state,
-        v6only=_v6only(body) if family == AF_INET6 else None,
-        time_wait_age_seconds=(
-            TIME_WAIT_SECONDS - expires_ms / 1000 if time_wait else None
-        ),
-        device=device,
-        inode=inode,
-        uid=uid,
+        _v6only(body) if family == AF_INET6 else None,
+        TIME_WAIT_SECONDS - expires_ms / 1000 if state == TIME_WAIT else None,
+        device,
+        inode,
+        uid,
     )
 
 

@@ -31,6 +31,7 @@ from .inet_diag import (
     NLM_F_MULTI,
     SOCKET_MESSAGES,
     TCP_STATES,
+    TIME_WAIT,
     TIME_WAIT_SECONDS,
     Chunk,
     decode_chunk,
@@ -41,14 +42,13 @@ from .inet_diag import (
 _START_OF_MESSAGE = Struct("=L4s8xBB2x2s22s12xL8xL")
 _OF_A_SOCKET = {pack("=HH", kind, NLM_F_MULTI) for kind in SOCKET_MESSAGES}
 """Type and flags of an ordinary message."""
-_TIME_WAIT = 6
 _UNCONNECTED = bytes(
     number
     for number, state in TCP_STATES.items()
     if state in (TcpState.LISTEN, TcpState.BOUND)
 )
-_TIME_WAIT_ONLY = bytes([_TIME_WAIT])
-_CONNECTED = bytes({*TCP_STATES} - {*_UNCONNECTED, _TIME_WAIT})
+_TIME_WAIT_ONLY = bytes([TIME_WAIT])
+_CONNECTED = bytes({*TCP_STATES} - {*_UNCONNECTED, TIME_WAIT})
 _STATE, _PORT, _KEY, _EXPIRES = 17, 20, 22, 68
 """Where they begin in a message."""
 _SAME = (0, 1, 4, 5, 6, 7, 16, 56, 57, 58, 59)
@@ -119,7 +119,7 @@ class Tally:
         tables: Iterable[PortsByDestination]
         if device:
             tables = repeat(connections.on_device)
-        elif state == _TIME_WAIT:
+        elif state == TIME_WAIT:
             held, waiting = connections.held, connections.time_wait
             reusable_ms = self._reusable_ms
             expires_ms = array("I", data)[_EXPIRES // 4 :: length // 4]
@@ -154,7 +154,7 @@ class Tally:
                     key = data[offset + _KEY : offset + _KEY + IPV6_KEY_BYTES]
                 if device:
                     connections.on_device[key] += port
-                elif state == _TIME_WAIT and expires_ms <= reusable_ms:
+                elif state == TIME_WAIT and expires_ms <= reusable_ms:
                     waiting[key] += port
                 else:
                     held[key] += port
@@ -178,7 +178,7 @@ def _are_alike(data: bytes) -> bool:
     if length < MESSAGE_BYTES or length % 4 or len(data) % length:
         return False
     count = len(data) // length
-    states = _TIME_WAIT_ONLY if state == _TIME_WAIT else _CONNECTED
+    states = _TIME_WAIT_ONLY if state == TIME_WAIT else _CONNECTED
     return (
         head in _OF_A_SOCKET
         and not data[_STATE::length].strip(states)
