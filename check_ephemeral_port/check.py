@@ -88,11 +88,15 @@ def run(
         destinations.add(about.destination)
     with stopwatch.stage("looking up who holds the ports"):
         place, sampler = look.namespace, options.sampler
+        entries: Iterable[SocketEntry] = look.sample.entries
+        leader_only = not options.verbose  # the status line names no other
+        if leader_only:
+            entries = filter(about.concerns, entries) if about else ()
         sockets, hidden = attribute(
-            look.sample.entries, look.pool, destinations, sampler, place
+            entries, look.pool, destinations, sampler, place, leader_only
         )
         if about:
-            concerned = filter(about.concerns, sockets)
+            concerned = sockets if leader_only else filter(about.concerns, sockets)
             summary.holdings = named_holdings(concerned, hidden, 1, place)
         if options.verbose:
             holdings = named_holdings(sockets, hidden, rows, place)

@@ -42,16 +42,18 @@ def holdings(entries: Iterable[SocketEntry], hidden: bool) -> list[Holding]:
     ``hidden``: some processes could not be looked into.
     """
     unknown = Nobody.HIDDEN if hidden else Nobody.UNKNOWN
-    ports: dict[Owner | Nobody, set[int]] = defaultdict(set)
+    ports: dict[int | Nobody, set[int]] = defaultdict(set)
     for entry in entries:
-        ports[_holder(entry, unknown)].add(entry.local.port)
-    largest_first = sorted(ports.items(), key=lambda item: (-len(item[1]), str(item)))
-    return [Holding(len(held), holder) for holder, held in largest_first]
+        holder = _nobody(entry, unknown) if entry.pid is None else entry.pid
+        ports[holder].add(entry.local.port)
+    found = [
+        Holding(len(held), holder if isinstance(holder, Nobody) else Owner(holder))
+        for holder, held in ports.items()
+    ]
+    return sorted(found, key=lambda holding: (-holding.ports, str(holding.holder)))
 
 
-def _holder(entry: SocketEntry, unknown: Nobody) -> Owner | Nobody:
-    if entry.pid is not None:
-        return Owner(entry.pid)
+def _nobody(entry: SocketEntry, unknown: Nobody) -> Nobody:
     if entry.state is TcpState.TIME_WAIT:
         return Nobody.TIME_WAIT
     return Nobody.CLOSED if entry.inode == 0 else unknown

@@ -20,12 +20,14 @@ def attribute(
     destinations: Collection[Destination | None],
     sampler: str,
     namespace: Namespace | None = None,
+    leader_only: bool = False,
 ) -> Attribution:
     """The entries and the connections to the destinations, with their processes.
 
     All of them belong to the network namespace; ``None`` is the one we are in.
     ``None`` stands for any destination. Connections are looked at anew, since a sample
-    only counts them; if that fails now, they are left out.
+    only counts them; if that fails now, they are left out. ``leader_only`` as in
+    :func:`~.processes.find_pids`.
     """
     try:
         connections = run_in(
@@ -33,7 +35,7 @@ def attribute(
         )
     except SystemReadError:  # a cause that can't be told is not worth an alarm
         connections = []
-    return find_pids([*entries, *connections], proc_of(namespace))
+    return find_pids([*entries, *connections], proc_of(namespace), leader_only)
 
 
 def named_holdings(

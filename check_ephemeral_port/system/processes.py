@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable, Iterator
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator
 
 from ..model.ownership import Owner
 from ..model.records import NamedTuple
@@ -12,9 +13,13 @@ from ..model.sockets import SocketEntry
 
 GUESSES = 16
 """So many descriptors of a process tell whether it is worth looking into."""
+SMALL = 64
+"""A process that can't hold this part of what is wanted is not worth guessing."""
+NOT_GUESSED = 0.5
+"""Comes behind a process with hits, and before one without."""
 COMMAND_LENGTH = 15
-"""What the kernel keeps of a process's name (``TASK_COMM_LEN``, less the byte at the
-end). psutil takes the rest from the command line, where there may be secrets."""
+"""What kernels keep of a process's name. psutil takes the rest from the command line,
+where there may be secrets."""
 
 
 class Attribution(NamedTuple):
@@ -25,22 +30,31 @@ class Attribution(NamedTuple):
     """Some processes may not be looked into."""
 
 
-def find_pids(entries: Iterable[SocketEntry], proc: str = "/proc") -> Attribution:
+def find_pids(
+    entries: Iterable[SocketEntry], proc: str = "/proc", leader_only: bool = False
+) -> Attribution:
     """The entries with their pids, as far as the sockets' inodes lead to one.
 
     For sockets that come without pids. Without privilege other users' processes
-    stay unknown; a process that ends meanwhile is passed over.
+    stay unknown; a process that ends meanwhile is passed over. With ``leader_only``
+    the search ends when it is sure which process holds the most ports, and how many.
     """
     entries = list(entries)
-    wanted = {_link(e.inode) for e in entries if e.pid is None and e.inode}
+    links = [_link(e.inode) if e.pid is None and e.inode else b"" for e in entries]
+    wanted = {link: e.local.port for e, link in zip(entries, links) if link}
     uids = {e.uid for e in entries if e.uid is not None}
-    pids: dict[str, int] = {}
+    pids: dict[bytes, int] = {}
+    ports: dict[int, set[int]] = defaultdict(set)
+    for entry in entries:
+        if entry.pid is not None:
+            ports[entry.pid].add(entry.local.port)
+    second, first = sorted([0, 0, *map(len, ports.values())])[-2:]
     hidden = False
     for pid in _likeliest_first(proc, wanted, uids) if wanted else ():
         try:
             for link in _links(f"{proc}/{pid}/fd"):
                 if link in wanted:
-                    wanted.remove(link)
+                    ports[pid].add(wanted.pop(link))
                     pids[link] = pid
                     if not wanted:
                         break
@@ -48,29 +62,28 @@ def find_pids(entries: Iterable[SocketEntry], proc: str = "/proc") -> Attributio
             hidden = True
         except OSError:  # it ended meanwhile
             continue
-        if not wanted:
+        second, first = sorted([second, first, len(ports[pid])])[-2:]
+        if not wanted or (leader_only and first > second + len(wanted)):
             break
     found = [
         # _replace() takes three times as long, and there may be many thousands
-        (
-            SocketEntry(*entry[:-1], pids.get(_link(entry.inode)))
-            if entry.pid is None
-            else entry
-        )
-        for entry in entries
+        SocketEntry(*entry[:-1], pids.get(link)) if link else entry
+        for entry, link in zip(entries, links)
     ]
     # mounted with hidepid, proc doesn't even list the processes of others: proc(5)
     return Attribution(found, bool(wanted) and (hidden or not is_root()))
 
 
-def _link(inode: int | None) -> str:
-    return f"socket:[{inode}]"
+def _link(inode: int) -> bytes:
+    return b"socket:[%d]" % inode
 
 
-def _likeliest_first(proc: str, wanted: set[str], uids: set[int]) -> list[int]:
+def _likeliest_first(
+    proc: str, wanted: Collection[bytes], uids: Collection[int]
+) -> list[int]:
     """Processes, those first that probably hold most of what is wanted: on busy hosts
     few have to be looked into."""
-    ranked: list[tuple[int, bool, int, int]] = []
+    ranked: list[tuple[float, bool, int, int]] = []
     try:
         names = os.listdir(proc)
     except OSError:  # not mounted, or not ours to see
@@ -82,17 +95,20 @@ def _likeliest_first(proc: str, wanted: set[str], uids: set[int]) -> list[int]:
             size = os.stat(folder).st_size  # how many descriptors, since Linux 6.2
         except OSError:  # it ended meanwhile
             continue
+        likely: float = NOT_GUESSED
+        if size * SMALL >= len(wanted):
+            likely = _hits(folder, size, wanted)
         # of several alike that share a socket, psutil too takes the lowest pid
-        ranked.append((_hits(folder, size, wanted), uid in uids, size, -int(name)))
+        ranked.append((likely, uid in uids, size, -int(name)))
     return [-pid for *_, pid in sorted(ranked, reverse=True)]
 
 
-def _hits(folder: str, size: int, wanted: set[str]) -> int:
+def _hits(folder: str, size: int, wanted: Collection[bytes]) -> int:
     """How many of a few descriptors, spread over the table, are wanted."""
     hits = 0
     for descriptor in range(0, size, -(-size // GUESSES) or 1):
         try:
-            hits += os.readlink(f"{folder}/{descriptor}") in wanted
+            hits += os.readlink(f"{folder}/{descriptor}".encode()) in wanted
         except FileNotFoundError:  # numbers may be left out
             continue
         except OSError:  # not ours to see, or gone
@@ -100,13 +116,25 @@ def _hits(folder: str, size: int, wanted: set[str]) -> int:
     return hits
 
 
-def _links(folder: str) -> Iterator[str]:
+def _links(folder: str) -> Iterator[bytes]:
     """What the descriptors of a process lead to."""
     within = os.open(folder, os.O_RDONLY)
     try:
+        # their numbers tend to be the lowest; to have them listed takes a third longer
+        left = os.fstat(within).st_size
+        highest = left + left // 8
+        for number in range(highest):
+            try:
+                yield os.readlink(b"%d" % number, dir_fd=within)
+            except FileNotFoundError:  # not in use
+                continue
+            left -= 1
+            if not left:
+                return
         for descriptor in os.listdir(within):
             try:
-                yield os.readlink(descriptor, dir_fd=within)
+                if int(descriptor) >= highest:
+                    yield os.readlink(descriptor.encode(), dir_fd=within)
             except FileNotFoundError:  # closed between listing and reading
                 continue
     finally:
@@ -121,25 +149,38 @@ def describe_owner(pid: int, proc: str = "/proc") -> Owner:
     """
     name = user = None
     try:
-        import psutil
-
         if sys.platform == "linux":
-            psutil.PROCFS_PATH = proc
-        process = psutil.Process(pid)
-        name = process.name()
-        if sys.platform != "win32":
-            name = name[:COMMAND_LENGTH]
-        if sys.platform == "linux" and proc != "/proc":
-            user = str(process.uids().real)
-        else:  # DOMAIN\user on Windows; a backslash would not be printed
+            name, uid = _read_name_and_uid(f"{proc}/{pid}")
+            user = (_user_name(uid) if proc == "/proc" else None) or str(uid)
+        else:
+            import psutil
+
+            process = psutil.Process(pid)
+            name = process.name()
+            if sys.platform != "win32":
+                name = name[:COMMAND_LENGTH]
+            # DOMAIN\user on Windows; a backslash would not be printed
             user = process.username().replace("\\", "/")
     except Exception:  # gone, not ours to see, or no psutil: a name is not worth more
         pass
     return Owner(pid, name, user)
 
 
+def _read_name_and_uid(folder: str) -> tuple[str, int]:
+    # psutil, which would have to be loaded, takes as long as a quarter of a whole run
+    with open(f"{folder}/comm", "rb") as file:
+        name = file.read()[:-1].decode("utf-8", "surrogateescape")
+    with open(f"{folder}/status", "rb") as file:
+        real_uid = file.read().split(b"\nUid:\t", 1)[1].split(maxsplit=1)[0]
+    return name, int(real_uid)
+
+
 def describe_user(uid: int) -> str:
     """Name of a user, or ``uid 1234`` for one that the system doesn't know."""
+    return _user_name(uid) or f"uid {uid}"
+
+
+def _user_name(uid: int) -> str | None:
     if sys.platform != "win32":
         from pwd import getpwuid
 
@@ -147,7 +188,7 @@ def describe_user(uid: int) -> str:
             return getpwuid(uid).pw_name
         except KeyError:
             pass
-    return f"uid {uid}"
+    return None
 
 
 def is_root() -> bool:

@@ -94,7 +94,7 @@ def list_connections(
     entries = _list_tcp(pool, remotes, sampler)
     if None in destinations:
         return [entry for entry in entries if entry.remote]
-    return [entry for entry in entries if entry.destination in destinations]
+    return [e for e in entries if (e.local.address, e.remote) in destinations]
 
 
 def _list_tcp(

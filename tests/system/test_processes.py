@@ -4,10 +4,15 @@ import os
 import socket
 import subprocess
 import sys
+from collections import Counter
+from contextlib import contextmanager, suppress
+from itertools import count
 from types import SimpleNamespace
 
 import psutil
+import pytest
 
+from check_ephemeral_port.model.ownership import holdings
 from check_ephemeral_port.system.processes import describe_owner, find_pids
 from tests.benchmarks.farm import Children
 from tests.model.builders import bound
@@ -31,6 +36,89 @@ def test_of_several_that_share_a_socket_the_first_process_is_told():
     assert entry.pid == min(others.pids)
 
 
+@contextmanager
+def holders(*numbers):
+    """A process for each number, which holds so many sockets, each on another port;
+    the entries, by process."""
+    with Children() as children:
+        for number in numbers:
+            children.start(lambda: [socket.socket() for _ in range(number)])
+        children.wait_until_ready()
+        ports = count(20000)
+        yield {
+            pid: [
+                bound(next(ports), inode=inode)
+                for inode in inodes_of(pid) - inodes_of("self")
+            ]
+            for pid in children.pids
+        }
+
+
+def inodes_of(pid):
+    links = []
+    for descriptor in os.listdir(f"/proc/{pid}/fd"):
+        with suppress(FileNotFoundError):  # that of the listing itself
+            links.append(os.readlink(f"/proc/{pid}/fd/{descriptor}"))
+    return {int(link[8:-1]) for link in links if link.startswith("socket:")}
+
+
+@pytest.mark.parametrize(
+    "numbers",
+    [
+        (30,),
+        (10, 30),
+        (30, 30),
+        (12, 11, 10),
+        (5, 5, 5, 6),
+        (200, *[1] * 50),
+        (100, 99),
+    ],
+)
+def test_the_leader_is_the_same_if_nobody_else_is_asked_for(numbers):
+    with holders(*numbers) as held:
+        entries = sum(held.values(), [])
+        everybody = holdings(find_pids(entries).entries, False)
+        leader = holdings(find_pids(entries, leader_only=True).entries, True)[0]
+    assert sorted(ports for ports, _ in everybody) == sorted(numbers)
+    assert leader == everybody[0]
+
+
+def test_nobody_is_looked_into_once_the_leader_is_clear():
+    with holders(30, 20, 9) as held:
+        found = find_pids(sum(held.values(), []), leader_only=True).entries
+    assert Counter(entry.pid for entry in found) == {[*held][0]: 30, None: 29}
+
+
+def test_processes_that_are_known_count_for_the_leader():
+    known = [bound(50000 + n, pid=7, inode=n) for n in range(40)]
+    with holders(30, 20) as held:
+        found = find_pids(known + sum(held.values(), []), leader_only=True)
+    assert holdings(found.entries, True)[0] == (40, (7, None, None))
+
+
+def test_who_has_many_sockets_on_one_port_does_not_lead():
+    with holders(30, 20) as held:
+        (_, of_first), (second, of_second) = held.items()
+        of_one_port = [entry._replace(local=of_first[0].local) for entry in of_first]
+        found = find_pids(of_one_port + of_second, leader_only=True)
+    assert holdings(found.entries, True)[0] == (20, (second, None, None))
+
+
+@pytest.mark.parametrize("descriptor", [30, 1000])
+def test_descriptors_with_gaps_between_them_are_found(descriptor):
+    def hold():
+        with socket.socket() as held:
+            os.dup2(held.fileno(), descriptor)
+
+    with Children() as children:
+        children.start(hold)
+        children.wait_until_ready()
+        (pid,) = children.pids
+        (inode,) = inodes_of(pid) - inodes_of("self")
+        (entry,) = find_pids([bound(40000, inode=inode)]).entries
+    assert entry.pid == pid
+
+
 def test_pids_that_are_known_stay():
     assert find_pids([bound(40000, pid=7, inode=5)]).entries[0].pid == 7
 
@@ -40,14 +128,16 @@ def test_an_unreadable_proc_leaves_owners_unknown(tmp_path):
     assert find_pids([entry], str(tmp_path / "absent")) == ([entry], False)
 
 
-def test_name_and_user():
-    owner = describe_owner(os.getpid())
-    assert owner.pid == os.getpid() and owner.name and owner.user
+def test_name_and_user_are_those_that_psutil_tells():
+    process = psutil.Process()
+    told = describe_owner(os.getpid())
+    assert told == (os.getpid(), process.name()[:15], process.username())
 
 
 def test_a_user_of_a_windows_domain_stays_readable(monkeypatch):
     process = SimpleNamespace(name=lambda: "svchost.exe", username=lambda: r"CORP\anna")
     monkeypatch.setattr(psutil, "Process", lambda pid: process)
+    monkeypatch.setattr(sys, "platform", "win32")
     assert describe_owner(812) == (812, "svchost.exe", "CORP/anna")
 
 
