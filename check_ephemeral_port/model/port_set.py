@@ -35,7 +35,9 @@ class PortSet:
     def update(self, ports: Iterable[int]) -> None:
         """Add the ports."""
         if isinstance(ports, PortSet):
-            self._flags = _flags(self._number | ports._number)
+            self._flags = (
+                _flags(self._number | ports._number) if self else ports._flags[:]
+            )
             return
         flags = self._flags
         for port in ports:
@@ -45,7 +47,8 @@ class PortSet:
         """The set less these ports."""
         rest = PortSet()
         if isinstance(ports, PortSet):
-            rest._flags = _flags(self._number & ~ports._number)
+            if self:
+                rest._flags = _flags(self._number & ~ports._number)
             return rest
         rest._flags = flags = self._flags[:]
         for port in ports:
