@@ -11,12 +11,12 @@ from ..model.ownership import Owner
 from ..model.records import NamedTuple
 from ..model.sockets import SocketEntry
 
-GUESSES = 16
-"""So many descriptors of a process tell whether it is worth looking into."""
+FEWEST_GUESSES, LONGEST_STEP = 16, 255
+"""So many descriptors of a process, or one in so many, tell how much it may hold."""
 SMALL = 64
 """A process that can't hold this part of what is wanted is not worth guessing."""
 NOT_GUESSED = 0.5
-"""Comes behind a process with hits, and before one without."""
+"""Comes behind those that hold something, before those that seem to hold nothing."""
 COMMAND_LENGTH = 15
 """What kernels keep of a process's name. psutil takes the rest from the command line,
 where there may be secrets."""
@@ -97,23 +97,25 @@ def _likeliest_first(
             continue
         likely: float = NOT_GUESSED
         if size * SMALL >= len(wanted):
-            likely = _hits(folder, size, wanted)
+            likely = _estimate(folder, size, wanted)
         # of several alike that share a socket, psutil too takes the lowest pid
         ranked.append((likely, uid in uids, size, -int(name)))
     return [-pid for *_, pid in sorted(ranked, reverse=True)]
 
 
-def _hits(folder: str, size: int, wanted: Collection[bytes]) -> int:
-    """How many of a few descriptors, spread over the table, are wanted."""
+def _estimate(folder: str, size: int, wanted: Collection[bytes]) -> int:
+    """About how many descriptors are wanted, by a few spread over the table."""
+    # odd, since in a proxy every second one leads to the other side
+    step = min(-(-size // FEWEST_GUESSES), LONGEST_STEP) | 1
     hits = 0
-    for descriptor in range(0, size, -(-size // GUESSES) or 1):
+    for descriptor in range(0, size, step):
         try:
             hits += os.readlink(f"{folder}/{descriptor}".encode()) in wanted
         except FileNotFoundError:  # numbers may be left out
             continue
         except OSError:  # not ours to see, or gone
             break
-    return hits
+    return hits * step
 
 
 def _links(folder: str) -> Iterator[bytes]:

@@ -46,20 +46,26 @@ def holders(*numbers):
         children.wait_until_ready()
         ports = count(20000)
         yield {
-            pid: [
-                bound(next(ports), inode=inode)
-                for inode in inodes_of(pid) - inodes_of("self")
-            ]
+            pid: [bound(next(ports), inode=inode) for inode in inodes_of(pid)]
             for pid in children.pids
         }
 
 
 def inodes_of(pid):
+    """Of its sockets, by descriptor, less those that it has from this process."""
+    inherited, inodes = links_of("self"), []
+    for link in links_of(pid):
+        if link.startswith("socket:") and link not in inherited:
+            inodes.append(int(link[8:-1]))
+    return inodes
+
+
+def links_of(pid):
     links = []
-    for descriptor in os.listdir(f"/proc/{pid}/fd"):
+    for descriptor in sorted(os.listdir(f"/proc/{pid}/fd"), key=int):
         with suppress(FileNotFoundError):  # that of the listing itself
             links.append(os.readlink(f"/proc/{pid}/fd/{descriptor}"))
-    return {int(link[8:-1]) for link in links if link.startswith("socket:")}
+    return links
 
 
 @pytest.mark.parametrize(
@@ -89,6 +95,14 @@ def test_nobody_is_looked_into_once_the_leader_is_clear():
     assert Counter(entry.pid for entry in found) == {[*held][0]: 30, None: 29}
 
 
+@pytest.mark.parametrize("turn", [0, 1])
+def test_a_proxy_of_which_every_second_socket_is_wanted_is_guessed_right(turn):
+    with holders(208, 20) as held:
+        (proxy, of_proxy), (_, of_other) = held.items()
+        found = find_pids(of_proxy[turn::2] + of_other, leader_only=True).entries
+    assert Counter(entry.pid for entry in found) == {proxy: 104, None: 20}
+
+
 def test_processes_that_are_known_count_for_the_leader():
     known = [bound(50000 + n, pid=7, inode=n) for n in range(40)]
     with holders(30, 20) as held:
@@ -114,7 +128,7 @@ def test_descriptors_with_gaps_between_them_are_found(descriptor):
         children.start(hold)
         children.wait_until_ready()
         (pid,) = children.pids
-        (inode,) = inodes_of(pid) - inodes_of("self")
+        (inode,) = inodes_of(pid)
         (entry,) = find_pids([bound(40000, inode=inode)]).entries
     assert entry.pid == pid
 
