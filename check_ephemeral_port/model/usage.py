@@ -240,7 +240,7 @@ def tcp_use(
     for source, packed in sample.connections.ports_by_source():
         ports = port_numbers(packed)
         connected.update(ports)
-        second_half[source].update(compress(ports, _of_second_half(packed, pool)))
+        second_half[source].update(_of_second_half(packed, ports, pool))
     if rules.sharing is Sharing.NEVER:
         bound.update(connected)
     elif rules.sharing is Sharing.BY_DESTINATION:
@@ -257,12 +257,15 @@ def tcp_use(
     return TcpUse(bound, connected, not_bound, likely, connections, rules, unseen)
 
 
-def _of_second_half(packed: PackedPorts, pool: PortPool) -> bytes:
-    """A byte for each port, not 0 if connect() tries it last. For half a million
-    ports; one by one it would take longer than all the rest."""
+def _of_second_half(
+    packed: PackedPorts, ports: Iterable[int], pool: PortPool
+) -> Iterable[int]:
+    """Those that connect() tries last. There may be half a million ports; one by one
+    it would take longer than all the rest."""
     odd = bytes(number % 2 for number in range(256))
     even = bytes(1 - number % 2 for number in range(256))
-    return bytes(packed[1::2]).translate(even if pool.range.first % 2 else odd)
+    flags = packed[1::2].translate(even if pool.range.first % 2 else odd)
+    return compress(ports, flags) if 1 in flags else ()
 
 
 def _likely_bound(

@@ -13,11 +13,12 @@ from _socket import AF_INET
 from array import array
 from collections import deque
 from collections.abc import Iterable
+from functools import lru_cache
 from itertools import repeat
 from operator import getitem, iconcat
 from struct import Struct
 from struct import error as StructError
-from struct import pack, unpack
+from struct import pack
 
 from ..model.connections import (
     IPV4_KEY_BYTES,
@@ -56,7 +57,7 @@ _SAME = (0, 1, 4, 5, 6, 7, 16, 56, 57, 58, 59)
 _MOST_LENGTHS = 4
 """Of IPv4 and IPv6 connections, and of those in TIME_WAIT, there is one each."""
 _ROWS = 16
-"""Messages are unpacked in multiples of so many: struct keeps the formats it meets."""
+"""Messages are unpacked in multiples of so many, so that there are few layouts."""
 _NOTHING_ELSE = Chunk([], done=False, interrupted=False)
 
 
@@ -112,8 +113,8 @@ class Tally:
         count = len(data) // length
         rows = -(-count // _ROWS) * _ROWS
         key_bytes = IPV4_KEY_BYTES if family == AF_INET else IPV6_KEY_BYTES
-        layout = f"{_PORT}x2s{key_bytes}s{length - _KEY - key_bytes}x"
-        fields = unpack(layout * rows, data.ljust(rows * length))[: 2 * count]
+        ports_and_keys = _ports_and_keys(length, key_bytes, rows)
+        fields = ports_and_keys.unpack(data.ljust(rows * length))[: 2 * count]
         ports, keys = fields[::2], fields[1::2]
         connections = self._connections
         tables: Iterable[PortsByDestination]
@@ -129,8 +130,9 @@ class Tally:
         # for each of them: table[key] += port
         deque(map(iconcat, map(getitem, tables, keys), ports), maxlen=0)
         states = data[_STATE::length]
-        for number in {*states}:
-            connections.states[TCP_STATES[number]] += states.count(number)
+        for number, name in TCP_STATES.items():
+            if number in states:
+                connections.states[name] += states.count(number)
 
     def _count_one_by_one(self, data: bytes) -> Chunk:
         entries: list[SocketEntry] = []
@@ -184,6 +186,12 @@ def _are_alike(data: bytes) -> bool:
         and not data[_STATE::length].strip(states)
         and all(data[n::length] == data[n : n + 1] * count for n in _SAME)
     )
+
+
+@lru_cache(maxsize=64)
+def _ports_and_keys(length: int, key_bytes: int, rows: int) -> Struct:
+    """Takes the local port and the key of the destination out of so many messages."""
+    return Struct(f"{_PORT}x2s{key_bytes}s{length - _KEY - key_bytes}x" * rows)
 
 
 def _lengths_of_connections(data: bytes) -> set[int]:
