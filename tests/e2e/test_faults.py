@@ -100,7 +100,11 @@ def test_no_memory_to_spare(mode):
     right = check(*mode)
     for kilobytes in range(0, 40_000, 800):
         run = check_after(MEMORY.format(kilobytes * 1024), *mode)
-        assert_right_or_unknown(run._replace(stderr=""), right)
+        # CPython ends so before 3.12, once in many thousand runs: Python/errors.c,
+        # _PyErr_NormalizeException()
+        if "Cannot recover from MemoryErrors" not in run.stderr:
+            assert run.exit_code >= 0, run
+            assert_right_or_unknown(run._replace(stderr=""), right)
     assert run.exit_code == 0
     assert held
 
