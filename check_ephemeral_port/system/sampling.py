@@ -94,6 +94,7 @@ def list_connections(
     entries = _list_tcp(pool, remotes, sampler)
     if None in destinations:
         return [entry for entry in entries if entry.remote]
+    # as .destination, of which it would make one for each of many thousands
     return [e for e in entries if (e.local.address, e.remote) in destinations]
 
 

@@ -103,11 +103,12 @@ def test_a_proxy_of_which_every_second_socket_is_wanted_is_guessed_right(turn):
     assert Counter(entry.pid for entry in found) == {proxy: 104, None: 20}
 
 
-def test_processes_that_are_known_count_for_the_leader():
-    known = [bound(50000 + n, pid=7, inode=n) for n in range(40)]
-    with holders(30, 20) as held:
+def test_ports_that_are_known_to_be_of_a_process_count_for_the_leader():
+    with holders(30, 10) as held:
+        _, leader = held
+        known = [bound(50000 + n, pid=leader, inode=n) for n in range(25)]
         found = find_pids(known + sum(held.values(), []), leader_only=True)
-    assert holdings(found.entries, True)[0] == (40, (7, None, None))
+    assert holdings(found.entries, True)[0] == (35, (leader, None, None))
 
 
 def test_who_has_many_sockets_on_one_port_does_not_lead():
