@@ -8,7 +8,7 @@ ARGS ?=
 # the distribution, and the rest, or what takes minutes, shows nothing more of them
 ON_LIBRARIES = tests/e2e tests/kernel tests/plugin tests/system \
 	tests/model/test_thresholds.py tests/contrib/test_single_file.py \
-	--ignore=tests/e2e/test_hostile_text.py --ignore=tests/e2e/test_outlook.py \
+	--ignore=tests/e2e/test_hostile_text.py --ignore=tests/e2e/test_forecast.py \
 	--deselect=tests/e2e/test_faults.py::test_500000_sockets \
 	--deselect=tests/e2e/test_faults.py::test_a_churn_of_10000_connections_a_second
 SECONDS ?= 60

@@ -20,7 +20,7 @@ def main() -> NoReturn:
     sys.unraisablehook = lambda _: None
     exit_code = 3
     try:
-        from check_ephemeral_port.cli import main
+        from .cli import main
 
         exit_code = main()  # all output has been written, and no buffer is in between
     except BaseException as error:  # no memory, no descriptor, half an installation

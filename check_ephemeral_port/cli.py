@@ -14,7 +14,7 @@ from .system.errors import SystemReadError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:  # it takes nagiosplugin, which comes when the time runs
-    from .plugin.output import Outcome
+    from .plugin.output.nagios import Outcome
 
 EXIT_OK = 0
 EXIT_UNKNOWN = 3
@@ -52,9 +52,9 @@ def _run(options: Options) -> int:
     try:
         deadline = Deadline(options.timeout, give_up)
         if options.port is None:
-            from .check import run
+            from .checks.pool import run
         else:
-            from .port_check import run
+            from .checks.port import run
 
         text, exit_code = run(options, stopwatch, known.append)
     except ImportError as error:

@@ -16,7 +16,7 @@ from .model.thresholds import (
     parse_range,
     parse_seconds_range,
 )
-from .system.sampling import AUTO, PSUTIL, SAMPLERS, SOCK_DIAG
+from .system.sockets.sampling import AUTO, PSUTIL, SAMPLERS, SOCK_DIAG
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -10,12 +10,7 @@ from collections.abc import Iterable, Sequence
 from collections.abc import Set as AbstractSet
 from heapq import nlargest
 
-from .connections import (
-    Connections,
-    pack_destination,
-    port_numbers,
-    unpack_destination,
-)
+from .connections import Connections, pack_destination, port_numbers, unpack_destination
 from .ports import MAX_PORT, PortPool, PortRange, format_port_list
 from .records import NamedTuple
 from .sockets import TCP, Destination, SocketEntry

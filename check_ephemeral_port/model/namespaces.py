@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from .ownership import Owner
+from .holders import Owner
 from .records import NamedTuple
 
 SHORT_ID = 12

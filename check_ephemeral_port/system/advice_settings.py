@@ -6,8 +6,8 @@ import sys
 
 from ..model.advice import Settings, TimeWaitTable
 from .errors import SystemReadError
-from .port_ranges_linux import read_number, read_reserved_ports
-from .sockstat import read_time_wait_sockets
+from .ranges.linux import read_number, read_reserved_ports
+from .sockets.sockstat import read_time_wait_sockets
 
 
 def read_advice_settings(

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 
+from ..model.holders import Holding, Owner, holdings
 from ..model.namespaces import Namespace
-from ..model.ownership import Holding, Owner, holdings
 from ..model.ports import PortPool
 from ..model.sockets import Destination, SocketEntry
 from .errors import SystemReadError
 from .places import proc_of, run_in
 from .processes import Attribution, describe_owner, find_pids
-from .sampling import list_connections
+from .sockets.sampling import list_connections
 
 
 def attribute(

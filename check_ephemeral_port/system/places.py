@@ -20,7 +20,7 @@ def run_in(namespace: Namespace | None, look: Callable[[], Result]) -> Result:
     """
     if namespace is None:
         return look()
-    from .netns import run_inside
+    from .namespaces.enter import run_inside
 
     return run_inside(namespace.paths, look)
 
@@ -29,6 +29,6 @@ def proc_of(namespace: Namespace | None) -> str:
     """Where those processes are listed that may hold the namespace's sockets."""
     if namespace is None:
         return "/proc"
-    from .netns import proc_beside
+    from .namespaces.enter import proc_beside
 
     return proc_beside(namespace.paths[0])

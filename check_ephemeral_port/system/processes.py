@@ -7,7 +7,7 @@ import sys
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator
 
-from ..model.ownership import Owner
+from ..model.holders import Owner
 from ..model.records import NamedTuple
 from ..model.sockets import SocketEntry
 

@@ -7,10 +7,10 @@ import os
 import socket
 import time
 
-from ..model.remote_port import Attempt, Outcome, RemoteReport
+from ..model.port.remote import Attempt, Outcome, RemoteReport
 from ..model.sockets import endpoint
 from .errors import SystemReadError
-from .resolver import look_up
+from .names import look_up
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

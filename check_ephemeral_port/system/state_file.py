@@ -24,8 +24,8 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
+from ..model.forecast.trend import MOST_POINTS, History, Point, Series
 from ..model.records import NamedTuple
-from ..model.trend import MOST_POINTS, History, Point, Series
 from .errors import SystemReadError
 
 TYPE_CHECKING = False

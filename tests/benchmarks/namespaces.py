@@ -9,7 +9,7 @@ from socket import socket
 from statistics import median
 from typing import Callable, Iterator, List, NamedTuple
 
-from check_ephemeral_port.system.netns import run_inside
+from check_ephemeral_port.system.namespaces.enter import run_inside
 from tests.benchmarks.farm import Farm, Plan
 from tests.benchmarks.measuring import ALL_NETNS, Run, move_in, run
 

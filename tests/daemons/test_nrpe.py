@@ -7,7 +7,7 @@ from pwd import getpwuid
 
 import pytest
 
-from check_ephemeral_port.system.netns import run_inside
+from check_ephemeral_port.system.namespaces.enter import run_inside
 from tests.daemons.filling import FULL, IDLE, PORTS, SERVER, filled
 from tests.daemons.machine import PLUGINS, install, install_plugin, run, start, wait_for
 from tests.kernel.sockets import connect, listen, open_sockets

@@ -9,33 +9,34 @@ from typing import NamedTuple, Optional
 import nagiosplugin
 import pytest
 
-from check_ephemeral_port.model.iana import iana_class
+from check_ephemeral_port.model.forecast.forecast import Forecast, Outlook
+from check_ephemeral_port.model.forecast.trend import Growth, TimeLeft
 from check_ephemeral_port.model.namespaces import Namespace
-from check_ephemeral_port.model.outlook import Forecast, Outlook
-from check_ephemeral_port.model.port_report import PortIdentity, port_report
-from check_ephemeral_port.model.remote_port import Attempt, Outcome, RemoteReport
+from check_ephemeral_port.model.port.iana import iana_class
+from check_ephemeral_port.model.port.remote import Attempt, Outcome, RemoteReport
+from check_ephemeral_port.model.port.report import PortIdentity, port_report
 from check_ephemeral_port.model.sockets import TcpState
 from check_ephemeral_port.model.thresholds import ThresholdRange, parse_range
-from check_ephemeral_port.model.trend import Growth, TimeLeft
-from check_ephemeral_port.plugin import port_resources, resources
-from check_ephemeral_port.plugin.contexts import Thresholds, contexts
-from check_ephemeral_port.plugin.namespaces import (
+from check_ephemeral_port.plugin.output.nagios import render
+from check_ephemeral_port.plugin.pool import resource as resources
+from check_ephemeral_port.plugin.pool.contexts import Thresholds, contexts
+from check_ephemeral_port.plugin.pool.namespaces import (
     FailedContext,
     NamespaceSummary,
     Survey,
 )
-from check_ephemeral_port.plugin.output import render
-from check_ephemeral_port.plugin.port_contexts import local_contexts, remote_contexts
-from check_ephemeral_port.plugin.port_resources import (
+from check_ephemeral_port.plugin.pool.resource import EphemeralPorts
+from check_ephemeral_port.plugin.port import resources as port_resources
+from check_ephemeral_port.plugin.port.contexts import local_contexts, remote_contexts
+from check_ephemeral_port.plugin.port.resources import (
     LocalPort,
     PortObservation,
     RemoteObservation,
     RemotePort,
 )
-from check_ephemeral_port.plugin.port_summaries import LocalSummary, RemoteSummary
-from check_ephemeral_port.plugin.resources import EphemeralPorts
+from check_ephemeral_port.plugin.port.summaries import LocalSummary, RemoteSummary
 from tests.model.builders import bound, connected, pool, waiting
-from tests.plugin.builders import check_of, clients, observe, udp_sockets, watch
+from tests.plugin.pool.builders import check_of, clients, observe, udp_sockets, watch
 
 SEED = 20
 LINES = 300

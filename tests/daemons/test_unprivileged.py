@@ -5,7 +5,7 @@ import subprocess
 
 import pytest
 
-from check_ephemeral_port.system.netns import run_inside
+from check_ephemeral_port.system.namespaces.enter import run_inside
 from tests.daemons.filling import PORTS
 from tests.daemons.machine import PLUGIN, USER, install_plugin
 from tests.e2e.test_bad_input import assert_unknown

@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from check_ephemeral_port.system.netns import run_inside
+from check_ephemeral_port.system.namespaces.enter import run_inside
 from tests.kernel.sockets import connect, listen, open_sockets, time_wait
 from tests.namespace import add_address, add_namespace, set_sysctl
 from tests.plugin_process import check

@@ -16,7 +16,7 @@ from tests.benchmarks.farm import Farm, Plan
 from tests.e2e.test_bad_input import assert_unknown, with_stub
 from tests.kernel.sockets import bind_udp, connect, listen, open_sockets
 from tests.plugin_process import PROGRAM, PluginRun, check
-from tests.system.test_socket_list import refuse_netlink
+from tests.system.sockets.test_of_one_port import refuse_netlink
 
 ALONE = pytest.mark.namespace(ports="40000-40039")
 HOST = pytest.mark.namespace(ports="40000-40039", host=True)

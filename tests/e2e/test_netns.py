@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from check_ephemeral_port.system.netns import run_inside
+from check_ephemeral_port.system.namespaces.enter import run_inside
 from tests.e2e.test_bad_input import assert_unknown
 from tests.kernel.sockets import (
     bind,

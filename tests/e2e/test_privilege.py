@@ -18,7 +18,7 @@ from tests.plugin_process import check
 ALONE = pytest.mark.namespace(ports="40000-40039")
 PACKAGE = Path(check_ephemeral_port.__file__).parent
 MODULES = sorted(PACKAGE.rglob("*.py"))
-ONLY_ON_WINDOWS = "port_ranges_windows.py"
+ONLY_ON_WINDOWS = "windows.py"
 """Starts netsh.exe of the system itself, by its full path and without a shell; its own
 tests hold it to that."""
 DANGEROUS = {
@@ -57,8 +57,8 @@ def test_the_c_library_is_called_at_two_places_only():
         for module in using
     }
     assert functions == {
-        "netns.py": {"setns"},
-        "sysctl.py": {"sysctl", "sysctlbyname"},
+        "enter.py": {"setns"},
+        "bsd_sysctl.py": {"sysctl", "sysctlbyname"},
     }
 
 

@@ -6,7 +6,10 @@ import sys
 import pytest
 
 ALWAYS = {
-    "check",
+    "checks",
+    "plugin.output",
+    "plugin.pool",
+    "checks.pool",
     "cli",
     "options",
     "model",
@@ -19,27 +22,28 @@ ALWAYS = {
     "model.thresholds",
     "model.usage",
     "plugin",
-    "plugin.contexts",
-    "plugin.output",
-    "plugin.resources",
-    "plugin.summaries",
+    "plugin.pool.contexts",
+    "plugin.output.nagios",
+    "plugin.pool.resource",
+    "plugin.pool.summary",
     "plugin.text",
     "system",
     "system.deadline",
     "system.errors",
-    "system.port_ranges",
-    "system.port_ranges_linux",
-    "system.sampling",
+    "system.ranges",
+    "system.ranges.linux",
+    "system.sockets.sampling",
 }
 BY_SOCK_DIAG = {
-    "system.inet_diag",
-    "system.inet_diag_filter",
-    "system.inet_diag_tally",
-    "system.sock_diag",
-    "system.sock_diag_sampler",
-    "system.sockstat",
+    "system.sockets",
+    "system.sockets.inet_diag",
+    "system.sockets.inet_diag_filter",
+    "system.sockets.inet_diag_count",
+    "system.sockets.netlink",
+    "system.sockets.by_sock_diag",
+    "system.sockets.sockstat",
 }
-BY_PSUTIL = {"system.psutil_sampler", "system.sockstat"}
+BY_PSUTIL = {"system.sockets", "system.sockets.by_psutil", "system.sockets.sockstat"}
 TOO_COSTLY = {
     "asyncio",
     "dataclasses",

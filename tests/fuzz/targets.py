@@ -37,20 +37,22 @@ from check_ephemeral_port.options import (
 )
 from check_ephemeral_port.system.advice_settings import decode_counter
 from check_ephemeral_port.system.errors import SystemReadError
-from check_ephemeral_port.system.inet_diag import decode_chunk
-from check_ephemeral_port.system.port_ranges_bsd import NAMES, read_bsd_port_settings
-from check_ephemeral_port.system.port_ranges_linux import read_linux_port_settings
-from check_ephemeral_port.system.port_ranges_windows import read_windows_port_settings
-from check_ephemeral_port.system.sockstat import (
+from check_ephemeral_port.system.ranges.bsd import NAMES, read_bsd_port_settings
+from check_ephemeral_port.system.ranges.linux import read_linux_port_settings
+from check_ephemeral_port.system.ranges.windows import read_windows_port_settings
+from check_ephemeral_port.system.sockets.inet_diag import decode_chunk
+from check_ephemeral_port.system.sockets.sockstat import (
     is_without_sockets,
     read_socket_counts,
     read_time_wait_sockets,
 )
 from check_ephemeral_port.system.state_file import decode_history, encode_history
 from tests.recorded import recorded
-from tests.system.c_library import sysctls
-from tests.system.test_inet_diag import ask_kernel
-from tests.system.test_inet_diag_tally import assert_counts_as_many_as_are_listed
+from tests.system.ranges.c_library import sysctls
+from tests.system.sockets.test_inet_diag import ask_kernel
+from tests.system.sockets.test_inet_diag_count import (
+    assert_counts_as_many_as_are_listed,
+)
 from tests.system.test_state_file import HISTORY
 
 README = (Path(__file__).parents[2] / "README.rst").read_text()

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from check_ephemeral_port.model.iana import IanaClass, iana_class
+from check_ephemeral_port.model.port.iana import IanaClass, iana_class
 from check_ephemeral_port.model.ports import (
     PortPool,
     PortRange,

@@ -30,7 +30,7 @@ from importlib.abc import MetaPathFinder
 import psutil
 
 from tests.recorded import psutil_rows
-from tests.system.c_library import CLibrary, int32, sysctls
+from tests.system.ranges.c_library import CLibrary, int32, sysctls
 
 GONE = {"grp", "pwd", "resource", "termios"}
 FOLDERS = {"win32": "windows", "darwin": "darwin", "freebsd14": "freebsd"}

@@ -12,7 +12,7 @@ from check_ephemeral_port.system.advice_settings import (
     read_advice_settings,
 )
 from check_ephemeral_port.system.errors import SystemReadError
-from check_ephemeral_port.system.netns import run_inside
+from check_ephemeral_port.system.namespaces.enter import run_inside
 from tests.kernel.sockets import connect, listen, time_wait
 from tests.namespace import add_namespace, set_sysctl
 

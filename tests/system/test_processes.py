@@ -12,7 +12,7 @@ from types import SimpleNamespace
 import psutil
 import pytest
 
-from check_ephemeral_port.model.ownership import holdings
+from check_ephemeral_port.model.holders import holdings
 from check_ephemeral_port.system.processes import describe_owner, find_pids
 from tests.benchmarks.farm import Children
 from tests.model.builders import bound

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from check_ephemeral_port.model.remote_port import Outcome
+from check_ephemeral_port.model.port.remote import Outcome
 from check_ephemeral_port.system import remote_probe
 from check_ephemeral_port.system.errors import SystemReadError
 from check_ephemeral_port.system.remote_probe import probe_remote_port

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from check_ephemeral_port.model.trend import MOST_POINTS, Point, Series
+from check_ephemeral_port.model.forecast.trend import MOST_POINTS, Point, Series
 from check_ephemeral_port.system import state_file
 from check_ephemeral_port.system.errors import SystemReadError
 from check_ephemeral_port.system.state_file import (

@@ -1,0 +1,1 @@
+"""Growth and remaining time, from what earlier runs of the check saw."""

@@ -1,0 +1,1 @@
+"""The one-port check: what a port is, and the sockets that have it."""

@@ -1,0 +1,1 @@
+"""The pool check: metrics, states, status line and tables."""

@@ -1,0 +1,1 @@
+"""The port check: metrics, states, status line and tables."""

@@ -1,0 +1,69 @@
+"""What thresholds and expectations make of one port."""
+
+from __future__ import annotations
+
+import nagiosplugin
+
+from ..pool.contexts import PortContext, Thresholds
+from . import resources as resources
+
+
+class SocketsContext(PortContext):
+    """Judges how many sockets use the port."""
+
+    def describe(self, metric: nagiosplugin.Metric) -> str:
+        """The sentence for the status line."""
+        verb = "socket uses" if metric.value == 1 else "sockets use"
+        return f"{metric.value} {verb} the port"
+
+
+class SecondsContext(PortContext):
+    """Judges how long it took until the outcome was known."""
+
+    def describe(self, metric: nagiosplugin.Metric) -> str:
+        """The sentence for the status line."""
+        return f"it took {metric.value:g} s"
+
+
+class ExpectationContext(nagiosplugin.Context):  # type: ignore[misc] # untyped library
+    """Holds what was found against what was expected; has no perfdata."""
+
+    def __init__(self, expected: str | None) -> None:
+        super().__init__(resources.EXPECTATION)
+        self._expected = expected
+
+    def evaluate(
+        self, metric: nagiosplugin.Metric, resource: nagiosplugin.Resource
+    ) -> nagiosplugin.Result:
+        """Critical unless it was found, or nothing was expected."""
+        # who listens uses the port, too
+        met = self._expected in (None, metric.value) or (
+            (self._expected, metric.value) == (resources.USED, resources.LISTENING)
+        )
+        state = nagiosplugin.Ok if met else nagiosplugin.Critical
+        return self.result_cls(state, None, metric)
+
+    def describe(self, metric: nagiosplugin.Metric) -> str:
+        """The sentence for the status line."""
+        return f"expected {self._expected}, found {metric.value}"
+
+
+def local_contexts(
+    sockets: Thresholds, expected: str | None
+) -> tuple[nagiosplugin.Context, ...]:
+    """For a port of this host."""
+    return (
+        SocketsContext(resources.SOCKETS, sockets),
+        PortContext(resources.COUNT),
+        ExpectationContext(expected),
+    )
+
+
+def remote_contexts(
+    seconds: Thresholds, expected: str | None
+) -> tuple[nagiosplugin.Context, ...]:
+    """For a port of another host."""
+    return (
+        SecondsContext(resources.SECONDS, seconds),
+        ExpectationContext(expected),
+    )

@@ -1,0 +1,1 @@
+"""Network namespaces: find them, and run a task inside one."""

@@ -1,0 +1,50 @@
+"""The ephemeral range of this host, from the system itself; never a guess."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+from ...model.ports import PortPool
+from ...model.records import NamedTuple
+from ...model.sockets import TCP, UDP
+from ...model.usage import ConnectRules
+from ..errors import SystemReadError
+
+
+class PortSettings(NamedTuple):
+    """What the system's configuration says about ephemeral ports."""
+
+    pool: PortPool
+    rules: ConnectRules
+    origin: str
+    """Where the range was read, for people."""
+    notes: Sequence[str] = ()
+    """What the reader of the figures should know of this system, for people."""
+    reserved_by: str = "ip_local_reserved_ports"
+    """What takes ports of the range out of the pool, for people."""
+
+
+def read_port_settings(
+    platform: str = sys.platform, protocols: Sequence[str] = (TCP, UDP)
+) -> PortSettings:
+    """The host's own range and rules, for the protocols that are asked for.
+
+    Raises :class:`SystemReadError` if the system doesn't tell.
+    """
+    if platform == "linux":
+        from .linux import read_linux_port_settings
+
+        return read_linux_port_settings()
+    if platform == "win32":
+        from .windows import read_windows_port_settings, run_netsh
+
+        return read_windows_port_settings(run_netsh, protocols)
+
+    from .bsd import is_bsd, read_bsd_port_settings
+
+    if is_bsd(platform):
+        from .bsd_sysctl import sysctl_reader
+
+        return read_bsd_port_settings(platform, sysctl_reader(platform))
+    raise SystemReadError(f"the ephemeral range of {platform} can't be read yet")

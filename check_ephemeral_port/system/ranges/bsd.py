@@ -1,0 +1,95 @@
+"""macOS and the BSDs: the range, from sysctl, through the C library.
+
+Names and rules are those of the kernels' sources:
+
+- macOS: ``xnu/bsd/netinet/in_pcb.c``, ``in_pcbbind()``. ``portrange.first`` and
+  ``.last`` hold for sockets that asked for nothing else (``IP_PORTRANGE_DEFAULT``);
+  ``hifirst`` and ``hilast`` only for those that set ``IP_PORTRANGE_HIGH``. An implicit
+  bind, connect()'s too, takes "an unused port" (its comment).
+- FreeBSD: ``sys/netinet/in_pcb.c``, ``in_pcb_lport_dest()``, with the same names.
+  From 13 on, connect() takes a port that is "unused with" its destination (its comment)
+  and that no unconnected socket has; before, one that no TCP socket has.
+- OpenBSD: ``sys/netinet/in_pcb.c``, ``in_pcbpickport()``: ``portfirst`` and
+  ``portlast`` by default; ``porthifirst`` and ``porthilast`` are for sockets that set
+  ``IP_PORTRANGE_HIGH``.
+- NetBSD: ``sys/netinet/portalgo.c``, ``pcb_getports()``: a range each for IPv4 and
+  IPv6, and ``check_suitable_port()``, which passes over every port in use.
+
+All but FreeBSD 13 look at the local port alone, whatever the state of the socket that
+has it, so that TIME_WAIT counts there against everyone.
+A first port above the last is legal: the kernels then walk downwards.
+"""
+
+from __future__ import annotations
+
+from ...model.ports import PortPool, PortRange
+from ...model.records import NamedTuple
+from ...model.usage import ConnectRules, Sharing
+from ..errors import SystemReadError
+from . import PortSettings
+from .bsd_sysctl import ReadSysctl, read_int, split_platform
+
+FREEBSD_SHARES_FROM = 13
+"""Major version from which on connect() shares ports between destinations."""
+
+_PORTRANGE = ("net.inet.ip.portrange.first", "net.inet.ip.portrange.last")
+
+
+class _Names(NamedTuple):
+    ipv4: tuple[str, str]
+    """The sysctls of the first and the last port."""
+    ipv6: tuple[str, str] = ("", "")
+    """Likewise, where IPv6 has its own."""
+
+
+NAMES = {
+    "darwin": _Names(_PORTRANGE),
+    "freebsd": _Names(_PORTRANGE),
+    "openbsd": _Names(("net.inet.ip.portfirst", "net.inet.ip.portlast")),
+    "netbsd": _Names(
+        ("net.inet.ip.anonportmin", "net.inet.ip.anonportmax"),
+        ("net.inet6.ip6.anonportmin", "net.inet6.ip6.anonportmax"),
+    ),
+}
+
+
+def read_bsd_port_settings(platform: str, read_sysctl: ReadSysctl) -> PortSettings:
+    """Settings of a platform such as ``freebsd14``.
+
+    Raises :class:`SystemReadError`, with the name of the sysctl at fault.
+    """
+    system, major = split_platform(platform)
+    names = NAMES[system]
+    ports = _read_range(names.ipv4, read_sysctl)
+    notes: list[str] = []
+    if names.ipv6[0]:
+        ipv6 = _read_range(names.ipv6, read_sysctl)
+        common = ports.common(ipv6)
+        if common is None:
+            raise SystemReadError(
+                f"the ranges of IPv4 ({ports}) and IPv6 ({ipv6}) have no port in common"
+            )
+        if ports != ipv6:
+            notes.append(f"counted: the ports that IPv4 ({ports}), IPv6 ({ipv6}) share")
+        ports = common
+    if system == "freebsd" and major >= FREEBSD_SHARES_FROM:
+        sharing = Sharing.BY_DESTINATION
+    else:
+        sharing = Sharing.NEVER
+        notes.append("connect() takes an unused port here, whatever its destination")
+    origin = f"sysctl {names.ipv4[0]}, {names.ipv4[1].rpartition('.')[2]}"
+    rules = ConnectRules(reuse=0, sharing=sharing)
+    return PortSettings(PortPool(ports), rules, origin, notes)
+
+
+def is_bsd(platform: str) -> bool:
+    """Whether the settings of this platform can be read here."""
+    return split_platform(platform)[0] in NAMES
+
+
+def _read_range(names: tuple[str, str], read_sysctl: ReadSysctl) -> PortRange:
+    first, last = (read_int(read_sysctl, name) for name in names)
+    try:
+        return PortRange(min(first, last), max(first, last), step=1)
+    except ValueError as error:
+        raise SystemReadError(f"sysctl {names[0]}, {names[1]}: {error}") from None

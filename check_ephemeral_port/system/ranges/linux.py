@@ -1,0 +1,70 @@
+"""Linux: the range, the reserved ports and TIME_WAIT's rules, from ``/proc/sys``.
+
+Source: Documentation/networking/ip-sysctl.rst of the kernel. All of these belong
+to the network namespace and hold for IPv4 and IPv6, TCP and UDP alike.
+"""
+
+from __future__ import annotations
+
+from ...model.ports import PortPool, PortRange, parse_port_list
+from ...model.usage import ConnectRules
+from ..errors import SystemReadError
+from . import PortSettings
+
+LARGEST = 2**32
+"""No number of the kernel's is greater, signed or not."""
+
+
+def read_linux_port_settings(proc: str = "/proc") -> PortSettings:
+    """Settings below ``proc``; :class:`SystemReadError` names the file at fault."""
+    ipv4 = f"{proc}/sys/net/ipv4"
+    range_path = f"{ipv4}/ip_local_port_range"
+    reserved_path = f"{ipv4}/ip_local_reserved_ports"
+    range_text = _read(range_path)
+    try:
+        first, last = map(int, range_text.split())
+        port_range = PortRange(first, last)
+    except ValueError:
+        raise SystemReadError(f"{range_path}: {range_text!r} is no range") from None
+    try:
+        pool = PortPool(port_range, read_reserved_ports(proc))
+    except ValueError as error:
+        raise SystemReadError(f"{reserved_path}: {error}") from None
+    return PortSettings(pool, _connect_rules(ipv4), range_path)
+
+
+def read_reserved_ports(proc: str = "/proc") -> frozenset[int]:
+    """All reserved ports; :class:`SystemReadError` names the file at fault."""
+    path = f"{proc}/sys/net/ipv4/ip_local_reserved_ports"
+    text = _read(path)
+    try:
+        return parse_port_list(text)
+    except ValueError as error:
+        raise SystemReadError(f"{path}: {error}") from None
+
+
+def read_number(path: str) -> int | None:
+    """The number that is all of a file; ``None`` if there is none."""
+    try:
+        number = int(_read(path))
+    except (SystemReadError, ValueError):  # absent in sandboxes and older kernels
+        return None
+    return number if abs(number) <= LARGEST else None
+
+
+def _connect_rules(ipv4: str) -> ConnectRules:
+    delay_ms = read_number(f"{ipv4}/tcp_tw_reuse_delay")
+    return ConnectRules(
+        reuse=read_number(f"{ipv4}/tcp_tw_reuse"),
+        # before Linux 6.14 the delay was a second, and had no sysctl
+        reuse_delay_seconds=1.0 if delay_ms is None else delay_ms / 1000,
+        timestamps=read_number(f"{ipv4}/tcp_timestamps") != 0,
+    )
+
+
+def _read(path: str) -> str:
+    try:
+        with open(path, encoding="utf-8", errors="replace") as file:
+            return file.read().strip()
+    except OSError as error:
+        raise SystemReadError(f"cannot read {path}: {error.strerror}") from None

@@ -1,0 +1,1 @@
+"""Lists of sockets, from psutil and from sock_diag of Linux."""

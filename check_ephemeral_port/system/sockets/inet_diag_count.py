@@ -1,0 +1,220 @@
+"""Counts the TCP connections in the kernel's answers, as fast as Python can.
+
+Pure, like :mod:`.inet_diag`, which makes an object of every socket. Here all that is
+kept of a connection is its local port, two bytes, put to those of its destination,
+whose key is a slice of the message. Where messages are alike, the loops over them are
+those within ``struct``, ``map()`` and ``re``, which take less than half of the time.
+"""
+
+from __future__ import annotations
+
+import re
+from _socket import AF_INET
+from array import array
+from collections import deque
+from collections.abc import Iterable
+from functools import lru_cache
+from itertools import repeat
+from operator import getitem, iconcat
+from struct import Struct
+from struct import error as StructError
+from struct import pack
+
+from ...model.connections import (
+    IPV4_KEY_BYTES,
+    IPV6_KEY_BYTES,
+    Connections,
+    PortsByDestination,
+)
+from ...model.sockets import TCP, SocketEntry, TcpState
+from .inet_diag import (
+    MESSAGE_BYTES,
+    NLM_F_MULTI,
+    SOCKET_MESSAGES,
+    TCP_STATES,
+    TIME_WAIT,
+    TIME_WAIT_SECONDS,
+    Chunk,
+    decode_chunk,
+)
+
+# length, type and flags; family, state, local port, key of an IPv4 destination, device,
+# expires
+_START_OF_MESSAGE = Struct("=L4s8xBB2x2s22s12xL8xL")
+_OF_A_SOCKET = {pack("=HH", kind, NLM_F_MULTI) for kind in SOCKET_MESSAGES}
+"""Type and flags of an ordinary message."""
+_UNCONNECTED = bytes(
+    number
+    for number, state in TCP_STATES.items()
+    if state in (TcpState.LISTEN, TcpState.BOUND)
+)
+_TIME_WAIT_ONLY = bytes([TIME_WAIT])
+_CONNECTED = bytes({*TCP_STATES} - {*_UNCONNECTED, TIME_WAIT})
+_STATE, _PORT, _KEY, _EXPIRES = 17, 20, 22, 68
+"""Where they begin in a message."""
+_SAME = (0, 1, 4, 5, 6, 7, 16, 56, 57, 58, 59)
+"""Bytes of length, type, flags, family and device: the same in those that are alike."""
+_MOST_LENGTHS = 4
+"""Of IPv4 and IPv6 connections, and of those in TIME_WAIT, there is one each."""
+_ROWS = 16
+"""Messages are unpacked in multiples of so many, so that there are few layouts."""
+_NOTHING_ELSE = Chunk([], done=False, interrupted=False)
+
+
+class Tally:
+    """Counts the connections of one answer, chunk by chunk."""
+
+    def __init__(self, connections: Connections, reuse_delay_seconds: float) -> None:
+        self._connections = connections
+        self._reuse_delay_seconds = reuse_delay_seconds
+        self._reusable_ms = (TIME_WAIT_SECONDS - reuse_delay_seconds) * 1000
+        """TIME_WAIT that doesn't last longer is old enough for connect()."""
+        self._lengths: set[int] = set()
+        self._runs: list[re.Pattern[bytes]] = []
+
+    def read(self, data: bytes) -> Chunk:
+        """Count connections; the entries of the result are the sockets that are none.
+
+        ``ValueError`` if the data is malformed.
+        """
+        try:
+            if _are_alike(data):
+                self._count_alike(data)
+                return _NOTHING_ELSE
+            chunks = [self._count(part) for part in self._by_length(data)]
+        except (StructError, KeyError, IndexError) as error:
+            raise ValueError(f"malformed sock_diag message: {error!r}") from None
+        return Chunk(
+            [entry for chunk in chunks for entry in chunk.entries],
+            any(chunk.done for chunk in chunks),
+            any(chunk.interrupted for chunk in chunks),
+            max(chunk.error for chunk in chunks),
+        )
+
+    def _by_length(self, data: bytes) -> list[bytes]:
+        """The messages sorted by their lengths; all as they are if there are others
+        than those of connections seen before."""
+        parts = [b"".join(run.findall(data)) for run in self._runs]
+        if sum(map(len, parts)) == len(data):
+            return parts
+        self._lengths |= _lengths_of_connections(data)
+        if 1 < len(self._lengths) <= _MOST_LENGTHS:
+            self._runs = [_run(self._lengths, length) for length in self._lengths]
+        return [data]
+
+    def _count(self, data: bytes) -> Chunk:
+        if _are_alike(data):
+            self._count_alike(data)
+            return _NOTHING_ELSE
+        return self._count_one_by_one(data)
+
+    def _count_alike(self, data: bytes) -> None:
+        length, _, family, state, _, _, device, _ = _START_OF_MESSAGE.unpack_from(data)
+        count = len(data) // length
+        rows = -(-count // _ROWS) * _ROWS
+        key_bytes = IPV4_KEY_BYTES if family == AF_INET else IPV6_KEY_BYTES
+        ports_and_keys = _ports_and_keys(length, key_bytes, rows)
+        fields = ports_and_keys.unpack(data.ljust(rows * length))[: 2 * count]
+        ports, keys = fields[::2], fields[1::2]
+        connections = self._connections
+        tables: Iterable[PortsByDestination]
+        if device:
+            tables = repeat(connections.on_device)
+        elif state == TIME_WAIT:
+            held, waiting = connections.held, connections.time_wait
+            reusable_ms = self._reusable_ms
+            expires_ms = array("I", data)[_EXPIRES // 4 :: length // 4]
+            tables = [waiting if ms <= reusable_ms else held for ms in expires_ms]
+        else:
+            tables = repeat(connections.held)
+        # for each of them: table[key] += port
+        deque(map(iconcat, map(getitem, tables, keys), ports), maxlen=0)
+        states = data[_STATE::length]
+        for number, name in TCP_STATES.items():
+            if number in states:
+                connections.states[name] += states.count(number)
+
+    def _count_one_by_one(self, data: bytes) -> Chunk:
+        entries: list[SocketEntry] = []
+        connections = self._connections
+        held, waiting = connections.held, connections.time_wait
+        counts = [0] * (max(TCP_STATES) + 1)
+        reusable_ms = self._reusable_ms
+        start_of_message = _START_OF_MESSAGE.unpack_from
+        offset, last = 0, len(data) - MESSAGE_BYTES
+        while offset <= last:
+            length, head, family, state, port, key, device, expires_ms = (
+                start_of_message(data, offset)
+            )
+            if head not in _OF_A_SOCKET or length < MESSAGE_BYTES:
+                break
+            if state in _UNCONNECTED:
+                entries += decode_chunk(data[offset : offset + length], TCP).entries
+            else:
+                counts[state] += 1
+                if family != AF_INET:
+                    key = data[offset + _KEY : offset + _KEY + IPV6_KEY_BYTES]
+                if device:
+                    connections.on_device[key] += port
+                elif state == TIME_WAIT and expires_ms <= reusable_ms:
+                    waiting[key] += port
+                else:
+                    held[key] += port
+            offset += length
+        if offset > len(data) or offset % 4:
+            raise ValueError("malformed sock_diag message: cut short")
+        for state, count in enumerate(counts):
+            if count:
+                connections.states[TCP_STATES[state]] += count
+        rest = decode_chunk(data[offset:], TCP)
+        entries += connections.take(rest.entries, self._reuse_delay_seconds)
+        return rest._replace(entries=entries)
+
+
+def _are_alike(data: bytes) -> bool:
+    """Whether these are connections of one family, on one device or on none, and all
+    or none of them in TIME_WAIT."""
+    if len(data) < MESSAGE_BYTES:
+        return False
+    length, head, _, state, *_ = _START_OF_MESSAGE.unpack_from(data)
+    if length < MESSAGE_BYTES or length % 4 or len(data) % length:
+        return False
+    count = len(data) // length
+    states = _TIME_WAIT_ONLY if state == TIME_WAIT else _CONNECTED
+    return (
+        head in _OF_A_SOCKET
+        and not data[_STATE::length].strip(states)
+        and all(data[n::length] == data[n : n + 1] * count for n in _SAME)
+    )
+
+
+@lru_cache(maxsize=64)
+def _ports_and_keys(length: int, key_bytes: int, rows: int) -> Struct:
+    """Takes the local port and the key of the destination out of so many messages."""
+    return Struct(f"{_PORT}x2s{key_bytes}s{length - _KEY - key_bytes}x" * rows)
+
+
+def _lengths_of_connections(data: bytes) -> set[int]:
+    lengths = set()
+    offset, last = 0, len(data) - MESSAGE_BYTES
+    while offset <= last:
+        length, head, _, state, *_ = _START_OF_MESSAGE.unpack_from(data, offset)
+        if head not in _OF_A_SOCKET or length < MESSAGE_BYTES:
+            break
+        if state not in _UNCONNECTED:
+            lengths.add(length)
+        offset += length
+    return lengths
+
+
+def _run(lengths: Iterable[int], wanted: int) -> re.Pattern[bytes]:
+    """Matches messages of some lengths up to the end of a run of the wanted one, which
+    is the group. Where others are between, it begins anew behind them."""
+    others = b"|".join(_message(length) for length in lengths if length != wanted)
+    run = b"(?:%s)+" % _message(wanted)
+    return re.compile(rb"(?s)(?:%s)*(?:(%s)|\Z)" % (others, run))
+
+
+def _message(length: int) -> bytes:
+    start = pack("=L", length)
+    return re.escape(start) + b".{%d}" % (length - len(start))

@@ -1,0 +1,69 @@
+"""Connections a second, from TIME_WAIT and the pool."""
+
+import pytest
+
+from check_ephemeral_port.model.forecast.connection_rate import connection_pace
+from check_ephemeral_port.model.sockets import Destination, endpoint
+from check_ephemeral_port.model.usage import ConnectRules, Sharing, host_usage
+from tests.model.builders import THEM, US, bound, connected, pool, sample, waiting
+
+LOOPBACK = {"local": "127.0.0.1", "remote": "127.0.0.1"}
+
+
+def pace(*entries, rules=ConnectRules()):
+    delay = rules.reuse_delay_seconds
+    seen = sample(*entries, reuse_delay_seconds=delay)
+    return connection_pace(host_usage(seen, pool(), rules), sees_age=True)
+
+
+def test_an_idle_pool_comes_round_once_a_minute():
+    found = pace(connected(40000), connected(40002))
+    assert found.destination == Destination(US, endpoint(THEM, 443))
+    assert found.sustainable == pytest.approx(38 / 60)
+    assert found.current == 0 and not found.reused
+
+
+def test_other_systems_are_not_told_a_pace_by_the_minute_of_linux():
+    rules = ConnectRules(sharing=Sharing.BY_DESTINATION)
+    assert pace(connected(40000), rules=rules) is None
+
+
+def test_time_wait_comes_back_and_open_connections_do_not():
+    open_ones = [connected(port) for port in range(40000, 40010, 2)]
+    waits = [waiting(port) for port in range(40010, 40022, 2)]
+    others = [waiting(port, remote="192.0.2.8") for port in (40022, 40024)]
+    found = pace(*open_ones, *waits, *others, bound(40001))
+    assert found.sustainable == pytest.approx((40 - 5 - 1) / 60)
+    assert found.current == pytest.approx(6 / 59)  # the youngest second is not seen
+
+
+@pytest.mark.parametrize(
+    "rules, held_seconds, where",
+    [
+        (ConnectRules(reuse=1), 1, {}),
+        (ConnectRules(reuse=1, reuse_delay_seconds=5), 5, {}),
+        (ConnectRules(reuse=1, timestamps=False), 60, {}),
+        (ConnectRules(reuse=2), 60, {}),
+        (ConnectRules(reuse=2), 1, LOOPBACK),
+        (ConnectRules(reuse=0), 60, LOOPBACK),
+        (ConnectRules(reuse=None), 60, LOOPBACK),
+    ],
+)
+def test_reuse_brings_ports_back_sooner(rules, held_seconds, where):
+    found = pace(connected(40000, **where), waiting(40002, **where), rules=rules)
+    assert found.sustainable == pytest.approx(39 / held_seconds)
+    assert found.reused == (held_seconds < 60)
+
+
+def test_reuse_at_once_sets_no_limit():
+    rules = ConnectRules(reuse=1, reuse_delay_seconds=0)
+    assert pace(connected(40000), rules=rules).sustainable is None
+
+
+def test_nobody_connected_has_no_pace():
+    assert pace() is pace(bound(40000)) is None
+
+
+def test_a_delay_of_a_whole_time_wait_hides_it():
+    rules = ConnectRules(reuse=1, reuse_delay_seconds=60)
+    assert pace(connected(40000), waiting(40002), rules=rules).current is None

@@ -1,0 +1,508 @@
+"""Compares ways to foresee when the ports run out, on made-up but lifelike days.
+
+``python -m tests.model.forecast.trend_simulation`` makes document and chart anew; the
+seeds are fixed, so they come out the same.
+"""
+
+import math
+import random
+import sys
+from itertools import groupby
+from statistics import median
+from typing import Callable, Dict, List, NamedTuple, Optional, Sequence, Tuple
+
+from check_ephemeral_port.model.forecast.trend import (
+    AGREEMENT,
+    FEWEST_POINTS,
+    TAIL,
+    WINDOW_POINTS,
+    Point,
+    growth,
+    time_left,
+)
+
+CAPACITY = 28232
+DAY = 1440
+HORIZON_MINUTES = 30
+"""Every method alarms when it expects the end within this time."""
+TRUE_WITHIN_MINUTES = 60
+"""An alarm is true if the end comes within this time."""
+REPEATS = 8
+NOISE_SHARE = 0.02
+NOISE_MEMORY = 0.8
+"""Traffic wavers by some percent, and what it was a minute ago lingers on."""
+
+Shape = Callable[[random.Random, int], List[float]]
+"""Minutes to the share of the pool that is used."""
+
+
+def steady(level: float) -> Shape:
+    """Flat."""
+    return lambda _, minutes: [level] * minutes
+
+
+def leak(start: float, an_hour: float) -> Shape:
+    """Connections that nobody closes."""
+    return lambda _, minutes: [start + an_hour * m / 60 for m in range(minutes)]
+
+
+def wave(low: float, high: float) -> Shape:
+    """Day and night."""
+    return lambda _, minutes: [
+        low + (high - low) * (1 - math.cos(2 * math.pi * m / DAY)) / 2
+        for m in range(minutes)
+    ]
+
+
+def both(one: Shape, other: Shape) -> Shape:
+    """One on top of the other."""
+    return lambda dice, minutes: [
+        a + b for a, b in zip(one(dice, minutes), other(dice, minutes))
+    ]
+
+
+def retries(base: float, begin: int, doubling_minutes: float) -> Shape:
+    """A backend that fails slowly: what waits for it doubles and doubles again."""
+    return lambda _, minutes: [
+        base + (0.005 * 2 ** ((m - begin) / doubling_minutes) if m >= begin else 0)
+        for m in range(minutes)
+    ]
+
+
+def bursts(low: float, high: float, ramp: int, hold: int) -> Shape:
+    """Up within minutes, a while there, and down again; every two hours or so."""
+
+    def shape(dice: random.Random, minutes: int) -> List[float]:
+        levels: List[float] = []
+        while len(levels) < minutes:
+            levels += [low] * dice.randrange(60, 120)
+            up = [low + (high - low) * m / ramp for m in range(ramp)]
+            levels += [*up, *[high] * hold, *reversed(up)]
+        return levels[:minutes]
+
+    return shape
+
+
+def steps(low: float, high: float) -> Shape:
+    """A batch of work that comes and goes at once."""
+    return bursts(low, high, 0, 75)
+
+
+def sawtooth(low: float, high: float, period: int) -> Shape:
+    """A leak that every deploy mends."""
+    return lambda _, minutes: [
+        low + (high - low) * (m % period) / period for m in range(minutes)
+    ]
+
+
+HARMLESS: Dict[str, Shape] = {
+    "steady 40 %": steady(0.4),
+    "steady 85 %": steady(0.85),
+    "day and night, 20-75 %": wave(0.2, 0.75),
+    "steps, 30-65 %": steps(0.3, 0.65),
+    "bursts in 3 min, 30-70 %": bursts(0.3, 0.7, 3, 10),
+    "bursts in 6 min, 30-70 %": bursts(0.3, 0.7, 6, 20),
+    "deploys every 4 h, 20-70 %": sawtooth(0.2, 0.7, 240),
+    "deploys every 90 min, 20-60 %": sawtooth(0.2, 0.6, 90),
+}
+DEADLY: Dict[str, Shape] = {
+    "leak, 9 % an hour": leak(0.3, 0.09),
+    "leak, 60 % an hour": leak(0.3, 0.6),
+    "leak, 160 % an hour": both(steady(0.2), lambda d, m: late(leak(0, 1.6), d, m)),
+    "leak by day and night": both(wave(0.2, 0.6), leak(0, 0.03)),
+    "retries, doubling in 10 min": retries(0.3, 100, 10),
+    "retries, doubling in 4 min": retries(0.3, 100, 4),
+}
+
+
+def late(shape: Shape, dice: random.Random, minutes: int) -> List[float]:
+    """The shape after an hour in which it stays as it begins."""
+    levels = shape(dice, minutes)
+    return [levels[0]] * 60 + levels[:-60]
+
+
+def series(name: str, shape: Shape, repeat: int, minutes: int = DAY) -> List[int]:
+    """Ports used, minute by minute, up to the end of the ports if there is one."""
+    dice = random.Random(f"{name} {repeat}")
+    fresh = NOISE_SHARE * math.sqrt(1 - NOISE_MEMORY**2)
+    noise, used = 0.0, []
+    for level in shape(dice, minutes):
+        noise = NOISE_MEMORY * noise + dice.gauss(0, fresh)
+        counted = CAPACITY * level
+        grain = dice.gauss(0, 0.5) * math.sqrt(counted)
+        used.append(min(CAPACITY, max(0, round(counted * (1 + noise) + grain))))
+        if used[-1] == CAPACITY:
+            break
+    return used
+
+
+Method = Callable[[Sequence[int]], bool]
+"""Whether to alarm, from the latest counts, the newest last."""
+
+
+def over(percent: int) -> Method:
+    """The plain threshold."""
+    return lambda used: used[-1] >= CAPACITY * percent / 100
+
+
+def near(slope: Callable[[Sequence[int]], float], window: int) -> Method:
+    """If the slope of the window, in ports a minute, leads to the end in time."""
+
+    def method(used: Sequence[int]) -> bool:
+        if len(used) < window:
+            return False
+        left, a_minute = CAPACITY - used[-1], slope(used[-window:])
+        return a_minute > 0 and left / a_minute <= HORIZON_MINUTES
+
+    return method
+
+
+def two_points(used: Sequence[int]) -> float:
+    """From the first to the last."""
+    return (used[-1] - used[0]) / (len(used) - 1)
+
+
+def least_squares(used: Sequence[int]) -> float:
+    """The line with the least squares of distances."""
+    middle, mean = (len(used) - 1) / 2, sum(used) / len(used)
+    return sum((m - middle) * (n - mean) for m, n in enumerate(used)) / sum(
+        (m - middle) ** 2 for m in range(len(used))
+    )
+
+
+def _slopes(used: Sequence[int]) -> List[float]:
+    return sorted(
+        (used[b] - used[a]) / (b - a) for b in range(len(used)) for a in range(b)
+    )
+
+
+def theil_sen(used: Sequence[int]) -> float:
+    """The median of the slopes between every two points."""
+    slopes = _slopes(used)
+    return slopes[len(slopes) // 2]
+
+
+def one_sign(used: Sequence[int]) -> float:
+    """The same if nine of ten slopes are positive."""
+    slopes = _slopes(used)
+    return theil_sen(used) if slopes[len(slopes) // 10] > 0 else 0
+
+
+def lower_quartile(used: Sequence[int]) -> float:
+    """What three of four slopes reach."""
+    slopes = _slopes(used)
+    return slopes[len(slopes) // 4]
+
+
+def agreeing(used: Sequence[int]) -> float:
+    """The median slope if nearly all reach a third of it: the check's own rule."""
+    slopes = _slopes(used)
+    middle = slopes[len(slopes) // 2]
+    return middle if slopes[int(TAIL * len(slopes))] >= AGREEMENT * middle else 0
+
+
+def prediction(used: Sequence[int], every: int = 1) -> Optional[float]:
+    """Minutes left, says the model, if it looks once in so many minutes."""
+    looks = range(0, len(used), every)[-WINDOW_POINTS:]
+    points = [Point(m * 60.0, m * 60.0, used[m]) for m in looks]
+    left = time_left(CAPACITY - points[-1].used, growth(points))
+    return left.likely / 60 if left else None
+
+
+def the_check(every: int) -> Method:
+    """The model itself, once in so many minutes."""
+
+    def method(used: Sequence[int]) -> bool:
+        left = prediction(used, every)
+        return left is not None and left <= HORIZON_MINUTES
+
+    return method
+
+
+METHODS: Dict[str, Method] = {
+    "over 80 % used": over(80),
+    "over 90 % used": over(90),
+    "last two points": near(two_points, 2),
+    "first and last of 15": near(two_points, 15),
+    "least squares of 15": near(least_squares, 15),
+    "least squares of 30": near(least_squares, 30),
+    "Theil-Sen, 15": near(theil_sen, 15),
+    "Theil-Sen, 30": near(theil_sen, 30),
+    "Theil-Sen, 15, one sign": near(one_sign, 15),
+    "lower quartile of 15": near(lower_quartile, 15),
+    "Theil-Sen, 10, agreeing": near(agreeing, 10),
+    "Theil-Sen, 20, agreeing": near(agreeing, 20),
+    "**Theil-Sen, 15, agreeing**": the_check(1),
+    "the same, every 5 min": the_check(5),
+}
+
+
+class Verdict(NamedTuple):
+    """How a method did on one series."""
+
+    false_alarms: int
+    """Times that it began to alarm with no end in sight."""
+    lead_minutes: Optional[int]
+    """From its first true alarm to the end."""
+
+
+def judge(method: Method, used: Sequence[int], runs_out: bool) -> Verdict:
+    """Let the method look once a minute."""
+    alarms = [method(used[: m + 1]) for m in range(len(used) - 1)]
+    true_from = len(alarms) - TRUE_WITHIN_MINUTES if runs_out else len(alarms)
+    early = alarms[: max(0, true_from)]
+    begun = sum(a and not b for a, b in zip(early, [False, *early]))
+    for minute in range(max(0, true_from), len(alarms)):
+        if alarms[minute]:
+            return Verdict(begun, len(used) - 1 - minute)
+    return Verdict(begun, None)
+
+
+def table(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """An RST table."""
+    widths = [max(map(len, column)) for column in zip(titles, *rows)]
+    line = " ".join("=" * width for width in widths)
+    texts = [
+        " ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip()
+        for row in (titles, *rows)
+    ]
+    return "\n".join([line, texts[0], line, *texts[1:], line])
+
+
+def letters(names: Sequence[str], first: str) -> List[Tuple[str, str]]:
+    """A letter for each name, since tables are narrow."""
+    return [(chr(ord(first) + index), name) for index, name in enumerate(names)]
+
+
+def sometimes(number: float) -> str:
+    """A number, or a dash for none."""
+    return f"{number:.1f}" if number >= 0.05 else "-"
+
+
+def false_alarm_row(name: str, method: Method) -> List[str]:
+    """False alarms a day on what is harmless, and their mean."""
+    counts = []
+    for kind, shape in HARMLESS.items():
+        days = [series(kind, shape, repeat) for repeat in range(REPEATS)]
+        found = sum(judge(method, day, False).false_alarms for day in days)
+        counts.append(found / REPEATS)
+    return [name, *map(sometimes, [*counts, sum(counts) / len(counts)])]
+
+
+def warning_row(name: str, method: Method) -> List[str]:
+    """Minutes of warning before the end, and alarms that came too early."""
+    cells, early = [], 0
+    for kind, shape in DEADLY.items():
+        verdicts = [
+            judge(method, series(kind, shape, repeat), True)
+            for repeat in range(REPEATS)
+        ]
+        cells.append(f"{median(v.lead_minutes or 0 for v in verdicts):.0f}")
+        early += sum(verdict.false_alarms for verdict in verdicts)
+    return [name, *cells, sometimes(early / REPEATS / len(DEADLY))]
+
+
+def error_row(kind: str) -> List[str]:
+    """How far the predicted end is from the real one, by time before it."""
+    cells = []
+    for before in MINUTES_BEFORE:
+        errors = []
+        for repeat in range(REPEATS):
+            used = series(kind, DEADLY[kind], repeat)
+            for left in range(before - 2, before + 3):
+                told = prediction(used[: len(used) - left])
+                # the series ends with the first minute in which nothing is left
+                errors.append(None if told is None else abs(told / (left - 1) - 1))
+        found = [error for error in errors if error is not None]
+        share = f"{100 * len(found) / len(errors):.0f} %"
+        cells.append(f"{share}, {100 * median(found):.0f} %" if found else share)
+    return [kind, *cells]
+
+
+def document() -> str:
+    """What was tried and what came out, in RST."""
+    harmless, deadly = letters(list(HARMLESS), "A"), letters(list(DEADLY), "P")
+    return TEXT.format(
+        horizon=HORIZON_MINUTES,
+        true=TRUE_WITHIN_MINUTES,
+        repeats=REPEATS,
+        noise=f"{100 * NOISE_SHARE:.0f} %",
+        fewest=FEWEST_POINTS,
+        harmless=legend(harmless),
+        deadly=legend(deadly),
+        false_alarms=table(
+            ["method", *(letter for letter, _ in harmless), "mean"],
+            [false_alarm_row(*item) for item in METHODS.items()],
+        ),
+        warnings=table(
+            ["method", *(letter for letter, _ in deadly), "early"],
+            [warning_row(*item) for item in METHODS.items()],
+        ),
+        errors=table(
+            ["minutes before the end", *map(str, MINUTES_BEFORE)],
+            [error_row(kind) for kind in DEADLY],
+        ),
+    )
+
+
+MINUTES_BEFORE = (30, 20, 10, 5)
+
+TEXT = """When will it run out
+====================
+
+How the time left is foreseen, and how that was chosen. Made by
+``python -m tests.model.forecast.trend_simulation``, with fixed seeds, from days that
+are made up: one look a minute, a pool of 28,232 ports, traffic that wavers by {noise} and by the
+grain of counting. Each method alarms when it expects the end within {horizon} minutes;
+the plain threshold, when that much is used. An alarm is *true* if the end comes within
+{true} minutes. Figures are of {repeats} days of each kind.
+
+.. image:: trend.svg
+   :alt: a day with a burst, a step, deploys and a leak, and when each method alarms
+
+What is harmless
+----------------
+
+{harmless}
+
+False alarms a day (times that a method began to alarm):
+
+{false_alarms}
+
+What is not
+-----------
+
+{deadly}
+
+Minutes from the first true alarm to the end, medians (at most {true}; 0: none at all),
+and alarms on the way that came too early to be true, in each series:
+
+{warnings}
+
+What came out of it
+-------------------
+
+The check takes the **median of the slopes between every two of the last 15 looks**
+(Theil and Sen), and **believes it only if nine of ten slopes reach a third of it**.
+Steps and short bursts have a median slope like a leak's, but few pairs of looks share
+it. Nothing is said with fewer than {fewest} looks.
+
+- The last two points alarm all day. Least squares, or a median alone, alarm on each
+  burst and each step. That the slopes have to agree costs a minute or two of warning.
+- Growth that is slow beside the noise (P, S) is not told. It needs no hurry: the plain
+  threshold has been over for an hour by then. The two belong together, which is why
+  ``--eta-warning`` adds to ``-w`` and doesn't replace it.
+- Growth that doubles (T, U) ends sooner than any straight line says. It is told early
+  all the same, since the line is steep by then.
+- With one look in five minutes the window is more than an hour, and fast trouble is
+  over before: look once a minute.
+
+How exact it is
+---------------
+
+For how many looks there was a prediction, and by how much it was off (median), by the
+minutes to the real end:
+
+{errors}
+"""
+
+
+def legend(names: Sequence[Tuple[str, str]]) -> str:
+    """What the letters stand for."""
+    return "\n".join(f"- **{letter}** {name}" for letter, name in names)
+
+
+SHOWN: Dict[str, Method] = {
+    "over 80 % used": over(80),
+    "last two points": near(two_points, 2),
+    "least squares of 15": near(least_squares, 15),
+    "Theil-Sen, 15": near(theil_sen, 15),
+    "the check": the_check(1),
+}
+
+
+def one_day() -> List[int]:
+    """Something of everything, and then a leak."""
+
+    def shape(dice: random.Random, minutes: int) -> List[float]:
+        return [
+            *steady(0.35)(dice, 90),
+            *(0.35 + 0.4 * m / 4 for m in range(4)),
+            *steady(0.75)(dice, 15),
+            *steady(0.35)(dice, 71),
+            *steady(0.68)(dice, 90),
+            *steady(0.35)(dice, 40),
+            *(0.35 + 0.35 * (m % 90) / 90 for m in range(180)),
+            *steady(0.35)(dice, 40),
+            *leak(0.35, 0.5)(dice, 90),
+        ][:minutes]
+
+    return series("one day", shape, 0)
+
+
+def draw(used: Sequence[int]) -> str:
+    """The chart, as SVG: the day, and below it when each method alarms."""
+    last = len(used) - 1
+
+    def x(minute: float) -> float:
+        return 130 + minute * 470 / last
+
+    def y(count: float) -> float:
+        return 190 - 150 * count / CAPACITY
+
+    grid = "".join(
+        f'<line x1="130" x2="600" y1="{y(CAPACITY * p / 100):.0f}" '
+        f'y2="{y(CAPACITY * p / 100):.0f}" stroke="#ddd"/><text x="122" '
+        f'y="{y(CAPACITY * p / 100) + 4:.0f}" text-anchor="end">{p} %</text>'
+        for p in (0, 50, 80, 100)
+    )
+    hours = "".join(
+        f'<text x="{x(h * 60):.0f}" y="208" text-anchor="middle">{h} h</text>'
+        for h in range(0, last // 60 + 1, 2)
+    )
+    line = " ".join(f"{x(m):.1f},{y(n):.1f}" for m, n in enumerate(used))
+    strips = ""
+    for row, (name, method) in enumerate(SHOWN.items()):
+        top = 226 + 20 * row
+        strips += (
+            f'<text x="122" y="{top + 11}" text-anchor="end">{name}</text>'
+            f'<rect x="130" y="{top}" width="470" height="14" fill="#eee"/>'
+        )
+        alarms = [(method(used[: m + 1]), m) for m in range(last)]
+        for (alarm, true), group in groupby(
+            alarms, lambda a: (a[0], last - a[1] <= TRUE_WITHIN_MINUTES)
+        ):
+            color = "#2c7a2c" if true else "#b30000"
+            minutes = [minute for _, minute in group]
+            if alarm:
+                strips += (
+                    f'<rect x="{x(minutes[0]):.1f}" y="{top}" height="14" '
+                    f'width="{x(len(minutes)) - x(0):.1f}" '
+                    f'fill="{color}"/>'
+                )
+    bottom = 226 + 20 * len(SHOWN)
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 620 {bottom + 30}" '
+        'font-family="sans-serif" font-size="12">'
+        f'<rect width="620" height="{bottom + 30}" fill="white"/>'
+        '<text x="130" y="20" font-size="14">Ports used for one destination, and when '
+        f"each method alarms</text>{grid}{hours}"
+        f'<polyline points="{line}" fill="none" stroke="#1f4e79" stroke-width="1.2"/>'
+        f'{strips}<text x="130" y="{bottom + 18}" fill="#666">red: no end within '
+        f"{TRUE_WITHIN_MINUTES} minutes; green: true. The end is at the right.</text>"
+        "</svg>\n"
+    )
+
+
+def main(
+    document_path: str = "contrib/docs/trend.rst",
+    chart_path: str = "contrib/docs/trend.svg",
+) -> None:
+    """Write both."""
+    for path, text in ((document_path, document()), (chart_path, draw(one_day()))):
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(text)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

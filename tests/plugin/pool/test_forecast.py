@@ -1,0 +1,244 @@
+"""Time left: in perfdata, in the status line, in the tables."""
+
+import pytest
+
+from check_ephemeral_port.model.forecast.connection_rate import Pace
+from check_ephemeral_port.model.forecast.forecast import Forecast, Outlook
+from check_ephemeral_port.model.forecast.trend import Break, Growth, TimeLeft
+from check_ephemeral_port.model.sockets import Destination, endpoint
+from check_ephemeral_port.model.thresholds import parse_seconds_range
+from check_ephemeral_port.plugin.pool.contexts import Thresholds
+from check_ephemeral_port.plugin.pool.forecast import duration, pace_line, rate
+from check_ephemeral_port.plugin.pool.resource import EphemeralPorts
+from check_ephemeral_port.plugin.pool.tables import forecast_table
+from tests.plugin.pool.builders import check_of, clients, observe, udp_sockets, watch
+
+THERE = Destination("198.51.100.5", endpoint("192.0.2.8", 443))
+FLAT = Forecast(15)
+NEVER = Thresholds()
+HALF_AN_HOUR = Thresholds(parse_seconds_range("30m:"), parse_seconds_range("10m:"))
+
+
+def ending(minutes, **more):
+    """A forecast of an end in so many minutes, at two ports a second."""
+    seconds = minutes * 60.0
+    left = TimeLeft(seconds * 0.8, seconds, seconds * 1.5)
+    return Forecast(15, Growth(1.5, 2.0, 2.5, 840), left, **more)
+
+
+def checked(outlook, entries=tuple(clients(10)), question=(), **thresholds):
+    look = observe(*entries, **dict(question))._replace(outlook=outlook)
+    return check_of(lambda: look, **thresholds)
+
+
+def eta(check):
+    return [field for field in check.perfdata if "_eta" in field]
+
+
+def test_each_usage_has_its_time_left_in_perfdata():
+    check = checked(Outlook(ending(25), (), ending(90), ending(600)), eta=HALF_AN_HOUR)
+    assert eta(check) == [
+        "tcp_bind_eta=5400s;;;0",
+        "tcp_connect_eta=1500s;1800:;600:;0",
+        "udp_bind_eta=36000s;1800:;600:;0",
+    ]
+
+
+def test_what_does_not_grow_has_no_time_left():
+    assert eta(checked(Outlook(FLAT, (), FLAT, FLAT))) == []
+    assert eta(checked(None)) == []
+
+
+@pytest.mark.parametrize(
+    "minutes, state", [(31, "ok"), (30, "ok"), (29, "warning"), (9, "critical")]
+)
+def test_less_time_than_wanted_alarms(minutes, state):
+    check = checked(Outlook(ending(minutes), (), FLAT, FLAT), eta=HALF_AN_HOUR)
+    assert str(check.state) == state
+    sentence = f"ports to 192.0.2.7:443 run out in about {minutes} min at 2 ports/s"
+    assert check.summary_str.count(sentence) == 1
+
+
+def test_the_whole_of_an_alarm():
+    check = checked(Outlook(ending(25), (), FLAT, FLAT), eta=HALF_AN_HOUR)
+    assert check.summary_str == (
+        "ports to 192.0.2.7:443 run out in about 25 min at 2 ports/s"
+    )
+
+
+def test_bind_alone_never_alarms_by_time_and_is_not_spoken_of():
+    check = checked(Outlook(FLAT, (), ending(5), FLAT), eta=HALF_AN_HOUR)
+    assert str(check.state) == "ok"
+    assert "run out" not in check.summary_str
+
+
+def test_an_end_within_the_hour_is_told_though_nothing_alarms():
+    check = checked(Outlook(ending(59), (), FLAT, ending(61)))
+    assert check.summary_str == (
+        "25% of 40 ports to 192.0.2.7:443 used, 30 left;"
+        " 0% of 40 ports for UDP used, 40 left;"
+        " ports to 192.0.2.7:443 run out in about 59 min at 2 ports/s"
+    )
+
+
+def test_a_worse_alarm_comes_first_and_the_time_left_follows():
+    entries = [*clients(10), *udp_sockets(38)]
+    check = checked(
+        Outlook(ending(25), (), FLAT, FLAT), entries=entries, eta=HALF_AN_HOUR
+    )
+    assert str(check.state) == "critical"
+    assert check.summary_str == (
+        "95% of 40 ports for UDP used, 2 left;"
+        " ports to 192.0.2.7:443 run out in about 25 min at 2 ports/s"
+    )
+
+
+def test_a_destination_that_runs_out_sooner_than_the_fullest_is_named():
+    check = checked(
+        Outlook(ending(5, destination=THERE), (), FLAT, FLAT), eta=HALF_AN_HOUR
+    )
+    assert check.summary_str == (
+        "ports to 192.0.2.8:443 run out in about 5 min at 2 ports/s"
+    )
+    about = check.summary.alarming(check.results)
+    assert about.destination == THERE
+
+
+def test_watched_destinations_have_their_own_time_left():
+    watches = (watch("a.example:443", "192.0.2.7"), watch("b.example:443", "192.0.2.8"))
+    end = ending(5, destination=THERE, name="b.example:443")
+    outlook = Outlook(end, (FLAT, end), FLAT, FLAT)
+    entries = [*clients(10), *clients(4, remote="192.0.2.8")]
+    check = checked(outlook, entries, {"watches": watches}, eta=HALF_AN_HOUR)
+    assert eta(check) == [
+        "'tcp_connect_b.example:443_eta'=300s;1800:;600:;0",
+        "tcp_connect_eta=300s;1800:;600:;0",
+    ]
+    assert check.summary_str == (
+        "ports to b.example:443 run out in about 5 min at 2 ports/s"
+    )
+    assert check.summary.alarming(check.results).destination == THERE
+
+
+def test_one_protocol_keeps_its_forecast():
+    outlook = Outlook(udp_bind=ending(5))
+    check = checked(outlook, udp_sockets(3), {"tcp": False})
+    assert eta(check) == ["udp_bind_eta=300s;;;0"]
+
+
+def test_no_time_is_left_of_a_full_pool_and_percent_says_so():
+    full = Outlook(Forecast(1, left=TimeLeft(0, 0, 0)), (), FLAT, FLAT)
+    check = checked(full, clients(40))
+    assert eta(check) == ["tcp_connect_eta=0s;;;0"]
+    assert "run out" not in check.summary_str
+    check = checked(full, clients(40), eta=HALF_AN_HOUR, used=NEVER)
+    assert str(check.state) == "critical"
+    assert check.summary_str == "ports to 192.0.2.7:443 have run out"
+
+
+def table(*forecasts, entries=tuple(clients(10))):
+    resource = EphemeralPorts(
+        lambda: observe(*entries)._replace(
+            outlook=Outlook(forecasts[0], (), *forecasts[1:])
+        )
+    )
+    resource.probe()
+    return forecast_table(resource.readings)
+
+
+def test_the_table_of_forecasts():
+    slow = Forecast(15, Growth(0.001, 0.001, 0.001, 840))
+    assert table(ending(25), slow, FLAT) == [
+        "usage        growth              runs out in   at least, at most",
+        "tcp_connect  2 ports/s           25 min        20 min to 37 min",
+        "tcp_bind     3.6 ports/h         not in sight",
+        "udp_bind     none to be sure of",
+    ]
+
+
+def test_a_history_that_is_too_short_says_why():
+    full = Forecast(1, left=TimeLeft(0, 0, 0))
+    assert table(full, Forecast(3), Forecast(1, broken=Break.REBOOT)) == [
+        "usage        growth              runs out in  at least, at most",
+        "tcp_connect  none to be sure of  none left",
+        "tcp_bind: no history yet, look 3 of 10",
+        "udp_bind: no history yet, look 1 of 10 (the host has restarted)",
+    ]
+
+
+@pytest.mark.parametrize("why", Break)
+@pytest.mark.parametrize("name", ["a.example:443", f"{'x' * 200}.example:65535"])
+def test_forecasts_are_no_wider_than_80_columns(why, name):
+    question = {"watches": (watch(name, "192.0.2.7"),)}
+    for one in (Forecast(9, broken=why), ending(10**6), ending(0.5)):
+        outlook = Outlook(one, (one,), one, one)
+        look = observe(*clients(10), **question)._replace(outlook=outlook)
+        resource = EphemeralPorts(lambda: look)
+        resource.probe()
+        assert 4 <= len(forecast_table(resource.readings)) <= 5
+        assert max(map(len, forecast_table(resource.readings))) <= 80
+
+
+def test_without_a_history_there_is_no_table():
+    resource = EphemeralPorts(lambda: observe(*clients(3)))
+    resource.probe()
+    assert forecast_table(resource.readings) == []
+
+
+@pytest.mark.parametrize(
+    "seconds, text",
+    [
+        (0, "0 s"),
+        (59.9, "59 s"),
+        (119, "119 s"),
+        (120, "2 min"),
+        (1500, "25 min"),
+        (7199, "119 min"),
+        (7200, "2 h"),
+        (431999, "119 h"),
+        (432000, "5 days"),
+    ],
+)
+def test_durations(seconds, text):
+    assert duration(seconds) == text
+
+
+@pytest.mark.parametrize(
+    "a_second, text",
+    [
+        (1234.5, "1234 ports/s"),
+        (12, "12 ports/s"),
+        (1.5, "1.5 ports/s"),
+        (0.5, "30 ports/min"),
+        (0.0167, "1.0 ports/min"),
+        (0.001, "3.6 ports/h"),
+        (0.00001, "0.0 ports/h"),
+        (0, "0 ports/s"),
+    ],
+)
+def test_rates(a_second, text):
+    assert rate(a_second) == text
+
+
+@pytest.mark.parametrize(
+    "pace, text",
+    [
+        (
+            Pace(THERE, 470.5, 25.0, False),
+            "pace to the fullest: TIME_WAIT shows 25/s, the pool sustains 470/s",
+        ),
+        (
+            Pace(THERE, 28232.0, 28232.0, True),
+            "pace to the fullest: TIME_WAIT shows at least 28232/s,"
+            " the pool sustains 28232/s",
+        ),
+        (
+            Pace(THERE, None, None, True),
+            "pace to the fullest: TIME_WAIT shows nothing to go by,"
+            " the pool sustains any",
+        ),
+    ],
+)
+def test_the_pace(pace, text):
+    assert pace_line(pace) == text
+    assert len(text) <= 80

@@ -1,0 +1,132 @@
+"""From a sample to the printed line: what it says, and that nothing breaks it."""
+
+import nagiosplugin
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from check_ephemeral_port.model.holders import Holding, Nobody, Owner
+from check_ephemeral_port.model.thresholds import ThresholdRange
+from check_ephemeral_port.plugin.output.nagios import render
+from check_ephemeral_port.plugin.pool.contexts import Thresholds
+from check_ephemeral_port.plugin.pool.summary import SLOW
+from tests.model.builders import connected
+from tests.plugin.pool.builders import (
+    NEVER,
+    check_of,
+    checked,
+    clients,
+    udp_sockets,
+    watch,
+)
+
+UNLIMITED = ThresholdRange(None)
+
+
+def printed(*entries, holdings=(), **how):
+    """What the check prints about these sockets."""
+    check = checked(*entries, **how)
+    check.summary.holdings = holdings
+    return render(check).text
+
+
+def failing(message):
+    """What the check prints if the look at the host fails."""
+
+    def look():
+        raise nagiosplugin.CheckError(message)
+
+    return render(check_of(look)).text
+
+
+@given(st.text(), st.text())
+def test_no_process_name_breaks_the_line(name, user):
+    text = printed(*clients(35), holdings=[Holding(35, Owner(812, name, user))])
+    assert text.startswith("EPHEMERAL_PORT WARNING - ")
+    assert text.count("\n") == 1 and text.count("|") == 1
+    assert text.isascii() and text[:-1].isprintable()
+    assert "[812] holds 35 | tcp_bind=" in text
+
+
+@given(st.text())
+def test_no_error_breaks_the_line(message):
+    text = failing(message)
+    assert text.startswith("EPHEMERAL_PORT UNKNOWN - ")
+    assert text.count("\n") == 1 and "|" not in text
+    assert text.isascii() and text[:-1].isprintable() and len(text) <= 530
+
+
+def test_an_error_is_told_as_it_is():
+    assert failing("cannot read it") == "EPHEMERAL_PORT UNKNOWN - cannot read it\n"
+
+
+@pytest.mark.parametrize("limit", [0, 0.0])
+def test_a_limit_of_0_is_a_limit(limit):
+    zero = Thresholds(critical=ThresholdRange(end=limit))
+    assert printed(used=zero).startswith("EPHEMERAL_PORT OK")
+    assert printed(*clients(1), used=zero).startswith("EPHEMERAL_PORT CRITICAL")
+
+
+def test_a_range_without_limits_never_alarms():
+    text = printed(*clients(40), used=Thresholds(UNLIMITED, UNLIMITED))
+    assert text.startswith("EPHEMERAL_PORT OK - 100% of 40 ports")
+
+
+def test_the_worst_is_told_first_and_alone():
+    text = printed(*clients(33), *udp_sockets(38))
+    assert text.startswith(
+        "EPHEMERAL_PORT CRITICAL - 95% of 40 ports for UDP used, 2 left"
+    )
+    assert "192.0.2.7" not in text.partition(" | ")[0]
+
+
+def test_percent_and_ports_left_of_one_usage_are_one_sentence():
+    free = Thresholds(warning=ThresholdRange(30))
+    status = printed(*clients(35), free=free).partition(" | ")[0]
+    assert status.count("35") == 0 and status.count("to 192.0.2.7:443 used") == 1
+
+
+def test_the_fullest_watched_destination_is_told_by_its_name():
+    watches = (watch("example:443", "192.0.2.7"), watch("other:443", "192.0.2.8"))
+    text = printed(*clients(4), question={"watches": watches})
+    assert "10% of 40 ports to example:443 used, 36 left" in text
+    assert "'tcp_connect_example:443'=10%;80;90;0;100" in text
+    assert "'tcp_connect_other:443'=0%;80;90;0;100" in text
+
+
+def test_many_alarms_leave_room_for_their_cause():
+    watches = tuple(watch(f"host{n}:443", "192.0.2.7") for n in range(5))
+    holdings = [Holding(38, Owner(812, "nginx"))]
+    text = printed(*clients(38), holdings=holdings, question={"watches": watches})
+    status = text.partition(" | ")[0]
+    assert "; and 2 more like that; " in status
+    assert status.endswith("; nginx[812] holds 38")
+
+
+def test_slow_is_told_once_the_half_tried_first_is_used_up_and_ports_are_left():
+    assert SLOW in printed(*clients(20))
+    assert SLOW not in printed(*clients(19))
+    assert SLOW not in printed(*clients(40))
+
+
+@pytest.mark.parametrize(
+    "holding, name",
+    [
+        (Holding(7, Owner(812, "nginx")), "nginx[812]"),
+        (Holding(7, Owner(812)), "?[812]"),
+        (Holding(7, Nobody.TIME_WAIT), "TIME_WAIT"),
+        (Holding(7, Nobody.HIDDEN), "unknown process (try as root)"),
+    ],
+)
+def test_the_cause_is_the_end_of_the_status(holding, name):
+    status = printed(*clients(38), holdings=[holding]).partition(" | ")[0]
+    assert status.endswith(f"; {name} holds 7")
+
+
+@given(st.lists(st.integers(40000, 40039), unique=True))
+def test_percent_and_ports_left_agree(ports):
+    text = printed(*(connected(port) for port in ports), used=NEVER)
+    used = len(ports)
+    assert f" tcp_connect_free={40 - used};;;0;40 " in text
+    assert f" tcp_connect={used * 2.5:g}%;;;0;100 " in text
+    assert f" tcp_sockets={used};;;0 " in text

@@ -1,0 +1,170 @@
+"""The status line, whole: what is nearly full, for whom, who holds it."""
+
+import nagiosplugin
+import pytest
+
+from check_ephemeral_port.model.holders import Holding, Nobody, Owner
+from check_ephemeral_port.model.thresholds import parse_range
+from check_ephemeral_port.plugin.pool.contexts import Thresholds
+from check_ephemeral_port.plugin.pool.summary import SLOW
+from check_ephemeral_port.plugin.pool.tables import holder_name
+from tests.model.builders import TCP, UDP, bound
+from tests.plugin.pool.builders import (
+    NEVER,
+    check_of,
+    checked,
+    clients,
+    udp_sockets,
+    watch,
+)
+
+
+def status(check, *holdings):
+    check.summary.holdings = holdings
+    return check.summary_str
+
+
+def test_an_idle_host():
+    assert status(checked()) == (
+        "0% of 40 ports for TCP connect() used, 40 left; "
+        "0% of 40 ports for UDP used, 40 left"
+    )
+
+
+@pytest.mark.parametrize(
+    "question, text",
+    [
+        ({"udp": False}, "25% of 40 ports to 192.0.2.7:443 used, 30 left"),
+        ({"tcp": False}, "7% of 40 ports for UDP used, 37 left"),
+    ],
+)
+def test_one_protocol(question, text):
+    text = text.replace("7% of 40 ports for", "7.5% of 40 ports for")
+    assert status(checked(*clients(10), *udp_sockets(3), question=question)) == text
+
+
+def test_an_ok_host_tells_of_the_fullest_destination():
+    entries = [*clients(4), *clients(6, remote="2001:db8::7", local="2001:db8::5")]
+    assert status(checked(*entries)) == (
+        "15% of 40 ports to [2001:db8::7]:443 used, 34 left; "
+        "0% of 40 ports for UDP used, 40 left"
+    )
+
+
+def test_several_watched_destinations_are_one_sentence():
+    watches = (watch("a.example:443", "192.0.2.7"), watch("b.example:443", "192.0.2.8"))
+    entries = [*clients(4), *clients(10, remote="192.0.2.8")]
+    assert status(checked(*entries, question={"watches": watches})) == (
+        "25% of 40 ports to b.example:443 used, 30 left; "
+        "0% of 40 ports for UDP used, 40 left"
+    )
+
+
+def test_a_problem_names_the_destination_and_the_largest_holder():
+    check = checked(*clients(38))
+    nginx, other = Holding(30, Owner(812, "nginx", "www-data")), Holding(8, Owner(9))
+    assert status(check, nginx, other) == (
+        "95% of 40 ports to 192.0.2.7:443 used, 2 left; " f"{SLOW}; nginx[812] holds 30"
+    )
+
+
+def test_only_the_worst_is_told():
+    check = checked(*clients(33), *udp_sockets(39))
+    assert status(check) == f"97% of 40 ports for UDP used, 1 left; {SLOW}"
+
+
+def test_what_is_equally_bad_is_told_together():
+    assert status(checked(*clients(40), *udp_sockets(40))) == (
+        "100% of 40 ports to 192.0.2.7:443 used, 0 left; "
+        "100% of 40 ports for UDP used, 0 left"
+    )
+
+
+def test_two_thresholds_of_one_usage_are_one_sentence():
+    few = Thresholds(critical=parse_range("10:"))
+    check = checked(*udp_sockets(38), question={"tcp": False}, free=few)
+    assert status(check) == "95% of 40 ports for UDP used, 2 left"
+
+
+def test_one_watched_destination_is_one_sentence():
+    watches = (watch("a.example:443", "192.0.2.7"),)
+    check = checked(*clients(15), question={"watches": watches}, used=UNDER_10_PERCENT)
+    assert status(check) == "37% of 40 ports to a.example:443 used, 25 left"
+
+
+UNDER_10_PERCENT = Thresholds(critical=parse_range("10"))
+
+
+def test_slow_is_said_from_the_last_port_of_the_first_half_on():
+    assert SLOW not in status(checked(*clients(19)))
+    assert SLOW in status(checked(*clients(20)))
+    assert SLOW in status(checked(*clients(39)))
+    assert SLOW not in status(checked(*clients(40)))
+
+
+def test_where_time_wait_cannot_be_seen_the_least_that_may_be_left_is_told():
+    unseen = {"time_wait": False, "unseen": 9, "udp": False}
+    text = "TIME_WAIT can't be seen here: as few as {} may be left"
+    assert status(checked(*clients(4), question=unseen)) == (
+        f"10% of 40 ports to 192.0.2.7:443 used, 36 left; {text.format(27)}"
+    )
+    check = checked(*clients(40)[:39], question=unseen)
+    assert status(check, Holding(30, Owner(812, "nginx"))) == (
+        f"97% of 40 ports to 192.0.2.7:443 used, 1 left; {SLOW}; nginx[812] holds 30;"
+        f" {text.format(0)}"
+    )
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        {"time_wait": False, "unseen": 0},
+        {"time_wait": True, "unseen": 9},
+        {"time_wait": False, "unseen": 9, "tcp": False},
+    ],
+)
+def test_nothing_is_said_of_time_wait_where_it_does_not_matter(question):
+    assert "TIME_WAIT" not in status(checked(*udp_sockets(1), question=question))
+
+
+def test_a_look_that_failed_is_told_as_it_is():
+    def look():
+        raise nagiosplugin.CheckError("cannot read /proc/net/sockstat: gone")
+
+    check = check_of(look)
+    assert (check.exitcode, check.perfdata) == (3, [])
+    assert status(check) == "cannot read /proc/net/sockstat: gone"
+
+
+@pytest.mark.parametrize(
+    "holding, name",
+    [
+        (Holding(5, Owner(812, "nginx")), "nginx[812]"),
+        (Holding(5, Owner(812)), "?[812]"),
+        (Holding(5, Owner(812, "a|b\nc")), "a?b?c[812]"),
+        (Holding(5, Nobody.TIME_WAIT), "TIME_WAIT"),
+        (Holding(5, Nobody.HIDDEN), "unknown process (try as root)"),
+    ],
+)
+def test_names_of_holders(holding, name):
+    assert holder_name(holding) == name
+
+
+def alarming(check):
+    return check.summary.alarming(check.results)
+
+
+def test_the_alarm_concerns_the_sockets_of_its_destination_only():
+    reading = alarming(checked(*clients(38)))
+    assert reading.concerns(clients(1)[0])
+    for other in (*clients(1, remote="192.0.2.8"), bound(40000), *udp_sockets(1)):
+        assert not reading.concerns(other)
+
+
+def test_an_alarm_of_bind_or_udp_concerns_the_whole_protocol():
+    udp = alarming(checked(*udp_sockets(38)))
+    everything = Thresholds(critical=parse_range("0"))
+    bind = alarming(checked(bound(40001), used=NEVER, bind_used=everything))
+    assert (udp.protocol, bind.protocol) == (UDP, TCP)
+    assert udp.concerns(udp_sockets(1)[0]) and not udp.concerns(bound(40001))
+    assert bind.concerns(bound(40001)) and bind.concerns(clients(1)[0])

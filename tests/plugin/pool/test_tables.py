@@ -1,0 +1,163 @@
+"""Tables fit into 80 columns, whatever they hold."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from check_ephemeral_port.model.holders import Holding, Nobody, Owner
+from check_ephemeral_port.model.ports import PortPool, PortRange
+from check_ephemeral_port.model.sockets import endpoint
+from check_ephemeral_port.model.usage import (
+    Bounds,
+    ConnectRules,
+    Question,
+    Usage,
+    Watch,
+    fullest_destinations,
+    host_usage,
+)
+from check_ephemeral_port.plugin.pool.resource import (
+    EphemeralPorts,
+    Observation,
+    Reading,
+)
+from check_ephemeral_port.plugin.pool.tables import (
+    detail_lines,
+    holding_table,
+    pool_lines,
+    sample_lines,
+    usage_table,
+)
+from tests.model.builders import connected, pool, sample, waiting
+
+LONG = "2001:db8:1111:2222:3333:4444:5555:"
+
+
+def lines(verbose=3, rows=5, holdings=()):
+    entries = [
+        connected(40000 + 2 * n, local=f"{LONG}{n}", remote=f"{LONG}666{n}")
+        for n in range(8)
+    ]
+    seen = sample(*entries, waiting(40020), unseen=3)
+    usage = host_usage(seen, pool(), ConnectRules())
+    observation = Observation(pool(), "/proc/range", seen, usage)
+    resource = EphemeralPorts(lambda: observation)
+    resource.probe()
+    stages = [("sampling", 0.0123)]
+    fullest = fullest_destinations(usage.tcp_use, pool(), rows)
+    return detail_lines(
+        observation, resource.readings, fullest, holdings, stages, verbose
+    )
+
+
+def test_rows_are_no_longer_than_80_columns():
+    owner = Owner(4194304, "n" * 300, "DOMAIN\\" + "u" * 300)
+    for line in lines(holdings=[Holding(28232, owner), Holding(5, Nobody.TIME_WAIT)]):
+        assert len(line) <= 80, line
+
+
+def test_rows_are_aligned():
+    holders = [
+        Holding(21004, Owner(812, "nginx", "www-data")),
+        Holding(7, Nobody.TIME_WAIT),
+    ]
+    table = lines(holdings=holders)
+    start = table.index("holder      user      ports")
+    assert table[start + 1 : start + 3] == [
+        "nginx[812]  www-data  21004",
+        "TIME_WAIT   -             7",
+    ]
+
+
+def test_more_with_more_v():
+    assert "   12.3 ms  sampling" not in "\n".join(lines(verbose=2))
+    assert "    12.3 ms  sampling" in lines(verbose=3)
+    assert any("may have been bound before" in line for line in lines(verbose=2))
+    assert not any("may have been bound before" in line for line in lines(verbose=1))
+
+
+LONG_NAMES = [
+    "192.0.2.7:65535",
+    "[2001:db8:1111:2222:3333:4444:5555:6666]:65535",
+    "a-rather-long-host-name.of-a-long-subdomain.of-a-long-domain.example:65535",
+]
+
+
+def observed(question=Question(), notes=()):
+    """A whole range, every port of it connected to one far away."""
+    whole = PortPool(PortRange(1024, 65535))
+    entries = [
+        connected(port, local=f"{LONG}1", remote=f"{LONG}6666", remote_port=65535)
+        for port in range(1024, 65536)
+    ]
+    seen = sample(*entries, unseen=123456)._replace(notes=notes)
+    usage = host_usage(seen, whole, ConnectRules(), question)
+    return Observation(whole, "/proc/sys/net/ipv4/ip_local_port_range", seen, usage)
+
+
+def test_rows_with_the_largest_numbers_are_no_longer_than_80_columns():
+    resource = EphemeralPorts(observed)
+    resource.probe()
+    usage = resource.observation.usage
+    fullest = fullest_destinations(usage.tcp_use, usage.pool, 20)
+    rows = detail_lines(resource.observation, resource.readings, fullest, [], [], 3)
+    assert max(map(len, rows)) <= 80
+
+
+@pytest.mark.parametrize("name", LONG_NAMES)
+def test_usage_of_a_watched_destination_is_no_wider_than_80_columns(name):
+    question = Question(watches=(Watch(name, (endpoint("192.0.2.7", 443),)),))
+    seen = sample(connected(40000), unseen=3)
+    usage = host_usage(seen, pool(), ConnectRules(), question)
+    resource = EphemeralPorts(lambda: Observation(pool(), "/proc", seen, usage))
+    resource.probe()
+    for line in usage_table(resource.readings, with_bounds=True):
+        assert len(line) <= 80, line
+
+
+@given(st.text(), st.text(), st.integers(1, 2**22), st.integers(1, 65535))
+def test_no_name_widens_or_breaks_the_table_of_holders(name, user, pid, ports):
+    table = holding_table(
+        [Holding(ports, Owner(pid, name, user)), Holding(1, Nobody.HIDDEN)]
+    )
+    assert len(table) == 3
+    for line in table:
+        assert len(line) <= 80 and line.isascii() and line.isprintable()
+        assert "|" not in line
+    assert len({len(line) for line in table}) == 1  # numbers end below each other
+
+
+@given(st.text())
+def test_no_note_breaks_the_table(note):
+    observation = Observation(
+        pool(), "/proc", sample()._replace(notes=[note]), usage=None
+    )
+    for line in sample_lines(observation, ()):
+        assert len(line) <= 80 and line.isascii() and line.isprintable()
+        assert "|" not in line
+
+
+def test_notes_on_the_pool_stand_below_it():
+    observation = Observation(pool(), "sysctl", sample(), None, pool_notes=["a", "b"])
+    assert pool_lines(observation)[1:] == ["from: sysctl", "note: a", "note: b"]
+
+
+def test_bounds_are_shown_where_they_are_apart():
+    def table(used):
+        reading = Reading("tcp_connect", Usage(40, used), "tcp", "to anyone")
+        return usage_table([reading], with_bounds=False)
+
+    assert table(Bounds(3, 4, 9))[1].split() == [
+        "tcp_connect",
+        "4",
+        "10.00%",
+        "36",
+        "31-37",
+    ]
+    assert table(Bounds(4, 4, 4))[1].split() == ["tcp_connect", "4", "10.00%", "36"]
+
+
+def test_a_table_without_rows_is_left_out():
+    assert holding_table([]) == []
+    assert "holder" not in "\n".join(lines())
+    assert "" not in (lines()[0], lines()[-1])

@@ -1,0 +1,160 @@
+"""A look inside another network namespace, and the way back."""
+
+import os
+import subprocess
+import sys
+import threading
+
+import pytest
+
+from check_ephemeral_port.model.ports import PortRange
+from check_ephemeral_port.system.errors import SystemReadError
+from check_ephemeral_port.system.namespaces.enter import (
+    NamespaceGone,
+    namespace_path,
+    proc_beside,
+    run_inside,
+)
+from check_ephemeral_port.system.ranges import read_port_settings
+from tests.kernel.sockets import bind_udp, open_sockets
+from tests.namespace import add_namespace, hold_namespace
+
+HOST = pytest.mark.namespace(ports="40000-40039", host=True)
+
+
+def where():
+    return os.readlink("/proc/thread-self/ns/net")
+
+
+def port_range():
+    return read_port_settings().pool.range
+
+
+@HOST
+def test_everything_is_read_inside_and_nothing_after_it():
+    web = add_namespace("web", "50000-50019")
+    before, own_descriptors = where(), os.listdir("/proc/self/fd")
+
+    inside, seen = run_inside([web], lambda: (where(), port_range()))
+
+    assert inside != before == where() == os.readlink("/proc/self/ns/net")
+    assert seen == PortRange(50000, 50019) and port_range() == PortRange(40000, 40039)
+    assert threading.active_count() == 1
+    assert os.listdir("/proc/self/fd") == own_descriptors
+
+
+@HOST
+def test_sockets_are_told_apart():
+    web = add_namespace("web", "40000-40039")
+    held = open_sockets(3, bind_udp), run_inside(
+        [web], lambda: open_sockets(7, bind_udp)
+    )
+
+    def count():
+        with open("/proc/thread-self/net/udp") as file:
+            return len(file.readlines()) - 1
+
+    assert (count(), run_inside([web], count), count()) == (3, 7, 3)
+    assert held
+
+
+@HOST
+def test_one_namespace_after_the_other():
+    paths = [add_namespace(f"n{n}", f"5000{n}-50099") for n in range(5)]
+    seen = [run_inside([path], port_range).first for path in paths]
+    assert seen == [50000, 50001, 50002, 50003, 50004]
+
+
+@HOST
+def test_what_the_look_raises_is_raised_and_the_process_has_not_moved():
+    web, before = add_namespace("web", "50000-50019"), where()
+
+    def fail():
+        raise SystemReadError("no luck")
+
+    with pytest.raises(SystemReadError, match="^no luck$"):
+        run_inside([web], fail)
+    assert where() == before and threading.active_count() == 1
+
+
+@HOST
+def test_a_process_is_a_way_in_and_the_first_path_that_is_there_counts():
+    holder = hold_namespace("50000-50019")
+    paths = ["/run/netns/gone", "/proc/999999/ns/net", namespace_path(str(holder.pid))]
+    assert run_inside(paths, port_range) == PortRange(50000, 50019)
+
+    holder.kill()
+    holder.wait()
+    with pytest.raises(NamespaceGone, match=f"/proc/{holder.pid}/ns/net"):
+        run_inside(paths, port_range)
+
+
+@HOST
+def test_a_name_wins_over_a_pid_and_a_path_is_taken_as_it_is():
+    path = add_namespace("1", "50000-50019")
+    assert namespace_path("1") == path
+    assert namespace_path("2") == "/proc/2/ns/net"
+    assert namespace_path("./2") == "./2"
+    with pytest.raises(NamespaceGone, match="'blue'"):
+        namespace_path("blue")
+
+
+@HOST
+def test_its_own_namespace_takes_no_privilege_and_no_thread():
+    own = "/proc/self/ns/net"
+    assert run_inside([own], threading.current_thread) is threading.main_thread()
+
+
+@pytest.mark.parametrize(
+    "path", ["/proc/self/ns/mnt", "/etc/hostname", "/proc/self/ns", "/dev/null"]
+)
+def test_whatever_is_no_network_namespace_is_not_entered(path):
+    with pytest.raises(SystemReadError, match=f"^{path} is not a network namespace$"):
+        run_inside([path], where)
+
+
+def test_a_pipe_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(SystemReadError, match="is not a network namespace"):
+        run_inside([str(tmp_path / "pipe")], where)
+
+
+def test_no_path_at_all_is_a_namespace_that_is_gone():
+    with pytest.raises(NamespaceGone):
+        run_inside([], where)
+
+
+@HOST
+def test_without_privilege_the_error_says_what_it_takes():
+    web, holder = add_namespace("web", "50000-50019"), hold_namespace("50000-50019")
+    program = (
+        "import sys; from check_ephemeral_port.system import errors\n"
+        "from check_ephemeral_port.system.namespaces import enter as netns\n"
+        "try: netns.run_inside(sys.argv[1:], print)\n"
+        "except errors.SystemReadError as error: print(error)"
+    )
+
+    def stranger(path):
+        # root of a user namespace of its own has no say over those outside of it
+        command = ["unshare", "--map-root-user", sys.executable, "-c", program, path]
+        return subprocess.run(command, capture_output=True, text=True).stdout
+
+    mend = "; needs root (see contrib/sudoers), or CAP_SYS_ADMIN and CAP_SYS_PTRACE\n"
+    entering = "cannot enter network namespace "
+    assert stranger(web) == f"{entering}{web}: Operation not permitted{mend}"
+    path = f"/proc/{holder.pid}/ns/net"
+    assert stranger(path) == f"{entering}{path}: Permission denied{mend}"
+    assert stranger("/proc/self/ns/net") == "\n"
+
+
+@pytest.mark.parametrize(
+    "path, proc",
+    [
+        ("/proc/1/ns/net", "/proc"),
+        ("/host/proc/1/ns/net", "/host/proc"),
+        ("/host/proc/7/task/8/ns/net", "/host/proc"),
+        ("/run/netns/web", "/proc"),
+    ],
+)
+def test_processes_are_looked_up_where_the_path_lies(path, proc):
+    assert proc_beside(path) == proc

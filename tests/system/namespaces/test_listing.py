@@ -1,0 +1,149 @@
+"""Every network namespace of a host, each once, and what it is called."""
+
+import os
+import subprocess
+import sys
+import time
+
+import pytest
+
+from check_ephemeral_port.model.holders import Owner
+from check_ephemeral_port.system.errors import SystemReadError
+from check_ephemeral_port.system.namespaces.enter import NamespaceGone, run_inside
+from check_ephemeral_port.system.namespaces.listing import list_namespaces
+from check_ephemeral_port.system.ranges import read_port_settings
+from tests.namespace import add_namespace, hold_namespace
+from tests.waiting import wait_until
+
+HOST = pytest.mark.namespace(ports="40000-40039", host=True)
+PORTS = "50000-50019"
+
+
+def names():
+    return [namespace.name for namespace in list_namespaces()]
+
+
+@HOST
+def test_the_own_one_then_the_named_then_the_others():
+    add_namespace("web", PORTS)
+    add_namespace("db", PORTS)
+    holder = hold_namespace(PORTS)
+    own, db, web, other = list_namespaces()
+    assert own.own and not (db.own or web.own or other.own)
+    assert (own.name, db.name, web.name, other.name) == (None, "db", "web", None)
+    assert db.process is web.process is None
+    assert other.process == Owner(holder.pid, "sleep")
+    assert other.paths == (f"/proc/{holder.pid}/ns/net",)
+
+
+@HOST
+def test_a_named_one_with_processes_is_listed_once():
+    path = add_namespace("web", PORTS)
+    sleepers = [
+        subprocess.Popen(["nsenter", f"--net={path}", "sleep", "100"]) for _ in range(9)
+    ]
+    wait_until(lambda: len(list_namespaces()[1].paths) == 6)
+    _, web = list_namespaces()
+    assert web.name == "web" and web.process.pid in {s.pid for s in sleepers}
+    assert web.paths[0] == path
+
+
+@HOST
+def test_the_own_one_is_known_by_its_name_too():
+    add_namespace("web", PORTS)
+    program = (
+        "from check_ephemeral_port.system.namespaces.listing import list_namespaces\n"
+        "for n in list_namespaces(): print(n.own, n.name)"
+    )
+    command = ["nsenter", "--net=/run/netns/web", sys.executable, "-c", program]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.stdout == "True web\nFalse None\n"
+
+
+@HOST
+def test_the_busiest_process_has_most_descriptors_and_else_the_lowest_pid():
+    idle = hold_namespace(PORTS)
+    inside = ["nsenter", f"--net=/proc/{idle.pid}/ns/net"]
+    busy = subprocess.Popen(
+        [*inside, sys.executable, "-c", "import os; r = os.pipe(); os.read(r[0], 1)"]
+    )
+    twin = subprocess.Popen([*inside, "sleep", "100"])
+    wait_until(lambda: len(list_namespaces()[1].paths) == 3)
+    time.sleep(0.5)  # until the pipe is open
+    tells = os.stat("/proc/self/fd").st_size > 0
+    assert list_namespaces()[1].process.pid == (busy if tells else idle).pid
+    busy.kill()
+    busy.wait()
+    assert list_namespaces()[1].process.pid == idle.pid < twin.pid
+
+
+@HOST
+def test_what_vanishes_after_the_listing_is_gone():
+    add_namespace("web", PORTS)
+    holder = hold_namespace(PORTS)
+    _, web, other = list_namespaces()
+    subprocess.run(["ip", "netns", "del", "web"], check=True)
+    holder.kill()
+    holder.wait()
+    for namespace in (web, other):
+        with pytest.raises(NamespaceGone):
+            run_inside(namespace.paths, read_port_settings)
+    assert names() == [None]
+
+
+@HOST
+def test_who_has_ended_but_is_not_yet_buried_is_passed_over():
+    holder = hold_namespace(PORTS)
+    holder.kill()
+    os.waitid(os.P_PID, holder.pid, os.WEXITED | os.WNOWAIT)
+    assert len(list_namespaces()) == 1
+
+
+@HOST
+def test_those_of_other_users_are_listed_though_they_can_not_be_entered():
+    add_namespace("web", PORTS)
+    holders = [hold_namespace(PORTS) for _ in range(2)]
+    program = (
+        "from check_ephemeral_port.system.namespaces.listing import list_namespaces\n"
+        "for n in list_namespaces(): print(n.own, n.name, n.process and n.process.pid)"
+    )
+    # root of a user namespace of its own has no say over those outside of it
+    command = ["unshare", "--map-root-user", sys.executable, "-c", program]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.stdout.splitlines()[1:] == [
+        "False web None",
+        *(f"False None {holder.pid}" for holder in holders),
+    ]
+
+
+@HOST
+def test_folders_of_others_name_nothing():
+    path = add_namespace("4f5a12345678", PORTS)
+    own, kept = list_namespaces(named=(), kept=["/run/netns"])
+    assert own.own and kept == (((path,), None, None, None, False))
+
+
+def test_the_container_is_that_of_the_busiest_process(tmp_path):
+    # a recorded tree: equal inodes stand for one namespace
+    for pid, namespace, cgroup in (
+        ("self", "host", "0::/init.scope\n"),
+        ("100", "container", f"0::/system.slice/docker-{'4f5a' * 16}.scope\n"),
+        ("101", "container", "0::/\n"),
+    ):
+        for file in ("ns/net", "net/dev"):
+            first = tmp_path / namespace / file
+            first.parent.mkdir(parents=True, exist_ok=True)
+            first.touch()
+            (tmp_path / pid / file).parent.mkdir(parents=True)
+            os.link(first, tmp_path / pid / file)
+        (tmp_path / pid / "cgroup").write_text(cgroup)
+        (tmp_path / pid / "comm").write_text("nginx\n")
+    (found,) = list_namespaces(str(tmp_path), (), ())
+    assert found.container == "4f5a4f5a4f5a"
+    assert found.process == Owner(100, "nginx")
+    assert found.paths == tuple(f"{tmp_path}/{pid}/ns/net" for pid in (100, 101))
+
+
+def test_without_proc_nothing_is_made_up(tmp_path):
+    with pytest.raises(SystemReadError, match="/self/net/dev"):
+        list_namespaces(str(tmp_path), (), ())

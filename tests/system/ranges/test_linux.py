@@ -1,0 +1,92 @@
+"""Settings below /proc/sys, from trees that the test writes."""
+
+from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from check_ephemeral_port.model.usage import ConnectRules
+from check_ephemeral_port.system.errors import SystemReadError
+from check_ephemeral_port.system.ranges.linux import read_linux_port_settings
+
+
+def read_below(proc, **files):
+    folder = proc / "sys" / "net" / "ipv4"
+    folder.mkdir(parents=True)
+    files = {
+        "ip_local_port_range": "32768\t60999\n",
+        "ip_local_reserved_ports": "\n",
+        **files,
+    }
+    for name, text in files.items():
+        if text is not None:
+            (folder / name).write_text(text, encoding="utf-8")
+    return read_linux_port_settings(str(proc))
+
+
+@pytest.fixture
+def read(tmp_path):
+    return partial(read_below, tmp_path)
+
+
+@pytest.mark.parametrize(
+    "reserved, capacity",
+    [
+        ("\n", 28232),
+        ("8080\n", 28232),
+        ("40000\n", 28231),
+        ("8080,40000-40009,60999-61010\n", 28221),
+    ],
+)
+def test_the_pool_is_the_range_less_the_reserved_ports(read, reserved, capacity):
+    settings = read(ip_local_reserved_ports=reserved)
+    assert settings.pool.capacity == capacity
+    assert str(settings.pool.range) == "32768-60999"
+    assert settings.origin.endswith("ip_local_port_range")
+
+
+@pytest.mark.parametrize("name", ["ip_local_port_range", "ip_local_reserved_ports"])
+@pytest.mark.parametrize("text", [None, "x", "32768-60999", "9 1", "1 2 3"])
+def test_what_cannot_be_read_is_named_and_never_guessed(read, name, text):
+    with pytest.raises(SystemReadError, match=name):
+        read(**{name: text})
+
+
+def test_all_ports_reserved(read):
+    with pytest.raises(SystemReadError, match="every port of the range"):
+        read(ip_local_reserved_ports="1-65535\n")
+
+
+def test_time_wait_rules(read):
+    rules = read(
+        tcp_tw_reuse="2\n", tcp_tw_reuse_delay="500\n", tcp_timestamps="0\n"
+    ).rules
+    assert rules == ConnectRules(2, 0.5, False)
+
+
+def test_older_kernels_and_sandboxes_have_fewer_settings(read):
+    assert read().rules == ConnectRules(None, 1.0, True)
+
+
+def test_numbers_that_no_kernel_has_are_none(read):
+    huge = "9" * 400
+    rules = read(tcp_tw_reuse=huge, tcp_tw_reuse_delay=huge).rules
+    assert rules == ConnectRules(None, 1.0, True)
+
+
+NAMES = [
+    *("ip_local_port_range", "ip_local_reserved_ports", "tcp_tw_reuse"),
+    *("tcp_tw_reuse_delay", "tcp_timestamps"),
+]
+
+
+@given(st.dictionaries(st.sampled_from(NAMES), st.text() | st.text("0123456789\t,-")))
+def test_any_text_is_a_setting_or_an_error_that_names_the_file(files):
+    with TemporaryDirectory() as proc:
+        try:
+            assert read_below(Path(proc), **files).pool.capacity > 0
+        except SystemReadError as error:
+            assert any(name in str(error) for name in files)

@@ -1,0 +1,233 @@
+"""The sockets of one port: all of them, as others list them, and no others."""
+
+import ctypes
+import errno
+import os
+import platform
+import re
+import shutil
+import socket
+import struct
+import subprocess
+from contextlib import ExitStack
+
+import pytest
+
+from check_ephemeral_port.model.sockets import TcpState, endpoint
+from check_ephemeral_port.system.errors import SystemReadError
+from check_ephemeral_port.system.processes import find_pids
+from check_ephemeral_port.system.sockets.of_one_port import (
+    list_by_psutil,
+    list_by_sock_diag,
+    list_sockets_of_port,
+)
+from tests.kernel.sockets import (
+    bind,
+    bind_udp,
+    connect,
+    connect_udp,
+    established,
+    listen,
+    time_wait,
+)
+
+PORT = 45000
+BOTH = ("tcp", "udp")
+ALONE = pytest.mark.namespace(ports="40000-40999")
+
+
+def bound(address, kind=socket.SOCK_STREAM, reuse=None, port=PORT):
+    holder = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, kind)
+    if reuse:
+        holder.setsockopt(socket.SOL_SOCKET, reuse, 1)
+    holder.bind((address, port))
+    return holder
+
+
+def everything():
+    """Sockets of every kind on the port, and as many that don't have it."""
+    held = [
+        bound("127.0.0.1", reuse=socket.SO_REUSEPORT),
+        bound("127.0.0.1", reuse=socket.SO_REUSEPORT),
+        bound("::1"),
+        bound("127.0.0.9"),  # idle
+        bound("::", socket.SOCK_DGRAM),
+        connect_udp(("127.0.0.1", PORT)),
+        connect_udp(("::1", PORT)),
+    ]
+    for server in held[:3]:
+        server.listen()
+    for address in ("127.0.0.1", "::1"):
+        held.append(connect((address, PORT)))
+    outside = [listen("127.0.0.1", 5001), listen("::", 5002), bind(), bind_udp()]
+    outside += established(outside[0], connect(("127.0.0.1", 5001)))
+    v4_mapped = listen("::", 5003)
+    client = bound("127.0.0.5")
+    client.connect(("127.0.0.1", 5003))
+    held += [v4_mapped, client, v4_mapped.accept()[0]]
+    closing = bound("127.0.0.6", port=5004)
+    closing.listen()
+    time_wait(1, closing, lambda: connect(("127.0.0.6", 5004)))
+    return held, outside, closing
+
+
+def of_port(entries, port=PORT):
+    return [
+        entry
+        for entry in entries
+        if port in (entry.local.port, entry.remote and entry.remote.port)
+    ]
+
+
+def ends(entries):
+    return sorted(
+        (entry.protocol, str(entry.local), str(entry.remote or "-"))
+        for entry in entries
+    )
+
+
+def shown_by_ss(port):
+    """The ends that ``ss`` shows; it names neither idle sockets nor v4-mapped ones."""
+    found = []
+    for protocol, option in (("tcp", "-Htan"), ("udp", "-Huan")):
+        filtered = ["ss", option, f"sport = :{port} or dport = :{port}"]
+        done = subprocess.run(filtered, capture_output=True, text=True, check=True)
+        for line in done.stdout.splitlines():
+            local, remote = line.split()[3:5]
+            found.append((protocol, plain(local), plain(remote)))
+    return sorted(found)
+
+
+def plain(text):
+    address, _, port = text.rpartition(":")
+    if port == "*":
+        return "-"
+    return str(endpoint({"*": "::"}.get(address, address.strip("[]")), int(port)))
+
+
+@ALONE
+@pytest.mark.parametrize("port", [PORT, 5003, 5004])
+def test_the_same_sockets_as_ss(port):
+    held = everything()
+    listed = of_port(list_by_sock_diag(port, BOTH).entries, port)
+    idle = [entry for entry in listed if entry.state is TcpState.BOUND]
+    assert len(idle) == (port == PORT)
+    others = [entry for entry in listed if entry not in idle]
+    # idle ones, too, from some version of ss on
+    assert shown_by_ss(port) in (ends(others), ends(listed)) and others
+    assert held
+
+
+@ALONE
+def test_the_same_sockets_and_processes_as_lsof():
+    assert shutil.which("lsof"), "lsof is not installed"
+    held = everything()
+    command = ["lsof", "-nP", "-i", f":{PORT}", "-F", "pPn"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    pids, shown, protocol = set(), [], ""
+    for line in done.stdout.splitlines():
+        if line[0] == "p":
+            pids.add(int(line[1:]))
+        elif line[0] == "P":
+            protocol = line[1:].lower()
+        elif line[0] == "n":
+            local, _, remote = line[1:].partition("->")
+            shown.append((protocol, plain(local), plain(remote or ":*")))
+    listed = find_pids(of_port(list_by_sock_diag(PORT, BOTH).entries)).entries
+    with_process = [entry for entry in listed if entry.pid]
+    assert pids == {entry.pid for entry in with_process} == {os.getpid()}
+    # lsof, too, passes over idle sockets, or shows them without their address
+    with_process = [e for e in with_process if e.state is not TcpState.BOUND]
+    assert ends(with_process) == sorted(shown)
+    assert held
+
+
+@ALONE
+def test_psutil_lists_the_same_but_for_what_it_cannot_see():
+    held = everything()
+    by_psutil = of_port(list_by_psutil(PORT, BOTH).entries)
+    by_kernel = find_pids(of_port(list_by_sock_diag(PORT, BOTH).entries)).entries
+    visible = [entry for entry in by_kernel if entry.state is not TcpState.BOUND]
+    assert sorted(map(plain_fields, by_psutil)) == sorted(map(plain_fields, visible))
+    assert held
+
+
+def plain_fields(entry):
+    state = entry.state and entry.state.value
+    return (*ends([entry])[0], str(state), entry.pid or 0)
+
+
+@ALONE
+@pytest.mark.parametrize("lister", [list_by_sock_diag, list_by_psutil])
+def test_listeners_of_other_ports_are_listed_and_no_other_sockets(lister):
+    held = everything()
+    entries = lister(PORT, BOTH).entries
+    others = [entry for entry in entries if entry not in of_port(entries)]
+    assert {entry.state for entry in others} == {TcpState.LISTEN}
+    assert sorted(e.local.port for e in others) == [5001, 5002, 5003, 5004]
+    assert held
+
+
+@ALONE
+@pytest.mark.parametrize("lister", ["auto", "sock_diag", "psutil"])
+@pytest.mark.parametrize("protocol", BOTH)
+def test_one_protocol(lister, protocol):
+    held = everything()
+    found = list_sockets_of_port(PORT, [protocol], lister)
+    assert {entry.protocol for entry in found.entries} == {protocol}
+    assert held
+
+
+@ALONE
+def test_time_wait_has_an_age():
+    held = everything()
+    entries = list_by_sock_diag(5004, ["tcp"]).entries
+    (waits,) = [entry for entry in entries if entry.state is TcpState.TIME_WAIT]
+    assert 0 <= waits.time_wait_age_seconds < 5
+    assert held
+
+
+@ALONE
+def test_the_filter_takes_the_lowest_and_the_highest_port():
+    with ExitStack() as stack:
+        for port in (1, 65535):
+            stack.enter_context(bound("127.0.0.1", port=port))
+            (entry,) = list_by_sock_diag(port, BOTH).entries
+            assert entry.local == ("127.0.0.1", port)
+
+
+def refuse_netlink(error=errno.EPERM):
+    """From here on, this process gets an error for netlink sockets, as in a sandbox."""
+    number = {"x86_64": 41, "aarch64": 198}[platform.machine()]  # socket(2)
+    load, equals, answer = 0x20, 0x15, 0x06
+    refuse, allow = 0x00050000 | error, 0x7FFF0000
+    code = (
+        struct.pack("=HBBI", load, 0, 0, 0)  # the system call's number
+        + struct.pack("=HBBI", equals, 0, 3, number)
+        + struct.pack("=HBBI", load, 0, 0, 16)  # its first argument
+        + struct.pack("=HBBI", equals, 0, 1, socket.AF_NETLINK)
+        + struct.pack("=HBBI", answer, 0, 0, refuse)
+        + struct.pack("=HBBI", answer, 0, 0, allow)
+    )
+    buffer = ctypes.create_string_buffer(code)
+    program = struct.pack("@HP", len(code) // 8, ctypes.addressof(buffer))
+    libc = ctypes.CDLL(None, use_errno=True)
+    no_new_privileges, set_seccomp, filter_mode = 38, 22, 2
+    assert libc.prctl(no_new_privileges, 1, 0, 0, 0) == 0
+    assert libc.prctl(set_seccomp, filter_mode, program, 0, 0) == 0
+
+
+@ALONE
+def test_psutil_lists_where_sock_diag_is_refused():
+    held = everything()
+    usual = list_sockets_of_port(5003)
+    refuse_netlink()
+    found = list_sockets_of_port(5003)
+    with pytest.raises(SystemReadError, match="sock_diag: .*Operation not permitted"):
+        list_sockets_of_port(5003, lister="sock_diag")
+    assert ends(found.entries) == ends(usual.entries)
+    assert (usual.lister, usual.notes) == ("sock_diag", [])
+    assert found.lister.startswith("psutil ")
+    assert re.match("less exact, without sock_diag: .*not permitted", found.notes[0])
+    assert "neither idle sockets" in found.notes[1]
+    assert held

@@ -1,0 +1,309 @@
+"""Who looks, and how two looks become one."""
+
+import _socket
+import os
+import socket
+import sys
+from collections import Counter
+from types import SimpleNamespace
+
+import pytest
+
+from check_ephemeral_port.model.connections import port_numbers, unpack_destination
+from check_ephemeral_port.model.ports import PortPool, PortRange
+from check_ephemeral_port.model.sample import sum_up
+from check_ephemeral_port.model.sockets import (
+    Destination,
+    Endpoint,
+    SocketListing,
+    TcpState,
+    Visibility,
+)
+from check_ephemeral_port.system.errors import SystemReadError
+from check_ephemeral_port.system.sockets import inet_diag, sampling, sockstat
+from check_ephemeral_port.system.sockets.by_sock_diag import list_by_sock_diag
+from check_ephemeral_port.system.sockets.sampling import (
+    list_connections,
+    supplement,
+    take_sample,
+)
+from tests.benchmarks.farm import PORTS as FARM_PORTS
+from tests.benchmarks.farm import Farm, Plan
+from tests.kernel.sockets import (
+    bind,
+    bind_udp,
+    connect,
+    connect_udp,
+    established,
+    listen,
+    open_sockets,
+    time_wait,
+)
+from tests.model.builders import SEES_ALL, bound, connected, waiting
+from tests.plugin_process import check
+
+POOL = PortPool(PortRange(40000, 40099))
+BOTH = ("tcp", "udp")
+SEES_LITTLE = Visibility(False, False, False, False)
+SERVER = ("127.0.0.1", 5000)
+FIN_WAIT2 = 5
+
+
+def listed(*entries):
+    return SocketListing(entries, SEES_LITTLE, "one", 5, ["a note"])
+
+
+def known(*entries):
+    return SocketListing(entries, SEES_ALL, "other")
+
+
+def test_details_are_joined_to_what_is_listed():
+    merged = supplement(
+        listed(connected(40000, pid=7)), known(connected(40000, device=3, inode=9))
+    )
+    assert merged.entries == [connected(40000, pid=7, device=3, inode=9)]
+    assert (merged.visibility, merged.sampler) == (SEES_ALL, "one and other")
+    assert (merged.unseen_tcp_sockets, merged.notes) == (0, ["a note"])
+
+
+def test_bound_sockets_are_added():
+    assert supplement(listed(), known(bound(40001))).entries == [bound(40001)]
+
+
+def test_what_came_or_went_between_the_looks_stays_as_listed():
+    gone, new = connected(40000), connected(40002)
+    assert supplement(listed(gone), known(new)).entries == [gone]
+
+
+def test_a_connection_that_closed_between_the_looks_is_in_time_wait():
+    merged = supplement(listed(connected(40000)), known(waiting(40000)))
+    assert [entry.state for entry in merged.entries] == [TcpState.TIME_WAIT]
+
+
+def test_rows_that_were_merged_come_apart():
+    one = bound(40000, state=TcpState.LISTEN)
+    merged = supplement(
+        listed(one), known(one._replace(inode=1), one._replace(inode=2))
+    )
+    assert [entry.inode for entry in merged.entries] == [1, 2]
+
+
+def test_a_bound_socket_is_not_taken_for_a_listener_of_the_same_address():
+    listener = bound(40001, state=TcpState.LISTEN, pid=7)
+    idle = bound(40001, inode=501)
+    assert supplement(listed(listener), known(idle)).entries == [listener, idle]
+
+
+def prepare():
+    server, server6 = listen(), listen("::1")
+    held = [server, server6, listen("0.0.0.0", 40050), listen("::", 40051)]
+    time_wait(3, server, lambda: connect(SERVER))
+    held += [established(server, connect(SERVER)) for _ in range(3)]
+    held += open_sockets(4, lambda: connect(("::1", 5000)))
+    held += open_sockets(2, lambda: connect(("::ffff:127.0.0.1", 5000)))
+    held += open_sockets(3, bind_udp) + open_sockets(2, lambda: bind_udp("::"))
+    held += open_sockets(2, lambda: connect_udp(SERVER)) + open_sockets(2, bind)
+    half_closed = connect(SERVER)
+    half_closed.shutdown(socket.SHUT_WR)
+    while (
+        half_closed.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0] != FIN_WAIT2
+    ):
+        pass
+    return [*held, half_closed]
+
+
+def rows(listing):
+    return Counter(
+        (e.protocol, e.local, e.remote, e.state)
+        for e in listing.entries
+        if e.state is not TcpState.BOUND
+    )
+
+
+def connections(sample):
+    """What the sample knows of connections, in an order of its own making."""
+    found = sample.connections
+    tables = (found.held, found.time_wait, found.on_device)
+    by_destination = [
+        {unpack_destination(key): sorted(port_numbers(p)) for key, p in table.items()}
+        for table in tables
+    ]
+    return by_destination, dict(found.states)
+
+
+def sample_by(sampler, pool=POOL):
+    # without an age psutil's TIME_WAIT counts as old enough: so must sock_diag's
+    return take_sample(pool, BOTH, reuse_delay_seconds=0, sampler=sampler)
+
+
+@pytest.mark.namespace(ports="40000-40099")
+def test_both_samplers_agree_socket_for_socket():
+    held = prepare()
+    by_psutil, by_sock_diag, joined = map(sample_by, ("psutil", "sock_diag", "auto"))
+    assert rows(by_psutil) == rows(by_sock_diag) == rows(joined)
+    assert connections(by_psutil) == connections(by_sock_diag) == connections(joined)
+    assert by_psutil.size + 2 == by_sock_diag.size == joined.size > 20
+    bound_sockets = sum(e.state is TcpState.BOUND for e in joined.entries)
+    assert bound_sockets == 2 <= by_psutil.unseen_tcp_sockets
+    assert joined.visibility == by_sock_diag.visibility == SEES_ALL
+    listening = [e for e in joined.entries if e.state is TcpState.LISTEN]
+    assert [e.pid for e in listening] == [os.getpid()] * 2
+    assert held
+
+
+@pytest.mark.namespace(ports="40000-40099")
+def test_what_is_counted_is_what_is_listed():
+    held = prepare()
+    counted = take_sample(POOL, BOTH, reuse_delay_seconds=30, sampler="sock_diag")
+    listed = sum_up(list_by_sock_diag(POOL, BOTH), reuse_delay_seconds=30)
+    assert connections(counted) == connections(listed)
+    assert rows(counted) == rows(listed)
+    assert held
+
+
+@pytest.mark.namespace(ports="40000-40099")
+@pytest.mark.parametrize(
+    "reserved", [[*range(40010, 40051)], [40010, 40050], range(40000, 40099, 2)]
+)
+def test_both_samplers_leave_reserved_ports_out(reserved):
+    held = prepare()
+    pool = PortPool(PortRange(40000, 40099), reserved)
+    by_psutil, by_sock_diag = sample_by("psutil", pool), sample_by("sock_diag", pool)
+    assert rows(by_psutil) == rows(by_sock_diag)
+    assert connections(by_psutil) == connections(by_sock_diag)
+    assert by_sock_diag.size < sample_by("sock_diag").size
+    assert held
+
+
+@pytest.mark.namespace(ports="40000-40099")
+def test_any_number_of_reserved_ports_fits_into_requests():
+    held = prepare()
+    every_other = PortPool(PortRange(2, 65534), range(3, 65535, 2))
+    assert len(every_other.spans) > 30000
+    by_psutil, by_sock_diag = (
+        sample_by(sampler, every_other) for sampler in ("psutil", "sock_diag")
+    )
+    assert len(by_psutil.connections) > 10
+    assert connections(by_psutil) == connections(by_sock_diag)
+    assert held
+
+
+@pytest.mark.namespace(ports="40000-40099")
+@pytest.mark.parametrize("protocol", BOTH)
+@pytest.mark.parametrize("sampler", sampling.SAMPLERS)
+def test_only_the_protocols_that_are_asked_for(protocol, sampler):
+    held = prepare()
+    sample = take_sample(POOL, [protocol], 1.0, sampler)
+    assert {entry.protocol for entry in sample.entries} == {protocol}
+    assert (len(sample.connections) > 0) == (protocol == "tcp")
+    assert held
+
+
+@pytest.mark.namespace(ports="40000-40099")
+def test_where_the_old_request_is_gone_the_new_one_does(monkeypatch):
+    held = prepare()
+    before = connections(sample_by("sock_diag"))
+    monkeypatch.setattr(inet_diag, "_TCPDIAG_GETSOCK", 23)
+    assert connections(sample_by("sock_diag")) == before
+    assert held
+
+
+@pytest.mark.namespace(ports="40000-40099")
+@pytest.mark.parametrize("sampler", sampling.SAMPLERS)
+def test_connections_are_listed_by_destination(sampler):
+    held = prepare()
+    one = Destination("127.0.0.1", Endpoint("127.0.0.1", 5000))
+    other = Destination("::1", Endpoint("::1", 5000))
+    nobody = Destination("::1", Endpoint("192.0.2.1", 443))
+
+    def found(*destinations):
+        listed = list_connections(POOL, destinations, sampler)
+        return Counter(entry.destination for entry in listed)
+
+    assert found(one) == {one: 9}
+    assert found(one, nobody, other) == found(None) == {one: 9, other: 4}
+    assert found(nobody) == found() == {}
+    assert held
+
+
+@pytest.mark.namespace(ports=FARM_PORTS)
+@pytest.mark.parametrize("time_wait_share", [0, 0.5])
+def test_both_samplers_agree_at_10000_sockets(time_wait_share):
+    first, _, last = FARM_PORTS.partition("-")
+    pool = PortPool(PortRange(int(first), int(last)))
+    with Farm(Plan(10_000, time_wait_share=time_wait_share)):
+        by_psutil, by_sock_diag = sample_by("psutil", pool), sample_by("auto", pool)
+    assert (by_psutil.sampler[:6], by_sock_diag.sampler) == ("psutil", "sock_diag")
+    assert rows(by_psutil) == rows(by_sock_diag)
+    assert connections(by_psutil) == connections(by_sock_diag)
+    assert by_psutil.size == (7500 if time_wait_share else 5000)
+
+
+@pytest.mark.namespace(ports=FARM_PORTS)
+@pytest.mark.parametrize("sockets, sampler", [(1000, "psutil"), (2002, "sock_diag")])
+def test_auto_leaves_psutil_out_on_hosts_with_many_sockets(sockets, sampler):
+    with Farm(Plan(sockets)):
+        assert sample_by("auto").sampler.startswith(sampler)
+
+
+@pytest.mark.namespace(ports="40000-40099")
+@pytest.mark.parametrize(
+    "here, elsewhere, sampler",
+    [(2000, 0, "psutil"), (2001, 0, "sock_diag"), (1000, 1001, "sock_diag")],
+)
+def test_the_line_is_at_2000_sockets(here, elsewhere, sampler, monkeypatch):
+    counts = sockstat.SocketCounts(here, elsewhere)
+    monkeypatch.setattr(sockstat, "read_socket_counts", lambda *_: counts)
+    assert sample_by("auto").sampler.startswith(sampler)
+
+
+@pytest.mark.namespace(ports="40000-40099")
+@pytest.mark.parametrize("sampler", ["auto", "sock_diag"])
+def test_kernels_that_list_no_idle_sockets_leave_room_for_them(sampler, monkeypatch):
+    held = open_sockets(5, bind)
+    seen = sample_by(sampler)
+    assert seen.visibility.bound_sockets and seen.unseen_tcp_sockets == 0
+    # 5.14 is that of Enterprise Linux 9, 6.1 of Debian 12
+    for release, idle in (("5.14.0-570.el9", 5), ("6.1.0-37-amd64", 5), ("7.0.0", 0)):
+        monkeypatch.setattr(os, "uname", lambda: SimpleNamespace(release=release))
+        seen = sample_by(sampler)
+        assert seen.visibility.bound_sockets == (not idle)
+        assert seen.unseen_tcp_sockets >= idle
+    assert held
+
+
+REFUSE_NETLINK = """
+import _socket
+class Refusing(_socket.socket):
+    __slots__ = ()  # socket.socket, which is made of it, has its own
+    def __init__(self, family=-1, *args, **kwargs):
+        if family == _socket.AF_NETLINK:
+            raise PermissionError(1, "Operation not permitted")
+        super().__init__(family, *args, **kwargs)
+_socket.socket = Refusing
+"""
+
+
+@pytest.mark.namespace(ports="40000-40099")
+def test_auto_goes_on_where_sock_diag_is_refused(tmp_path, monkeypatch):
+    held = open_sockets(5, bind)
+    (tmp_path / "sitecustomize.py").write_text(REFUSE_NETLINK)
+    exact = check("-vv")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    run = check("-vv")
+    assert (run.exit_code, run.stderr) == (0, "")
+    assert "note: less exact, without sock_diag: [Errno 1] Operation not" in run.stdout
+    low, high = run.free_bounds("tcp_bind")
+    assert exact.free_bounds("tcp_bind") == (95, 95)
+    assert low <= 95 < high == 100
+    refused = check("--sampler", "sock_diag")
+    assert refused.exit_code == 3 and "sock_diag: [Errno 1]" in refused.stdout
+    assert held
+
+
+@pytest.mark.parametrize("platform", ["darwin", "win32", "freebsd14"])
+def test_sock_diag_is_refused_by_name(platform, monkeypatch):
+    monkeypatch.setattr(sys, "platform", platform)
+    monkeypatch.delattr(_socket, "AF_NETLINK")
+    with pytest.raises(SystemReadError, match="Linux only"):
+        sample_by("sock_diag")

@@ -1,0 +1,117 @@
+"""Linux's own socket counters."""
+
+import time
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from check_ephemeral_port.system.errors import SystemReadError
+from check_ephemeral_port.system.sockets.sockstat import (
+    SocketCounts,
+    is_without_sockets,
+    read_socket_counts,
+    read_time_wait_sockets,
+)
+from tests.kernel.sockets import bind, connect, listen, time_wait
+
+# /proc/net/sockstat and sockstat6 of a Linux 6.18 host
+SOCKSTAT = """\
+sockets: used 9
+TCP: inuse 4 orphan 0 tw 3 alloc 9 mem 236
+UDP: inuse 2 mem 0
+UDPLITE: inuse 0
+RAW: inuse 0
+FRAG: inuse 0 memory 0
+"""
+SOCKSTAT6 = """\
+TCP6: inuse 2
+UDP6: inuse 1
+UDPLITE6: inuse 0
+RAW6: inuse 0
+FRAG6: inuse 0 memory 0
+"""
+
+
+def read(tmp_path, sockstat, sockstat6=None):
+    (tmp_path / "net").mkdir()
+    (tmp_path / "net" / "sockstat").write_text(sockstat)
+    if sockstat6:
+        (tmp_path / "net" / "sockstat6").write_text(sockstat6)
+    return read_socket_counts(str(tmp_path))
+
+
+def test_counts_of_both_families(tmp_path):
+    counts = read(tmp_path, SOCKSTAT, SOCKSTAT6)
+    assert counts == SocketCounts(total=12, tcp_unhashed=3)
+
+
+def test_a_kernel_without_ipv6(tmp_path):
+    assert read(tmp_path, SOCKSTAT) == SocketCounts(total=9, tcp_unhashed=5)
+
+
+@pytest.mark.parametrize("text", ["TCP: inuse many\n", "TCP: inuse \xff\n"])
+def test_garbage_is_an_error_that_names_the_file(tmp_path, text):
+    with pytest.raises(SystemReadError, match="sockstat"):
+        read(tmp_path, text)
+
+
+def test_a_missing_file_is_an_error_that_names_it(tmp_path):
+    with pytest.raises(SystemReadError, match="sockstat"):
+        read_socket_counts(str(tmp_path))
+
+
+@pytest.mark.namespace(ports="40000-40039")
+def test_a_namespace_without_sockets_is_known_as_such():
+    with bind():
+        assert not is_without_sockets()
+    # netlink sockets, with which the namespace was set up, go some moments later
+    deadline = time.monotonic() + 10
+    while not is_without_sockets():
+        assert time.monotonic() < deadline
+
+
+@pytest.mark.namespace(ports="40000-40039")
+def test_time_wait_is_a_socket_though_no_process_has_it():
+    with listen() as server:
+        time_wait(1, server, lambda: connect(server.getsockname()))
+    assert not is_without_sockets()
+
+
+@pytest.mark.parametrize(
+    "sockstat, sockstat6, without",
+    [
+        ("sockets: used 0\nTCP: inuse 0 orphan 0 tw 0 alloc 9 mem 236\n", "", True),
+        # a socket of the kernel itself, a tunnel's
+        ("sockets: used 0\nTCP: inuse 0 orphan 0 tw 0\nUDP: inuse 1\n", "", False),
+        ("sockets: used 0\nTCP: inuse 0 orphan 0 tw 0\n", "UDP6: inuse 1\n", False),
+        ("TCP: inuse 0 orphan 0 tw 0\n", "", False),
+        (": used 0\n", "", False),
+    ],
+)
+def test_nothing_is_called_empty_that_may_not_be(
+    tmp_path, sockstat, sockstat6, without
+):
+    read(tmp_path, sockstat, sockstat6)
+    assert is_without_sockets(str(tmp_path)) is without
+
+
+def test_what_can_not_be_counted_may_have_sockets(tmp_path):
+    assert not is_without_sockets(str(tmp_path))
+
+
+WORDS = st.lists(st.sampled_from(["TCP: ", "sockets:", "used 7 ", "\n"]) | st.text())
+
+
+@given(WORDS.map("".join), WORDS.map("".join))
+def test_any_text_has_counters_or_is_an_error(sockstat, sockstat6):
+    with TemporaryDirectory() as proc:
+        assert is_without_sockets(proc) is False
+        try:
+            assert read(Path(proc), sockstat, sockstat6).tcp_unhashed >= 0
+            assert isinstance(read_time_wait_sockets(proc), int)
+        except SystemReadError:
+            pass
+        assert is_without_sockets(proc) in (True, False)

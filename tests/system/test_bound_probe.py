@@ -1,0 +1,56 @@
+"""The experiment that settles whether a port is bound."""
+
+import pytest
+
+from check_ephemeral_port.system.bound_probe import probe_ports
+from tests.kernel.sockets import bind, connect, listen, open_sockets
+from tests.plugin_process import check
+
+SERVER = ("127.0.0.1", 5000)
+
+
+def ports_of(sockets):
+    return {s.getsockname()[1] for s in sockets}
+
+
+@pytest.mark.namespace(ports="40000-40039")
+def test_it_tells_bound_ports_from_connected_ones_and_leaves_nothing_behind():
+    server = listen()
+    connected = open_sockets(7, lambda: connect(SERVER))
+    bound = open_sockets(5, bind)
+    bound += open_sockets(3, lambda: connect(SERVER, "127.0.0.1", no_port=False))
+    expected = {port: False for port in ports_of(connected)}
+    expected.update((port, True) for port in ports_of(bound))
+    before = check().perfdata
+    assert probe_ports(sorted(expected), 5) == expected
+    assert check().perfdata == before
+    assert server
+
+
+@pytest.mark.namespace(ports="40000-40039")
+def test_it_stops_when_its_time_is_up():
+    assert probe_ports(range(40000, 40040), -1) == {}
+
+
+NO_SUCH_OPTION = """
+import socket
+class Older(socket.socket):
+    def setsockopt(self, level, option, *value):
+        if (level, option) == (0, 51):
+            raise OSError(92, "Protocol not available")
+        super().setsockopt(level, option, *value)
+socket.socket = Older
+"""
+
+
+@pytest.mark.namespace(ports="40000-40039")
+def test_older_kernels_keep_the_bounds(tmp_path, monkeypatch):
+    held = [listen(), listen("127.0.0.2"), connect(("127.0.0.2", 5000))]
+    (tmp_path / "sitecustomize.py").write_text(NO_SUCH_OPTION)
+    settled = check("-vv", "--probe", "-d", "127.0.0.1:5000")
+    assert settled.free_bounds("tcp_connect") == (40, 40)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    run = check("-vv", "--probe", "-d", "127.0.0.1:5000")
+    assert run.free_bounds("tcp_connect") == (39, 40)
+    assert "note: probe: Protocol not available" in run.stdout
+    assert held
