@@ -1,4 +1,4 @@
-"""The program, also as ``python -m check_ephemeral_port``."""
+"""The process of the program, also as ``python -m check_ephemeral_port``."""
 
 from __future__ import annotations
 
@@ -6,23 +6,23 @@ import gc
 import os
 import sys
 
-TYPE_CHECKING = False  # typing's own takes memory, which may be what is missing
+TYPE_CHECKING = False  # importing typing takes memory, which may be what is missing
 if TYPE_CHECKING:
     from typing import NoReturn
 
 
 def main() -> NoReturn:
     """Run the check and end the process with its exit code."""
-    # a run is short: what it leaves behind is neither looked for now nor taken apart
-    # at the end, which together would cost a fifth of it
+    # a run is short: no garbage collection, and no teardown of the interpreter at its
+    # end, save a fifth of it
     gc.disable()
-    # of what ends a thread, say: the one line on stdout is all that anybody reads
+    # monitoring systems read the line on stdout only, not what ends a thread
     sys.unraisablehook = lambda _: None
     exit_code = 3
     try:
-        from .cli import main
+        from . import cli
 
-        exit_code = main()  # all output has been written, and no buffer is in between
+        exit_code = cli.main()  # has written all output, past every buffer
     except BaseException as error:  # no memory, no descriptor, half an installation
         # Python would exit with 1, which means WARNING
         _say_why(error)
@@ -32,7 +32,7 @@ def main() -> NoReturn:
 def _say_why(error: BaseException) -> None:
     reason = ascii(error).replace("|", "?")[:400]
     try:
-        os.write(1, f"EPHEMERAL_PORT UNKNOWN - cannot start: {reason}\n".encode())
+        os.write(1, f"EPHEMERAL_PORT UNKNOWN - cannot run: {reason}\n".encode())
     except OSError:  # nobody reads
         pass
 

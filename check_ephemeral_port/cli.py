@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
-from . import __version__
-from .options import Options, UsageError, build_parser, parse_options
-from .plugin.text import fit, printable, unknown
+from .options import Options, UsageError, asked_text, parse_options
+from .plugin.text import fit_output, printable, unknown
 from .system.deadline import Deadline, Stopwatch
 from .system.errors import SystemReadError
 
 TYPE_CHECKING = False
-if TYPE_CHECKING:  # it takes nagiosplugin, which comes when the time runs
-    from .plugin.output.nagios import Outcome
+if TYPE_CHECKING:  # nagiosplugin is imported after the clock has started
+    from .plugin.output.result import Result
 
 EXIT_OK = 0
 EXIT_UNKNOWN = 3
@@ -27,7 +26,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     it otherwise.
     """
     arguments = sys.argv[1:] if argv is None else argv
-    asked = help_or_version(arguments)
+    asked = asked_text(arguments)
     if asked:
         _print(asked)
         return EXIT_UNKNOWN  # not the result of a check, says the plugin interface
@@ -41,12 +40,13 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _run(options: Options) -> int:
     stopwatch = Stopwatch()
-    known: list[Outcome] = []
+    known: list[Callable[[], Result]] = []
 
     def give_up() -> int:
+        if known:
+            return _finish(*_written(known[0]()), options)
         reason = f"timed out after {options.timeout:g} s: {stopwatch.current}"
-        text, exit_code = known[0] if known else (unknown(reason), EXIT_UNKNOWN)
-        return _finish(text, exit_code, options)
+        return _finish(unknown(reason), EXIT_UNKNOWN, options)
 
     deadline: Deadline | None = None
     try:
@@ -56,7 +56,7 @@ def _run(options: Options) -> int:
         else:
             from .checks.port import run
 
-        text, exit_code = run(options, stopwatch, known.append)
+        text, exit_code = _written(run(options, stopwatch, known.append))
     except ImportError as error:
         text, exit_code = unknown(f"a dependency is missing: {error}"), EXIT_UNKNOWN
     except SystemReadError as error:
@@ -70,13 +70,19 @@ def _run(options: Options) -> int:
     return _finish(text, exit_code, options)
 
 
+def _written(result: Result) -> tuple[str, int]:
+    from .plugin.output.nagios import write_nagios
+
+    return write_nagios(result), result.exit_code
+
+
 def _unexpected(error: BaseException, verbose: int) -> str:
     text = unknown(f"unexpected {type(error).__name__}: {error}")
     if verbose >= 3:
         from traceback import format_exception
 
         trace = "".join(format_exception(type(error), error, error.__traceback__))
-        return fit(text.rstrip(), list(map(printable, trace.splitlines())))
+        return fit_output(text.rstrip(), list(map(printable, trace.splitlines())))
     return text
 
 
@@ -99,16 +105,3 @@ def _print(text: str) -> bool:
     except OSError:  # nobody reads, or the disk is full
         return False
     return True
-
-
-def help_or_version(arguments: Sequence[str]) -> str:
-    """The help or the version, if asked for: they win over all other options, wrong
-    ones included. Nothing otherwise."""
-    for argument in arguments:
-        # behind options without a value, as in -vh, the first of the two counts
-        asked = argument[1:].lstrip("46v")[:1] if argument.startswith("-") else ""
-        if asked == "h" or argument == "--help":
-            return build_parser().format_help()
-        if asked == "V" or argument == "--version":
-            return f"check_ephemeral_port {__version__}\n"
-    return ""

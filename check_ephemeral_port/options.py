@@ -5,18 +5,20 @@ from __future__ import annotations
 import argparse
 import re
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
+from . import __version__
 from .model.ports import parse_port
 from .model.records import NamedTuple
-from .model.sockets import plain_address
+from .model.sockets import AUTO, PSUTIL, SAMPLERS, SOCK_DIAG, plain_address
 from .model.thresholds import (
+    DEFAULT_CRITICAL_PERCENT,
+    DEFAULT_WARNING_PERCENT,
     ThresholdRange,
     parse_percent_range,
     parse_range,
     parse_seconds_range,
 )
-from .system.sockets.sampling import AUTO, PSUTIL, SAMPLERS, SOCK_DIAG
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -33,51 +35,63 @@ class DestinationOption(NamedTuple):
 class Options(NamedTuple):
     """A valid command line."""
 
-    warning: ThresholdRange | None
-    """In percent; for one port a number of sockets, or seconds with a host name."""
-    critical: ThresholdRange | None
-    free_warning: ThresholdRange | None
-    free_critical: ThresholdRange | None
-    bind_warning: ThresholdRange | None
-    bind_critical: ThresholdRange | None
-    fast_warning: ThresholdRange | None
-    fast_critical: ThresholdRange | None
-    eta_warning: ThresholdRange | None
-    eta_critical: ThresholdRange | None
-    destination: Sequence[DestinationOption]
-    source: str | None
-    port: int | None
-    """Look at this port only, and not at the ephemeral range."""
-    hostname: str | None
-    """Where the port is; ``None`` for this host."""
-    ip_version: int | None
-    expect: str | None
-    protocol: str
-    sampler: str
-    probe: bool
-    netns: str | None
-    all_netns: bool
-    state_file: str | None
-    no_advice: bool
-    top: int | None
-    verbose: int
-    timeout: float
-    exit_ok: bool
+    warning: ThresholdRange | None = ThresholdRange(end=DEFAULT_WARNING_PERCENT)
+    """In percent; with --port a number of sockets, with --hostname seconds."""
+    critical: ThresholdRange | None = ThresholdRange(end=DEFAULT_CRITICAL_PERCENT)
+    free_warning: ThresholdRange | None = None
+    free_critical: ThresholdRange | None = None
+    bind_warning: ThresholdRange | None = None
+    bind_critical: ThresholdRange | None = None
+    fast_warning: ThresholdRange | None = None
+    fast_critical: ThresholdRange | None = None
+    eta_warning: ThresholdRange | None = None
+    eta_critical: ThresholdRange | None = None
+    destination: Sequence[DestinationOption] = ()
+    source: str | None = None
+    port: int | None = None
+    """Set for the port check, ``None`` for the pool check."""
+    hostname: str | None = None
+    """The host that has the port; ``None`` for this host."""
+    ip_version: int | None = None
+    expect: str | None = None
+    protocol: str = "all"
+    sampler: str = AUTO
+    probe: bool = False
+    netns: str | None = None
+    all_netns: bool = False
+    state_file: str | None = None
+    no_advice: bool = False
+    top: int | None = None
+    verbose: int = 0
+    timeout: float = 30.0
+    exit_ok: bool = False
 
 
 HERE = ("free", "used", "listening")
 THERE = ("open", "closed", "filtered")
-"""What may be expected of a port of this host, and of one of another host."""
+"""What --expect can name for a port of this host, and of another host."""
 
-_FLAGS_OF_THE_RANGE = tuple(
-    (name, f"--{name.replace('_', '-')}")
-    for name in (
-        *("free_warning", "free_critical", "bind_warning", "bind_critical"),
-        *("fast_warning", "fast_critical", "destination", "source", "probe"),
-        *("netns", "all_netns", "no_advice"),
-        *("eta_warning", "eta_critical", "state_file"),
-    )
+FLAGS = "46v"
+"""The short options without a value, other than -h and -V."""
+
+POOL_OPTIONS = (
+    "free_warning",
+    "free_critical",
+    "bind_warning",
+    "bind_critical",
+    "fast_warning",
+    "fast_critical",
+    "eta_warning",
+    "eta_critical",
+    "destination",
+    "source",
+    "probe",
+    "netns",
+    "all_netns",
+    "state_file",
+    "no_advice",
 )
+"""Options of the pool check that the port check does not have."""
 
 
 class UsageError(Exception):
@@ -94,8 +108,6 @@ def parse_options(arguments: Sequence[str]) -> Options:
     options = Options(**{**vars(given), **_main_thresholds(given)})
     _refuse_contradictions(options)
     _refuse_elsewhere(options)
-    if options.protocol == "udp" and options.destination:
-        raise UsageError("--destination: UDP ports are not counted by destination")
     if options.netns or options.all_netns:
         if options.sampler == PSUTIL:
             raise UsageError("--sampler: psutil can't look into network namespaces")
@@ -107,59 +119,64 @@ def parse_options(arguments: Sequence[str]) -> Options:
 def _main_thresholds(
     given: argparse.Namespace,
 ) -> dict[str, ThresholdRange | None]:
-    # percent with defaults, but for one port plain numbers and none
+    # percent with defaults in the pool check, plain numbers without in the port check
+    defaults = Options() if given.port is None else Options(None, None)
     parse = parse_percent_range if given.port is None else parse_range
     ranges: dict[str, ThresholdRange | None] = {}
-    for name, default in (("warning", 80), ("critical", 90)):
+    for name in ("warning", "critical"):
         text = getattr(given, name)
         try:
-            ranges[name] = None if text is None else parse(text)
+            ranges[name] = getattr(defaults, name) if text is None else parse(text)
         except ValueError as error:
             raise UsageError(f"--{name}: {error}") from None
-        if text is None and given.port is None:
-            ranges[name] = ThresholdRange(end=default)
     return ranges
 
 
 def _refuse_contradictions(options: Options) -> None:
     """:class:`UsageError` for options that make no sense together."""
-    for_range = options.port is None
-    here = options.hostname is None
-    expect = options.expect
-    for contradicts, what in (
-        (for_range and not here, "--hostname: only together with --port"),
-        (for_range and expect, "--expect: only together with --port"),
-        (here and options.ip_version, "-4, -6: only together with --hostname"),
-        *(
-            (not for_range and getattr(options, name), f"{flag}: not with --port")
-            for name, flag in _FLAGS_OF_THE_RANGE
-        ),
-        *(
-            (
-                getattr(options, f"eta_{severity}") and options.state_file is None,
+    of_check = _pool_contradictions if options.port is None else _port_contradictions
+    for contradicts, message in of_check(options):
+        if contradicts:
+            raise UsageError(message)
+
+
+def _pool_contradictions(options: Options) -> Iterator[tuple[object, str]]:
+    yield options.hostname, "--hostname: only together with --port"
+    yield options.expect, "--expect: only together with --port"
+    yield options.ip_version, "-4, -6: only together with --hostname"
+    if options.state_file is None:
+        for severity in ("warning", "critical"):
+            yield (
+                getattr(options, f"eta_{severity}"),
                 f"--eta-{severity}: needs --state-file, to know the past",
             )
-            for severity in ("warning", "critical")
-        ),
-        (
-            options.all_netns and options.state_file,
-            "--state-file: not with --all-netns; run a check for each --netns",
-        ),
-        (here and expect in THERE, f"--expect: {expect!r} only with --hostname"),
-        (not here and expect in HERE, f"--expect: {expect!r} not with --hostname"),
-        (
-            expect == "listening" and options.protocol == "udp",
-            "--expect: UDP sockets don't listen; 'used' is the word",
-        ),
-        (
-            not here and options.protocol == "udp",
-            "--protocol: --hostname makes a TCP connection",
-        ),
-        (not here and options.sampler != AUTO, "--sampler: not with --hostname"),
-        (not here and options.top, "--top: not with --hostname"),
-    ):
-        if contradicts:
-            raise UsageError(what)
+    yield (
+        options.all_netns and options.state_file,
+        "--state-file: not with --all-netns; run a check for each --netns",
+    )
+    yield (
+        options.protocol == "udp" and options.destination,
+        "--destination: UDP ports are not counted by destination",
+    )
+
+
+def _port_contradictions(options: Options) -> Iterator[tuple[object, str]]:
+    here, expect = options.hostname is None, options.expect
+    for name in POOL_OPTIONS:
+        yield getattr(options, name), f"--{name.replace('_', '-')}: not with --port"
+    yield here and options.ip_version, "-4, -6: only together with --hostname"
+    yield here and expect in THERE, f"--expect: {expect!r} only with --hostname"
+    yield not here and expect in HERE, f"--expect: {expect!r} not with --hostname"
+    yield (
+        expect == "listening" and options.protocol == "udp",
+        "--expect: UDP sockets don't listen; 'used' is the word",
+    )
+    yield (
+        not here and options.protocol == "udp",
+        "--protocol: --hostname makes a TCP connection",
+    )
+    yield not here and options.sampler != AUTO, "--sampler: not with --hostname"
+    yield not here and options.top, "--top: not with --hostname"
 
 
 def _refuse_elsewhere(options: Options) -> None:
@@ -192,193 +209,215 @@ def build_parser() -> argparse.ArgumentParser:
     """The options and their help."""
     parser = _Parser(
         prog="check_ephemeral_port",
-        description="Tells how close this host is to running out of ephemeral ports, "
-        "for whom, and who holds them.",
-        epilog="RANGE is [@][start:][end]: alarm outside of start to end, or inside "
-        "with @; start is 0 if left out, ~ stands for no limit. "
+        description="Reports how close this host is to running out of ephemeral ports, "
+        "for which destination, and which process holds them.",
+        epilog="RANGE is [@][start:][end]. It alarms outside start to end, or inside "
+        "with @. The default start is 0; ~ means no limit. "
         "Exit codes: 0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN.",
         add_help=False,
         allow_abbrev=False,
         exit_on_error=False,
     )
-    thresholds = parser.add_argument_group("thresholds")
+    _add_thresholds(parser.add_argument_group("thresholds"))
+    _add_scope(parser.add_argument_group("what to look at"))
+    _add_port_check(parser.add_argument_group("one port instead of the whole range"))
+    _add_general(parser.add_argument_group("general"))
+    return parser
 
-    def add_range(
-        *flags: str,
-        help: str,
-        parse: Callable[[str], Any] = parse_percent_range,
-    ) -> None:
-        thresholds.add_argument(*flags, metavar="RANGE", type=_type(parse), help=help)
 
-    add_range(
-        "-w",
+def _add_thresholds(group: argparse._ArgumentGroup) -> None:
+    def add(flag: str, parse: Callable[[str], Any], help: str, short: str = "") -> None:
+        flags = [short, flag] if short else [flag]
+        group.add_argument(*flags, metavar="RANGE", type=_type(parse), help=help)
+
+    # parsed later, since the unit depends on other options
+    add(
         "--warning",
-        parse=str,
-        help="percent used: TCP connect() to the fullest destination, and UDP "
-        "(default: 80); with -p the number of sockets, with -H seconds (no default)",
+        str,
+        "percent used by TCP connect() to the fullest destination, and by UDP "
+        f"(default: {DEFAULT_WARNING_PERCENT}); with -p a number of sockets, with -H "
+        "seconds (no default)",
+        "-w",
     )
-    add_range(
-        "-c",
+    add(
         "--critical",
-        parse=str,
-        help="likewise (default: 90)",
+        str,
+        f"the same for CRITICAL (default: {DEFAULT_CRITICAL_PERCENT})",
+        "-c",
     )
-    add_range(
+    add(
         "--free-warning",
-        parse=parse_range,
-        help="ports left, likewise; 2000: alarms when fewer than 2000 are left",
+        parse_range,
+        "free ports instead of percent; 2000: alarms below 2000 free ports",
     )
-    add_range("--free-critical", parse=parse_range, help="ports left, likewise")
-    add_range("--bind-warning", help="percent used for TCP bind() to port 0")
-    add_range("--bind-critical", help="percent used, likewise")
-    add_range(
+    add("--free-critical", parse_range, "the same for CRITICAL")
+    add(
+        "--bind-warning",
+        parse_percent_range,
+        "percent used by TCP bind() to port 0",
+    )
+    add("--bind-critical", parse_percent_range, "the same for CRITICAL")
+    add(
         "--fast-warning",
-        help="percent used of the half that connect() tries first; beyond it every "
-        "connect() is slow",
+        parse_percent_range,
+        "percent used of the half that connect() tries first; once it is used up, "
+        "every connect() is slow",
     )
-    add_range("--fast-critical", help="percent used, likewise")
-    add_range(
+    add("--fast-critical", parse_percent_range, "the same for CRITICAL")
+    add(
         "--eta-warning",
-        parse=parse_seconds_range,
-        help="time left as for -w, in seconds or such as 30m: or 2h:, which alarm when "
-        "less is left; needs --state-file",
+        parse_seconds_range,
+        "time until the ports of -w run out, in seconds or with a unit: 30m: alarms "
+        "below 30 minutes, 2h: below 2 hours; needs --state-file",
     )
-    add_range("--eta-critical", parse=parse_seconds_range, help="time left, likewise")
+    add("--eta-critical", parse_seconds_range, "the same for CRITICAL")
 
-    scope = parser.add_argument_group("what to look at")
-    scope.add_argument(
+
+def _add_scope(group: argparse._ArgumentGroup) -> None:
+    group.add_argument(
         "-d",
         "--destination",
         action="append",
         default=[],
         metavar="HOST:PORT",
         type=_type(parse_destination),
-        help="this destination only; may be repeated; IPv6 as [ADDRESS]:PORT. To look "
-        "up a name may take a UDP port for a moment, an address doesn't",
+        help="watch this destination only; can be repeated; IPv6 as [ADDRESS]:PORT. "
+        "Resolving a name can take a UDP port for a moment, an address does not",
     )
-    scope.add_argument(
+    group.add_argument(
         "--source",
         metavar="ADDRESS",
         type=_type(parse_source),
         help="local address that the program connects from or binds to (default: "
         "the fullest for connect, the worst case for bind)",
     )
-    scope.add_argument(
+    group.add_argument(
         "--protocol",
         choices=("tcp", "udp", "all"),
         default="all",
-        help="usages to look at (default: all)",
+        help="protocol of the usages (default: all)",
     )
-    namespaces = scope.add_mutually_exclusive_group()
+    namespaces = group.add_mutually_exclusive_group()
     namespaces.add_argument(
         "--netns",
         metavar="NAME|PID|PATH",
         type=_type(parse_netns),
-        help="on Linux, look into this network namespace: a name of ip netns, a "
-        "process, or a path such as /proc/1/ns/net",
+        help="on Linux, check this network namespace: a name of ip netns, a process, "
+        "or a path such as /proc/1/ns/net",
     )
     namespaces.add_argument(
         "--all-netns",
         action="store_true",
-        help="likewise, look into every network namespace of the host and judge the "
-        "worst",
+        help="on Linux, check every network namespace of the host and report the worst",
     )
-    scope.add_argument(
+    group.add_argument(
         "--sampler",
         choices=SAMPLERS,
         default=AUTO,
-        help="who lists the sockets (default: auto; sock_diag: on Linux only)",
+        help="how to list the sockets (default: auto; sock_diag: on Linux only)",
     )
-    scope.add_argument(
+    group.add_argument(
         "--probe",
         action="store_true",
-        help="on Linux, try the ports of which nothing shows whether they are bound; "
-        "makes connections to port 0 of loopback that fail",
+        help="on Linux, try out whether unclear ports are bound; makes connections to "
+        "port 0 of loopback that fail",
     )
-    scope.add_argument(
+    group.add_argument(
         "--state-file",
         metavar="PATH",
         type=_type(parse_path),
-        help="remember there what this run saw, and tell the time left from what "
-        "earlier runs saw",
+        help="keep a history in this file, and forecast from it when ports run out",
     )
 
-    one_port = parser.add_argument_group("one port instead: what it is, who uses it")
-    one_port.add_argument(
+
+def _add_port_check(group: argparse._ArgumentGroup) -> None:
+    group.add_argument(
         "-p",
         "--port",
         metavar="PORT",
         type=_type(parse_port),
-        help="this port of this host",
+        help="report what this port is and which sockets use it",
     )
-    one_port.add_argument(
+    group.add_argument(
         "-H",
         "--hostname",
         metavar="HOST",
         type=_type(parse_host),
-        help="the port of this host, name or address: makes one TCP connection to "
-        "it, which takes a port here, and that is in TIME_WAIT for a minute "
-        "afterwards. Waits four fifths of --timeout for an answer",
+        help="try the port of this host, a name or an address. Makes one TCP "
+        "connection, which takes a port here and leaves it in TIME_WAIT for a minute. "
+        "Waits for four fifths of --timeout",
     )
-    versions = one_port.add_mutually_exclusive_group()
+    versions = group.add_mutually_exclusive_group()
     for version in (4, 6):
         versions.add_argument(
             f"-{version}",
             dest="ip_version",
             action="store_const",
             const=version,
-            help=f"with -H: IPv{version} only",
+            help=f"with -H: use IPv{version} only",
         )
-    one_port.add_argument(
+    group.add_argument(
         "--expect",
         choices=HERE + THERE,
         metavar="WHAT",
-        help="CRITICAL if it is anything else: free, used or listening; with -H "
-        "open, closed or filtered. Listening is a use, too; free means no socket "
-        "at all, not even in TIME_WAIT",
+        help="CRITICAL if the port is anything else: free, used or listening; with -H "
+        "open, closed or filtered. A listening port is also used. A free port has no "
+        "socket at all, not even in TIME_WAIT",
     )
 
-    general = parser.add_argument_group("general")
-    general.add_argument(
-        "--no-advice",
-        action="store_true",
-        help="don't tell which settings of the host are wrong and what mends them, "
-        "neither with -v nor as the cause of an alarm",
+
+def _add_general(group: argparse._ArgumentGroup) -> None:
+    group.add_argument(
+        "--no-advice", action="store_true", help="do not print tuning advice"
     )
-    general.add_argument(
+    group.add_argument(
         "--top",
         metavar="N",
         type=_type(parse_count),
-        help="rows in each table (default: 5, with -vv 20; with -p 20 and 200; of "
-        "network namespaces all)",
+        help="rows in each table (default: 5, with -vv 20; with -p 20 and 200; all "
+        "network namespaces)",
     )
-    general.add_argument(
+    group.add_argument(
         "-v",
         "--verbose",
         action="count",
         default=0,
         help="tables; -vv: more rows, and bounds; -vvv: how the sample was taken",
     )
-    general.add_argument(
+    group.add_argument(
         "-t",
         "--timeout",
         metavar="DURATION",
         default=30.0,
         type=_type(parse_duration_seconds),
-        help="seconds, or such as 500ms, 30s, 2m (default: 30)",
+        help="seconds, or with a unit: 500ms, 30s, 2m (default: 30)",
     )
-    general.add_argument(
-        "--exit-ok", action="store_true", help="exit with 0 whatever the state"
+    group.add_argument(
+        "--exit-ok", action="store_true", help="exit with 0 in every state"
     )
-    # for the help text: these two are looked for before anything is parsed
+    # only for the help text: asked_text() looks for these two before anything is parsed
     for flags, text in (
         (("-V", "--version"), "show the version and exit with 3"),
         (("-h", "--help"), "show this help and exit with 3"),
     ):
-        general.add_argument(
+        group.add_argument(
             *flags, action="store_true", default=argparse.SUPPRESS, help=text
         )
-    return parser
+
+
+def asked_text(arguments: Sequence[str]) -> str:
+    """The help or the version, if the user asked for one; empty if not.
+
+    Both win over all other options, even over wrong ones.
+    """
+    for argument in arguments:
+        # after options without a value, as in -vh, the first of the two counts
+        asked = argument[1:].lstrip(FLAGS)[:1] if argument.startswith("-") else ""
+        if asked == "h" or argument == "--help":
+            return build_parser().format_help()
+        if asked == "V" or argument == "--version":
+            return f"check_ephemeral_port {__version__}\n"
+    return ""
 
 
 def _type(parse: Callable[[str], Any]) -> Callable[[str], Any]:

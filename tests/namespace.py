@@ -12,7 +12,12 @@ import subprocess
 import sys
 import time
 import traceback
-from typing import Callable, List, Optional
+from typing import Callable, Iterable, List, Optional, TypeVar
+
+from check_ephemeral_port.model.namespaces import Namespace
+from check_ephemeral_port.system.namespaces.enter import in_namespace
+
+Result = TypeVar("Result")
 
 CLONE_NEWNS = 0x00020000
 CLONE_NEWUSER = 0x10000000
@@ -64,6 +69,11 @@ def add_namespace(name: str, ports: str) -> str:
     subprocess.run(["ip", "netns", "add", name], check=True)
     _set_up(["nsenter", f"--net={path}"], ports)
     return path
+
+
+def run_inside(paths: Iterable[str], task: Callable[[], Result]) -> Result:
+    """What the task returns in the namespace of the first path that exists."""
+    return in_namespace(Namespace(tuple(paths)), task)
 
 
 def hold_namespace(ports: str) -> "subprocess.Popen[bytes]":

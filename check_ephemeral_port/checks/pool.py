@@ -1,26 +1,20 @@
-"""Puts the rings together: options in, the plugin's text and exit code out."""
+"""The pool check: is this host running out of ephemeral ports?"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-import nagiosplugin
-
+from ..model.connect import fullest_destinations
+from ..model.observation import Observation
 from ..model.sample import SocketSample
 from ..model.sockets import TCP, UDP, SocketEntry, TcpState
-from ..model.usage import (
-    ConnectUsage,
-    HostUsage,
-    Question,
-    Watch,
-    fullest_destinations,
-    host_usage,
-)
+from ..model.usage import HostUsage, Question, Watch, host_usage
 from ..options import DestinationOption, Options
-from ..plugin.output.nagios import Outcome, render
-from ..plugin.pool.contexts import Thresholds, contexts
-from ..plugin.pool.resource import EphemeralPorts, Observation
-from ..plugin.pool.summary import PortSummary
+from ..plugin.output.result import Result
+from ..plugin.pool.contexts import PoolContext, pool_contexts
+from ..plugin.pool.resource import EphemeralPorts
+from ..plugin.pool.summary import Explanation, PoolSummary, alarming_figure
+from ..plugin.thresholds import Judgement, Thresholds, judge
 from ..system.deadline import Stopwatch
 from ..system.errors import SystemReadError
 from ..system.ranges import read_port_settings
@@ -28,230 +22,111 @@ from ..system.sockets.sampling import take_sample
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:  # most runs don't need it
-    from ..model.advice import Advice, Listener
-    from ..model.forecast.forecast import Outlook
-    from ..model.namespaces import Namespace
-    from ..plugin.pool.namespaces import Survey
-    from ..plugin.pool.resource import Reading
+    from ..model.advice.facts import Advice, Listener
+    from ..model.connect import ConnectUsage
+    from ..model.forecast.forecast import HostForecast
+    from ..model.holders import Holder
+    from ..model.namespaces import Namespace, NamespaceFailure
+    from ..plugin.output.result import Detail
+    from ..plugin.pool.figures import UsageFigure
+    from ..system.processes import SocketsWithPids
 
 NAMED_LISTENERS = 20
-"""So many processes that listen inside the range are looked up."""
+"""At most this many processes that listen inside the range are looked up."""
+
+NAMED_BINDERS = 3
+"""At most this many processes that bind before they connect are named."""
 
 PROBE_LIMIT_SECONDS = 2.0
-"""Enough for every port there is, many times over."""
+"""Long enough for every port that there can be, many times over."""
 
 
 def run(
-    options: Options, stopwatch: Stopwatch, keep: Callable[[Outcome], None]
-) -> Outcome:
+    options: Options, stopwatch: Stopwatch, keep: Callable[[Callable[[], Result]], None]
+) -> Result:
     """Make the check.
 
-    ``keep`` gets the outcome as soon as the state is known: it still holds if the
-    look for the causes takes too long.
+    ``keep`` gets a function for the result without an explanation as soon as the state
+    is known. That result still holds if the explanation takes too long.
+    Raises :class:`SystemReadError`.
     """
-    judges = contexts(
-        used=Thresholds(options.warning, options.critical),
-        free=Thresholds(options.free_warning, options.free_critical),
-        bind_used=Thresholds(options.bind_warning, options.bind_critical),
-        fast_used=Thresholds(options.fast_warning, options.fast_critical),
-        eta=Thresholds(options.eta_warning, options.eta_critical),
-    )
-    survey: Survey | None = None
-    counted: list[object] = []
+    observation = observe(options, stopwatch)
+    resource = EphemeralPorts(observation)
+    judgement = judge_pool(resource, options)
+    keep(lambda: render(resource, judgement, Explanation()))
+    explanation = Explanation()
+    if options.verbose or not judgement.is_ok:
+        explanation = explain(resource, judgement, options, stopwatch)
+    return render(resource, judgement, explanation)
+
+
+# observe
+
+
+def observe(options: Options, stopwatch: Stopwatch) -> Observation:
+    """Observe this host, a network namespace, or the worst of all namespaces.
+
+    Raises :class:`SystemReadError`.
+    """
+    with stopwatch.stage("resolving destinations"):
+        watches = tuple(map(_watch, options.destination))
     if options.all_netns:
-        from ..plugin.pool.namespaces import FailedContext, Survey
+        with stopwatch.stage("looking into all network namespaces"):
+            return _observe_all(options, watches)
+    if options.netns:
+        from ..model.namespaces import Namespace
+        from ..system.namespaces.enter import namespace_path
 
-        survey = Survey(judges)
-        counted = [survey, FailedContext()]
-    resource = EphemeralPorts(lambda: look_where_asked(options, survey, stopwatch))
-    summary = PortSummary(resource)
-    if survey or options.netns:
-        from ..plugin.pool.namespaces import NamespaceSummary
-
-        summary = NamespaceSummary(resource, survey)
-    check = nagiosplugin.Check(resource, *counted, *judges, summary)
-    check()
-    outcome = render(check)
-    look = resource.observation
-    if not look or (check.state == nagiosplugin.Ok and not options.verbose):
-        return outcome
-    keep(outcome)
-    from ..system.holders import attribute, named_holdings
-
-    about = summary.alarming(check.results)
-    rows = options.top or (20 if options.verbose >= 2 else 5)
-    fullest: list[ConnectUsage] = []
-    if options.verbose:
-        fullest = fullest_destinations(look.usage.tcp_use, look.pool, rows)
-    destinations = {usage.destination for usage in fullest}
-    if about and about.protocol == TCP:
-        destinations.add(about.destination)
-    with stopwatch.stage("looking up who holds the ports"):
-        place, sampler = look.namespace, options.sampler
-        entries: Iterable[SocketEntry] = look.sample.entries
-        leader_only = not options.verbose  # the status line names no other
-        if leader_only:
-            entries = filter(about.concerns, entries) if about else ()
-        sockets, hidden = attribute(
-            entries, look.pool, destinations, sampler, place, leader_only
-        )
-        if about:
-            concerned = sockets if leader_only else filter(about.concerns, sockets)
-            summary.holdings = named_holdings(concerned, hidden, 1, place)
-        if options.verbose:
-            holdings = named_holdings(sockets, hidden, rows, place)
-    advice: list[Advice] = []
-    if not options.no_advice:
-        from ..plugin.pool.advice import advice_lines, causes
-
-        with stopwatch.stage("looking for advice"):
-            advice = _advise(look, about, sockets, options)
-        summary.causes = causes(advice) if about else []
-    lines: list[str] = []
-    if options.verbose:
-        from ..plugin.pool.tables import detail_lines, survey_lines
-
-        lines = detail_lines(
-            look,
-            resource.readings,
-            fullest,
-            holdings,
-            stopwatch.finished,
-            options.verbose,
-        )
-        if advice:
-            lines += advice_lines(advice, look.namespace)
-        if survey:  # last, since there may be more of them than there is room for
-            lines += survey_lines(survey, options.top)
-    return render(check, lines)
+        named = Namespace((namespace_path(options.netns),), options.netns)
+        return observe_namespace(named, options, watches, stopwatch)
+    return observe_here(options, watches, stopwatch)
 
 
-def _advise(
-    look: Observation,
-    about: Reading | None,
-    sockets: Iterable[SocketEntry],
-    options: Options,
-) -> list[Advice]:
-    """What is to be said of the settings, and with ``-v`` of programs.
+def _observe_all(options: Options, watches: tuple[Watch, ...]) -> Observation:
+    from ..plugin.pool.namespaces import describe_failures, find_worst
 
-    ``sockets``: those that are not connected, at least, with their processes.
-    """
-    from ..model.advice import Facts, advise, bound_before_connect
-    from ..system.advice_settings import read_advice_settings
-    from ..system.places import run_in
-
-    try:
-        settings = run_in(look.namespace, read_advice_settings)
-    except SystemReadError:  # advice is not worth an alarm
-        return []
-    if settings is None:
-        return []
-    facts = Facts(
-        look.usage,
-        settings,
-        about.connect if about else None,
-        bound_before_connect(look.usage, look.sample.entries),
-    )
-    if options.verbose:
-        facts = facts._replace(
-            listeners=_listeners(look, sockets),
-            bound_by=_holders_of(facts.bound_first, look, options),
-        )
-    return advise(facts)
+    outcomes = _observe_each(options, watches)
+    worst, survey = find_worst(outcomes, contexts_of(options))
+    if worst is None:
+        raise SystemReadError(describe_failures(survey))
+    return worst._replace(survey=survey)
 
 
-def _listeners(look: Observation, sockets: Iterable[SocketEntry]) -> list[Listener]:
-    from ..model.advice import Listener
-    from ..plugin.pool.tables import holder_name
-    from ..system.holders import named_holdings
-
-    listening = [entry for entry in sockets if entry.state is TcpState.LISTEN]
-    named = named_holdings(listening, False, NAMED_LISTENERS, look.namespace)
-    names = {getattr(h.holder, "pid", None): holder_name(h) for h in named}
-    return [
-        Listener(entry.local.port, names[entry.pid] if entry.pid in names else "")
-        for entry in listening
-    ]
-
-
-def _holders_of(
-    bound_first: frozenset[int], look: Observation, options: Options
-) -> list[str]:
-    from ..model.advice import NAMES, destinations_of, many_bound_first
-    from ..plugin.pool.tables import holder_name
-    from ..system.holders import attribute, named_holdings
-
-    if not many_bound_first(len(bound_first), look.pool.capacity):
-        return []
-    use, place = look.usage.tcp_use, look.namespace
-    destinations = destinations_of(use.connections, bound_first, NAMES)
-    sockets, hidden = attribute([], look.pool, destinations, options.sampler, place)
-    concerned = [entry for entry in sockets if entry.local.port in bound_first]
-    return list(map(holder_name, named_holdings(concerned, hidden, NAMES, place)))
-
-
-def look_where_asked(
-    options: Options, survey: Survey | None, stopwatch: Stopwatch
-) -> Observation:
-    """Look at this host, a network namespace, or the worst of those in a survey.
-
-    All that can go wrong in reading the system comes out of here as nagiosplugin's
-    ``CheckError``, which makes the check UNKNOWN.
-    """
-    try:
-        with stopwatch.stage("resolving destinations"):
-            watches = tuple(map(_watch, options.destination))
-        if survey:
-            with stopwatch.stage("looking into all network namespaces"):
-                return _worst(options, survey, watches)
-        place: Namespace | None = None
-        if options.netns:
-            from ..model.namespaces import Namespace
-            from ..system.namespaces.enter import namespace_path
-
-            place = Namespace((namespace_path(options.netns),), options.netns)
-        return observe_in(place, options, watches, stopwatch)
-    except SystemReadError as error:
-        raise nagiosplugin.CheckError(str(error)) from error
-
-
-def _worst(options: Options, survey: Survey, watches: tuple[Watch, ...]) -> Observation:
+def _observe_each(
+    options: Options, watches: tuple[Watch, ...]
+) -> Iterator[Observation | NamespaceFailure]:
+    from ..model.namespaces import NamespaceFailure
     from ..system.namespaces.enter import NamespaceGone
     from ..system.namespaces.listing import list_namespaces
 
-    def attempt(place: Namespace) -> Observation | None:
+    for namespace in list_namespaces():
         try:
-            return observe_in(place, options, watches, Stopwatch())
-        except NamespaceGone:  # it was listed a moment ago
-            return None
+            yield observe_namespace(namespace, options, watches, Stopwatch())
+        except NamespaceGone:  # it existed a moment ago
+            continue
         except SystemReadError as error:
-            raise nagiosplugin.CheckError(str(error)) from error
-
-    return survey.worst(list_namespaces(), attempt)
+            yield NamespaceFailure(namespace, str(error))
 
 
-def observe_in(
-    place: Namespace | None,
+def observe_namespace(
+    namespace: Namespace,
     options: Options,
     watches: tuple[Watch, ...],
     stopwatch: Stopwatch,
 ) -> Observation:
-    """Look at a network namespace; ``None`` is the one we are in.
+    """Observe a network namespace from inside. Raises :class:`SystemReadError`."""
+    from ..system.namespaces.enter import in_namespace
 
-    Raises :class:`SystemReadError`.
-    """
-    if place is None:
-        return observe(options, watches, stopwatch)
-    from ..system.places import run_in
-
-    observation = run_in(place, lambda: observe(options, watches, stopwatch))
-    return observation._replace(namespace=place)
+    observation = in_namespace(
+        namespace, lambda: observe_here(options, watches, stopwatch)
+    )
+    return observation._replace(namespace=namespace)
 
 
-def observe(
+def observe_here(
     options: Options, watches: tuple[Watch, ...], stopwatch: Stopwatch
 ) -> Observation:
-    """Look at the network namespace that this thread is in.
+    """Observe the network namespace of this thread.
 
     Raises :class:`SystemReadError`.
     """
@@ -269,10 +144,10 @@ def observe(
         with stopwatch.stage("probing unclear ports"):
             sample, settled = _probe(sample, usage.tcp_use.unclear)
         usage = host_usage(sample, settings.pool, settings.rules, question, settled)
-    outlook = None
+    forecast = None
     if options.state_file:
         with stopwatch.stage("comparing with earlier runs"):
-            outlook, note = _look_ahead(options.state_file, usage, question)
+            forecast, note = _forecast(options.state_file, usage, question)
         if note:
             sample = sample._replace(notes=[*sample.notes, note])
     return Observation(
@@ -280,9 +155,17 @@ def observe(
         settings.origin,
         sample,
         usage,
-        outlook=outlook,
+        forecast=forecast,
         pool_notes=settings.notes,
     )
+
+
+def _watch(option: DestinationOption) -> Watch:
+    from ..system.names import resolve
+
+    remotes = resolve(option.host, option.port)
+    host = f"[{option.host}]" if ":" in option.host else option.host
+    return Watch(f"{host}:{option.port}", remotes)
 
 
 def _probe(
@@ -296,20 +179,252 @@ def _probe(
         return sample._replace(notes=[*sample.notes, str(error)]), {}
 
 
-def _look_ahead(path: str, usage: HostUsage, question: Question) -> tuple[Outlook, str]:
-    from ..model.forecast.forecast import look_ahead
-    from ..system.clock import read_moment, read_place
+def _forecast(
+    path: str, usage: HostUsage, question: Question
+) -> tuple[HostForecast, str]:
+    from ..model.forecast.forecast import forecast_usage
+    from ..system.clock import read_moment, read_namespace_id
     from ..system.state_file import update_history
 
-    moment, place = read_moment(), read_place()
+    moment, namespace_id = read_moment(), read_namespace_id()
     return update_history(
-        path, lambda history: look_ahead(history, usage, question, moment, place)
+        path,
+        lambda history: forecast_usage(history, usage, question, moment, namespace_id),
     )
 
 
-def _watch(option: DestinationOption) -> Watch:
-    from ..system.names import resolve
+# judge
 
-    remotes = resolve(option.host, option.port)
-    host = f"[{option.host}]" if ":" in option.host else option.host
-    return Watch(f"{host}:{option.port}", remotes)
+
+def contexts_of(options: Options) -> tuple[PoolContext, ...]:
+    """The thresholds of the command line."""
+    return pool_contexts(
+        used=Thresholds(options.warning, options.critical),
+        free=Thresholds(options.free_warning, options.free_critical),
+        bind_used=Thresholds(options.bind_warning, options.bind_critical),
+        fast_used=Thresholds(options.fast_warning, options.fast_critical),
+        eta=Thresholds(options.eta_warning, options.eta_critical),
+    )
+
+
+def judge_pool(resource: EphemeralPorts, options: Options) -> Judgement:
+    """Compare the metrics with the thresholds of the command line."""
+    contexts = contexts_of(options)
+    survey = resource.observation.survey
+    if survey is None:
+        return judge([resource], contexts)
+    from ..plugin.pool.namespaces import FailedContext, SurveyedNamespaces
+
+    return judge([resource, SurveyedNamespaces(survey)], [*contexts, FailedContext()])
+
+
+# explain
+
+
+def explain(
+    resource: EphemeralPorts,
+    judgement: Judgement,
+    options: Options,
+    stopwatch: Stopwatch,
+) -> Explanation:
+    """Find out who holds the ports, which settings are wrong and, with ``-v``, fill all
+    tables."""
+    observation = resource.observation
+    about = alarming_figure(resource, judgement.results)
+    with stopwatch.stage("looking up who holds the ports"):
+        fullest = _fullest(observation, options)
+        found = _find_sockets(observation, about, fullest, options)
+        holders = _holders_of_alarm(observation, about, found, options)
+    advice: Sequence[Advice] = ()
+    causes: Sequence[str] = ()
+    if not options.no_advice:
+        from ..plugin.pool.advice import causes_of
+
+        with stopwatch.stage("looking for advice"):
+            advice = _advise(observation, about, found.entries, options)
+        causes = causes_of(advice)
+    if not options.verbose:
+        return Explanation(holders, causes)
+    tables = _tables(resource, fullest, found, options, stopwatch)
+    return Explanation(holders, causes, [*tables, *_last(observation, advice, options)])
+
+
+def _rows(options: Options) -> int:
+    return options.top or (20 if options.verbose >= 2 else 5)
+
+
+def _fullest(observation: Observation, options: Options) -> Sequence[ConnectUsage]:
+    """The destinations that the tables show."""
+    if not options.verbose:
+        return []
+    use, pool = observation.usage.tcp_use, observation.pool
+    return fullest_destinations(use, pool, _rows(options))
+
+
+def _find_sockets(
+    observation: Observation,
+    about: UsageFigure | None,
+    fullest: Sequence[ConnectUsage],
+    options: Options,
+) -> SocketsWithPids:
+    """The sockets whose holders the output names.
+
+    Without ``-v`` these are the sockets that the alarm is about, and the search ends
+    when the largest holder is certain.
+    """
+    from ..system.holders import find_holders
+
+    entries: Iterable[SocketEntry] = observation.sample.entries
+    if not options.verbose:
+        entries = filter(about.concerns, entries) if about else ()
+    destinations = {usage.destination for usage in fullest}
+    if about and about.protocol == TCP:
+        destinations.add(about.destination)
+    return find_holders(
+        entries,
+        observation.pool,
+        destinations,
+        options.sampler,
+        observation.namespace,
+        leader_only=not options.verbose,
+    )
+
+
+def _holders_of_alarm(
+    observation: Observation,
+    about: UsageFigure | None,
+    found: SocketsWithPids,
+    options: Options,
+) -> Sequence[Holder]:
+    """The largest holder of the ports that the alarm is about."""
+    from ..system.holders import named_holders
+
+    if about is None:
+        return []
+    concerned: Iterable[SocketEntry] = found.entries
+    if options.verbose:  # else they are the only ones
+        concerned = filter(about.concerns, concerned)
+    return named_holders(concerned, found.hidden, 1, observation.namespace)
+
+
+def _tables(
+    resource: EphemeralPorts,
+    fullest: Sequence[ConnectUsage],
+    found: SocketsWithPids,
+    options: Options,
+    stopwatch: Stopwatch,
+) -> Sequence[Detail]:
+    from ..plugin.pool.tables import pool_sections
+    from ..system.holders import named_holders
+
+    observation, rows = resource.observation, _rows(options)
+    holders = named_holders(found.entries, found.hidden, rows, observation.namespace)
+    return pool_sections(
+        observation,
+        resource.figures,
+        fullest,
+        holders,
+        stopwatch.finished,
+        options.verbose,
+    )
+
+
+def _last(
+    observation: Observation, advice: Iterable[Advice], options: Options
+) -> Iterator[Detail]:
+    """What follows the tables: advice, and all namespaces, since these can be many."""
+    from ..plugin.pool.advice import for_namespace
+    from ..plugin.pool.tables import survey_sections
+
+    for each in advice:
+        yield for_namespace(each, observation.namespace)
+    if observation.survey:
+        yield from survey_sections(observation.survey, options.top)
+
+
+def _advise(
+    observation: Observation,
+    about: UsageFigure | None,
+    sockets: Iterable[SocketEntry],
+    options: Options,
+) -> list[Advice]:
+    """Advice about settings and, with ``-v``, about programs.
+
+    ``sockets``: at least those that are not connected, with their processes.
+    """
+    from ..model.advice import advise
+    from ..model.advice.bind_before_connect import bound_before_connect
+    from ..model.advice.facts import Facts
+    from ..system.advice_settings import read_advice_settings
+    from ..system.namespaces.enter import in_namespace
+
+    try:
+        settings = in_namespace(observation.namespace, read_advice_settings)
+    except SystemReadError:  # missing advice is not worth an alarm
+        return []
+    if settings is None:
+        return []
+    facts = Facts(
+        observation.usage,
+        settings,
+        about.connect if about else None,
+        bound_before_connect(observation.usage, observation.sample.entries),
+    )
+    if options.verbose:
+        facts = facts._replace(
+            listeners=_listeners(observation, sockets),
+            bound_by=_processes_that_bound(facts.bound_first, observation, options),
+        )
+    return advise(facts)
+
+
+def _listeners(
+    observation: Observation, sockets: Iterable[SocketEntry]
+) -> list[Listener]:
+    from ..model.advice.facts import Listener
+    from ..plugin.names import holder_name
+    from ..system.holders import named_holders
+
+    listening = [entry for entry in sockets if entry.state is TcpState.LISTEN]
+    named = named_holders(listening, False, NAMED_LISTENERS, observation.namespace)
+    names = {getattr(holder.who, "pid", None): holder_name(holder) for holder in named}
+    return [
+        Listener(entry.local.port, names[entry.pid] if entry.pid in names else "")
+        for entry in listening
+    ]
+
+
+def _processes_that_bound(
+    ports: frozenset[int], observation: Observation, options: Options
+) -> list[str]:
+    from ..model.advice.bind_before_connect import destinations_of, many_bound_first
+    from ..plugin.names import holder_name
+    from ..system.holders import find_holders, named_holders
+
+    if not many_bound_first(len(ports), observation.pool.capacity):
+        return []
+    use, namespace = observation.usage.tcp_use, observation.namespace
+    destinations = destinations_of(use.connections, ports, NAMED_BINDERS)
+    sockets, hidden = find_holders(
+        [], observation.pool, destinations, options.sampler, namespace
+    )
+    concerned = [entry for entry in sockets if entry.local.port in ports]
+    return list(
+        map(holder_name, named_holders(concerned, hidden, NAMED_BINDERS, namespace))
+    )
+
+
+# render
+
+
+def render(
+    resource: EphemeralPorts, judgement: Judgement, explanation: Explanation
+) -> Result:
+    """The result in the form that every output is written from."""
+    summary = PoolSummary(resource, explanation)
+    if resource.observation.namespace:
+        from ..plugin.pool.namespaces import NamespaceSummary
+
+        summary = NamespaceSummary(resource, explanation)
+    sentences = summary.sentences(judgement.results)
+    return judgement.result(sentences, explanation.details)

@@ -23,6 +23,9 @@ PackedPorts = bytearray
 
 PortsByDestination = defaultdict[PackedDestination, PackedPorts]
 
+TIME_WAIT_SECONDS = 60
+"""How long TIME_WAIT lasts (kernel: ``TCP_TIMEWAIT_LEN``, a constant)."""
+
 IPV4_KEY_BYTES, IPV6_KEY_BYTES = 22, 34
 PIECE_BYTES = 65536
 _V4_MAPPED_SOURCE = bytes(10) + b"\xff\xff"
@@ -59,18 +62,13 @@ class Connections:
         return others
 
     def add(self, entry: SocketEntry, reuse_delay_seconds: float) -> None:
-        """Count one connection.
-
-        TIME_WAIT lasts 60 times as long as the usual delay: if nobody knows the age,
-        the delay has most likely passed.
-        """
+        """Count one connection."""
         assert entry.state and entry.destination
         self.states[entry.state] += 1
-        age = entry.time_wait_age_seconds
         if entry.device:
             table = self.on_device
-        elif entry.state is TcpState.TIME_WAIT and (
-            age is None or age >= reuse_delay_seconds
+        elif entry.state is TcpState.TIME_WAIT and is_old_enough(
+            entry.time_wait_age_seconds, reuse_delay_seconds
         ):
             table = self.time_wait
         else:
@@ -117,6 +115,22 @@ class Connections:
                 if len(piece) > PIECE_BYTES:
                     yield source, found.pop(source)
         yield from found.items()
+
+
+def is_old_enough(age_seconds: float | None, reuse_delay_seconds: float) -> bool:
+    """Whether connect() can take over a TIME_WAIT of this age.
+
+    TIME_WAIT lasts 60 times as long as the usual delay. So the delay has most likely
+    passed if the age is unknown.
+    kernel: ``tcp_twsk_unique()``.
+    """
+    return age_seconds is None or age_seconds >= reuse_delay_seconds
+
+
+def longest_expiry_ms(reuse_delay_seconds: float) -> float:
+    """The same rule for the milliseconds until a TIME_WAIT expires: with at most this
+    many, it is old enough."""
+    return (TIME_WAIT_SECONDS - reuse_delay_seconds) * 1000
 
 
 def port_numbers(packed: bytes | PackedPorts) -> array[int]:

@@ -1,4 +1,4 @@
-"""Who holds the ports."""
+"""Which process holds how many ports."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from .records import NamedTuple
 from .sockets import SocketEntry, TcpState
 
 
-class Owner(NamedTuple):
+class Process(NamedTuple):
     """A process. Its texts come from the system: clean them before printing."""
 
     pid: int
@@ -18,42 +18,42 @@ class Owner(NamedTuple):
     user: str | None = None
 
 
-class Nobody(Enum):
+class NoProcess(Enum):
     """Why no process can be named."""
 
     TIME_WAIT = "TIME_WAIT"
     CLOSED = "closed by its process"
-    """The kernel still has to send or to wait for something."""
+    """The kernel still has to send something or to wait for the peer."""
     UNKNOWN = "unknown process"
-    """It ended meanwhile, lives where ``/proc`` doesn't show it, or is the kernel."""
+    """It has ended, ``/proc`` does not show it, or the kernel itself holds the port."""
     HIDDEN = "unknown process (try as root)"
 
 
-class Holding(NamedTuple):
-    """How many ports somebody holds."""
+class Holder(NamedTuple):
+    """How many ports a process holds."""
 
     ports: int
-    holder: Owner | Nobody
+    who: Process | NoProcess
 
 
-def holdings(entries: Iterable[SocketEntry], hidden: bool) -> list[Holding]:
-    """Ports by holder, the largest holding first; a port may have several holders.
+def holders(entries: Iterable[SocketEntry], hidden: bool) -> list[Holder]:
+    """The holders of these sockets, the largest first; a port can have several.
 
-    ``hidden``: some processes could not be looked into.
+    ``hidden``: the check is not allowed to inspect some processes.
     """
-    unknown = Nobody.HIDDEN if hidden else Nobody.UNKNOWN
-    ports: dict[int | Nobody, set[int]] = defaultdict(set)
+    unknown = NoProcess.HIDDEN if hidden else NoProcess.UNKNOWN
+    ports: dict[int | NoProcess, set[int]] = defaultdict(set)
     for entry in entries:
-        holder = _nobody(entry, unknown) if entry.pid is None else entry.pid
-        ports[holder].add(entry.local.port)
+        who = _no_process(entry, unknown) if entry.pid is None else entry.pid
+        ports[who].add(entry.local.port)
     found = [
-        Holding(len(held), holder if isinstance(holder, Nobody) else Owner(holder))
-        for holder, held in ports.items()
+        Holder(len(held), who if isinstance(who, NoProcess) else Process(who))
+        for who, held in ports.items()
     ]
-    return sorted(found, key=lambda holding: (-holding.ports, str(holding.holder)))
+    return sorted(found, key=lambda holder: (-holder.ports, str(holder.who)))
 
 
-def _nobody(entry: SocketEntry, unknown: Nobody) -> Nobody:
+def _no_process(entry: SocketEntry, unknown: NoProcess) -> NoProcess:
     if entry.state is TcpState.TIME_WAIT:
-        return Nobody.TIME_WAIT
-    return Nobody.CLOSED if entry.inode == 0 else unknown
+        return NoProcess.TIME_WAIT
+    return NoProcess.CLOSED if entry.inode == 0 else unknown

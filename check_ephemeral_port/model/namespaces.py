@@ -1,10 +1,12 @@
-"""Network namespaces: what is known of one before anybody looks inside."""
+"""Network namespaces: what identifies one, and the results of a survey of many."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
-from .holders import Owner
+from .holders import Process
+from .ports import PortRange
 from .records import NamedTuple
 
 SHORT_ID = 12
@@ -23,7 +25,7 @@ class Namespace(NamedTuple):
     the time that it is opened."""
     name: str | None = None
     """What ``ip netns`` calls it."""
-    process: Owner | None = None
+    process: Process | None = None
     """The busiest of its processes."""
     container: str | None = None
     """The short id of the container that this process runs in."""
@@ -47,3 +49,36 @@ def container_id(cgroups: str) -> str | None:
         if ids:
             return str(ids[-1][:SHORT_ID])
     return None
+
+
+class NamespaceResult(NamedTuple):
+    """What is kept of one observed namespace of a survey."""
+
+    namespace: Namespace
+    state: int
+    """The exit code that a check of this namespace alone would have."""
+    range: PortRange
+    tcp_connect_percent: float | None
+    udp_bind_percent: float | None
+    sockets: int
+
+    @property
+    def severity(self) -> tuple[int, float]:
+        """Greater is worse: by state first, then by how full the pool is."""
+        return self.state, max(
+            self.tcp_connect_percent or 0, self.udp_bind_percent or 0
+        )
+
+
+class NamespaceFailure(NamedTuple):
+    """A namespace that could not be observed."""
+
+    namespace: Namespace
+    reason: str
+
+
+class Survey(NamedTuple):
+    """The results of all network namespaces of a host."""
+
+    results: Sequence[NamespaceResult]
+    failures: Sequence[NamespaceFailure]

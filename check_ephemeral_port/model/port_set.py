@@ -20,8 +20,12 @@ class PortSet:
         self._flags = bytearray(MAX_PORT + 1)
         self.update(ports)
 
+    def __bool__(self) -> bool:
+        return 1 in self._flags
+
     def __len__(self) -> int:
-        return self._flags.count(1)
+        # counting takes ten times as long as finding nothing
+        return self._flags.count(1) if self else 0
 
     def __contains__(self, port: int) -> bool:
         return self._flags[port] == 1

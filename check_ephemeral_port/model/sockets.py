@@ -14,6 +14,12 @@ ANY_IPV4 = "0.0.0.0"
 ANY_IPV6 = "::"
 _V4_MAPPED_PREFIX = "::ffff:"
 
+AUTO = "auto"
+PSUTIL = "psutil"
+SOCK_DIAG = "sock_diag"
+SAMPLERS = (AUTO, PSUTIL, SOCK_DIAG)
+"""What can list the sockets of a host; ``auto`` chooses one of the others."""
+
 
 class TcpState(Enum):
     """States of a TCP socket, by the kernel's names (``include/net/tcp_states.h``)."""

@@ -6,6 +6,10 @@ import re
 
 from .records import NamedTuple
 
+DEFAULT_WARNING_PERCENT = 80
+DEFAULT_CRITICAL_PERCENT = 90
+"""Of the ports used for TCP connect() to the fullest destination, and for UDP."""
+
 # twelve digits and six behind the point: as many as a float writes as they were read
 _RANGE = (
     r"(?P<inverted>@)?"

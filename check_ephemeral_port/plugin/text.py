@@ -48,7 +48,7 @@ def clean_line(text: str, length: int = MOST_TEXT) -> str:
     return safe if len(safe) <= length else safe[: length - 2] + ".."
 
 
-def shorten(text: str, length: int) -> str:
+def shorten_status(text: str, length: int) -> str:
     """The text in so many characters: sentences go from the second one on, since the
     first tells what is wrong, and the last who causes it."""
     sentences = text.split("; ")
@@ -70,7 +70,7 @@ def unknown(message: str) -> str:
     return f"{NAME} UNKNOWN - {clean_line(message)}\n"
 
 
-def fit(first_line: str, lines: Sequence[str]) -> str:
+def fit_output(first_line: str, lines: Sequence[str]) -> str:
     """The output made of these lines, as many of them as there is room for; the rest
     is counted.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from ..model.advice import Settings, TimeWaitTable
+from ..model.advice.facts import AdviceSettings, TimeWaitTable
 from .errors import SystemReadError
 from .ranges.linux import read_number, read_reserved_ports
 from .sockets.sockstat import read_time_wait_sockets
@@ -12,7 +12,7 @@ from .sockets.sockstat import read_time_wait_sockets
 
 def read_advice_settings(
     platform: str = sys.platform, proc: str = "/proc"
-) -> Settings | None:
+) -> AdviceSettings | None:
     """Those of the network namespace that this thread is in; ``None`` on systems that
     there are no rules for.
 
@@ -20,7 +20,7 @@ def read_advice_settings(
     """
     if platform != "linux":
         return None
-    return Settings(read_reserved_ports(proc), _time_wait_table(proc))
+    return AdviceSettings(read_reserved_ports(proc), _time_wait_table(proc))
 
 
 def _time_wait_table(proc: str) -> TimeWaitTable | None:

@@ -1,4 +1,4 @@
-"""When and where somebody looks."""
+"""The clocks of the system, and what else identifies the time and place of a run."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def _boot_id(proc: str) -> str:
         return ""
 
 
-def read_place(proc: str = "/proc") -> str:
+def read_namespace_id(proc: str = "/proc") -> str:
     """Names the network namespace: each has sockets and a range of its own."""
     # source: namespaces(7); the thread's own, since it may have moved to another
     try:

@@ -1,8 +1,9 @@
-"""Host names to addresses."""
+"""Names of hosts and services, as the system resolves them."""
 
 from __future__ import annotations
 
 import socket
+from collections.abc import Iterable
 
 from ..model.sockets import Endpoint, endpoint
 from .errors import SystemReadError
@@ -32,3 +33,19 @@ def look_up(
         reason = getattr(error, "strerror", None) or "not a host name"
         raise SystemReadError(f"cannot resolve {host!r}: {reason}") from None
     return list(dict.fromkeys((int(family), a) for family, *_, a in found))
+
+
+def service_names(port: int, protocols: Iterable[str]) -> dict[str, str]:
+    """The name by protocol, for the protocols in which the port has one.
+
+    Source: getservbyport(3), which reads ``/etc/services`` or what nsswitch.conf
+    names instead.
+    """
+    names = {}
+    for protocol in protocols:
+        try:
+            names[protocol] = socket.getservbyport(port, protocol)
+        # not in the database, there is none, or it is in some other encoding
+        except (OSError, UnicodeDecodeError):
+            continue
+    return names

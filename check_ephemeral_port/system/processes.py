@@ -7,7 +7,7 @@ import sys
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator
 
-from ..model.holders import Owner
+from ..model.holders import Process
 from ..model.records import NamedTuple
 from ..model.sockets import SocketEntry
 
@@ -22,7 +22,7 @@ COMMAND_LENGTH = 15
 where there may be secrets."""
 
 
-class Attribution(NamedTuple):
+class SocketsWithPids(NamedTuple):
     """Sockets with their processes, as far as they could be found."""
 
     entries: list[SocketEntry]
@@ -32,7 +32,7 @@ class Attribution(NamedTuple):
 
 def find_pids(
     entries: Iterable[SocketEntry], proc: str = "/proc", leader_only: bool = False
-) -> Attribution:
+) -> SocketsWithPids:
     """The entries with their pids, as far as the sockets' inodes lead to one.
 
     For sockets that come without pids. Without privilege other users' processes
@@ -71,7 +71,7 @@ def find_pids(
         for entry, link in zip(entries, links)
     ]
     # mounted with hidepid, proc doesn't even list the processes of others: proc(5)
-    return Attribution(found, bool(wanted) and (hidden or not is_root()))
+    return SocketsWithPids(found, bool(wanted) and (hidden or not is_root()))
 
 
 def _link(inode: int) -> bytes:
@@ -143,7 +143,7 @@ def _links(folder: str) -> Iterator[bytes]:
         os.close(within)
 
 
-def describe_owner(pid: int, proc: str = "/proc") -> Owner:
+def describe_process(pid: int, proc: str = "/proc") -> Process:
     """Name and user of a process, as far as they can be had.
 
     With another host's ``proc`` the user stays a number, since this one's names may
@@ -157,15 +157,15 @@ def describe_owner(pid: int, proc: str = "/proc") -> Owner:
         else:
             import psutil
 
-            process = psutil.Process(pid)
-            name = process.name()
+            found = psutil.Process(pid)
+            name = found.name()
             if sys.platform != "win32":
                 name = name[:COMMAND_LENGTH]
             # DOMAIN\user on Windows; a backslash would not be printed
-            user = process.username().replace("\\", "/")
+            user = found.username().replace("\\", "/")
     except Exception:  # gone, not ours to see, or no psutil: a name is not worth more
         pass
-    return Owner(pid, name, user)
+    return Process(pid, name, user)
 
 
 def _read_name_and_uid(folder: str) -> tuple[str, int]:

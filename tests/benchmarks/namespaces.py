@@ -9,9 +9,9 @@ from socket import socket
 from statistics import median
 from typing import Callable, Iterator, List, NamedTuple
 
-from check_ephemeral_port.system.namespaces.enter import run_inside
 from tests.benchmarks.farm import Farm, Plan
 from tests.benchmarks.measuring import ALL_NETNS, Run, move_in, run
+from tests.namespace import run_inside
 
 SCENE = "namespaces"
 NAMESPACES = 200

@@ -7,11 +7,10 @@ from pwd import getpwuid
 
 import pytest
 
-from check_ephemeral_port.system.namespaces.enter import run_inside
 from tests.daemons.filling import FULL, IDLE, PORTS, SERVER, filled
 from tests.daemons.machine import PLUGINS, install, install_plugin, run, start, wait_for
 from tests.kernel.sockets import connect, listen, open_sockets
-from tests.namespace import add_namespace
+from tests.namespace import add_namespace, run_inside
 
 OLD_PACKET = 1024
 """Bytes that a version 2 packet carries: clients and daemons before NRPE 3."""

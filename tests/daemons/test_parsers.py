@@ -4,39 +4,56 @@ import json
 import random
 import shutil
 import subprocess
-from typing import NamedTuple, Optional
+from typing import NamedTuple, Optional, Sequence
 
 import nagiosplugin
 import pytest
 
-from check_ephemeral_port.model.forecast.forecast import Forecast, Outlook
-from check_ephemeral_port.model.forecast.trend import Growth, TimeLeft
-from check_ephemeral_port.model.namespaces import Namespace
+from check_ephemeral_port.model.forecast.forecast import Forecast, HostForecast
+from check_ephemeral_port.model.forecast.trend import Growth, TimeRemaining
+from check_ephemeral_port.model.namespaces import Namespace, NamespaceFailure
 from check_ephemeral_port.model.port.iana import iana_class
-from check_ephemeral_port.model.port.remote import Attempt, Outcome, RemoteReport
-from check_ephemeral_port.model.port.report import PortIdentity, port_report
+from check_ephemeral_port.model.port.remote import (
+    Attempt,
+    Outcome,
+    RemoteObservation,
+    RemoteReport,
+)
+from check_ephemeral_port.model.port.report import (
+    PortIdentity,
+    PortObservation,
+    port_report,
+)
 from check_ephemeral_port.model.sockets import TcpState
 from check_ephemeral_port.model.thresholds import ThresholdRange, parse_range
-from check_ephemeral_port.plugin.output.nagios import render
+from check_ephemeral_port.plugin.output.nagios import write_nagios
 from check_ephemeral_port.plugin.pool import resource as resources
-from check_ephemeral_port.plugin.pool.contexts import Thresholds, contexts
+from check_ephemeral_port.plugin.pool.contexts import pool_contexts
 from check_ephemeral_port.plugin.pool.namespaces import (
     FailedContext,
     NamespaceSummary,
-    Survey,
+    SurveyedNamespaces,
+    find_worst,
 )
 from check_ephemeral_port.plugin.pool.resource import EphemeralPorts
 from check_ephemeral_port.plugin.port import resources as port_resources
 from check_ephemeral_port.plugin.port.contexts import local_contexts, remote_contexts
-from check_ephemeral_port.plugin.port.resources import (
-    LocalPort,
-    PortObservation,
-    RemoteObservation,
-    RemotePort,
+from check_ephemeral_port.plugin.port.resources import LocalPort, RemotePort
+from check_ephemeral_port.plugin.port.summaries import (
+    PortExplanation,
+    local_sentences,
+    remote_sentences,
 )
-from check_ephemeral_port.plugin.port.summaries import LocalSummary, RemoteSummary
+from check_ephemeral_port.plugin.thresholds import Judgement, Thresholds, judge
 from tests.model.builders import bound, connected, pool, waiting
-from tests.plugin.pool.builders import check_of, clients, observe, udp_sockets, watch
+from tests.plugin.pool.builders import (
+    Made,
+    check_of,
+    clients,
+    observe,
+    udp_sockets,
+    watch,
+)
 
 SEED = 20
 LINES = 300
@@ -152,21 +169,21 @@ def random_line(chance, inside):
         return Thresholds(*(r if chance.random() < 0.7 else None for r in one))
 
     kinds = [check_host, check_host, check_namespaces, check_port, check_remote_port]
-    check, by_context = chance.choice(kinds)(chance, thresholds)
+    check, by_contexts = chance.choice(kinds)(chance, thresholds)
     metrics = [result.metric for result in check.results]
     figures = [
         Figure(
             metric.name,
             metric.value,
             metric.uom or "",
-            *by_context.get(metric.context, Thresholds()),
+            *by_contexts.get(metric.context, Thresholds()),
             metric.min,
             metric.max,
         )
         for metric in metrics
         if metric.context != port_resources.EXPECTATION  # has no perfdata
     ]
-    return Line(render(check).text, figures)
+    return Line(check.text, figures)
 
 
 def check_host(chance, thresholds):
@@ -176,32 +193,48 @@ def check_host(chance, thresholds):
         "watches": tuple(watch(*name) for name in names),
         "udp": chance.random() < 0.8,
     }
-    outlook = chance.choice([None, random_outlook(chance, **question)])
-    look = observe(*random_sockets(chance), **question)._replace(outlook=outlook)
-    judges = random_judges(thresholds)
-    return check_of(lambda: look, **judges), named(judges)
+    forecast = chance.choice([None, random_forecast(chance, **question)])
+    observation = observe(*random_sockets(chance), **question)
+    by_name = random_thresholds(thresholds)
+    check = check_of(observation._replace(forecast=forecast), **by_name)
+    return check, by_context(by_name)
 
 
 def check_namespaces(chance, thresholds):
-    """``--all-netns``: some can be looked into, some can't, but the first can."""
-    places = [
+    """``--all-netns``: some can be observed, some can't, but the first can."""
+    namespaces = [
         Namespace((f"/run/netns/{name}",), name)
         for name in chance.sample(NAMESPACES, chance.randrange(1, len(NAMESPACES)))
     ]
 
-    def look_into(place):
-        if place is not places[0] and chance.random() < 0.3:
-            raise nagiosplugin.CheckError("Operation not permitted; needs root")
-        return observe(*random_sockets(chance))._replace(namespace=place)
+    def outcome(namespace):
+        if namespace is not namespaces[0] and chance.random() < 0.3:
+            reason = "Operation not permitted; needs root"
+            return NamespaceFailure(namespace, reason)
+        return observe(*random_sockets(chance))._replace(namespace=namespace)
 
-    judges = random_judges(thresholds)
-    every = contexts(**judges)
-    survey = Survey(every)
-    resource = EphemeralPorts(lambda: survey.worst(places, look_into))
-    summary = NamespaceSummary(resource, survey)
-    check = nagiosplugin.Check(resource, survey, FailedContext(), *every, summary)
-    check()
-    return check, named(judges)
+    by_name = random_thresholds(thresholds)
+    contexts = pool_contexts(**by_name)
+    worst, survey = find_worst(map(outcome, namespaces), contexts)
+    resource = EphemeralPorts(worst._replace(survey=survey))
+    resources_of_all = [resource, SurveyedNamespaces(survey)]
+    judgement = judge(resources_of_all, [*contexts, FailedContext()])
+    return Made(resource, judgement, NamespaceSummary), by_context(by_name)
+
+
+class MadeOfPort(NamedTuple):
+    """A port check that was made."""
+
+    judgement: Judgement
+    sentences: Sequence[str]
+
+    @property
+    def results(self):
+        return self.judgement.results
+
+    @property
+    def text(self):
+        return write_nagios(self.judgement.result(self.sentences))
 
 
 def check_port(chance, thresholds):
@@ -212,13 +245,13 @@ def check_port(chance, thresholds):
     ]
     report = port_report(PORT, entries)
     identity = PortIdentity(PORT, iana_class(PORT), {}, pool())
-    resource = LocalPort(lambda: PortObservation(identity, report, "sock_diag"))
-    judge = thresholds()
+    observation = PortObservation(identity, report, "sock_diag")
+    of_sockets = thresholds()
     expected = chance.choice([None, "free", "used", "listening"])
-    judges = local_contexts(judge, expected)
-    check = nagiosplugin.Check(resource, *judges, LocalSummary(resource, True))
-    check()
-    return check, {port_resources.SOCKETS: judge}
+    judgement = judge([LocalPort(observation)], local_contexts(of_sockets, expected))
+    explanation = PortExplanation(is_root=True)
+    sentences = local_sentences(observation, judgement.results, explanation)
+    return MadeOfPort(judgement, sentences), {port_resources.SOCKETS: of_sockets}
 
 
 def check_remote_port(chance, thresholds):
@@ -228,12 +261,12 @@ def check_remote_port(chance, thresholds):
     report = RemoteReport("example.com", PORT, [attempt])
     identity = PortIdentity(PORT, iana_class(PORT), {})
     limit = chance.choice([0.5, 1.5, 30])
-    resource = RemotePort(lambda: RemoteObservation(identity, report, limit))
-    judge = thresholds()
-    judges = remote_contexts(judge, chance.choice([None, "open", "closed"]))
-    check = nagiosplugin.Check(resource, *judges, RemoteSummary(resource))
-    check()
-    return check, {port_resources.SECONDS: judge}
+    observation = RemoteObservation(identity, report, limit)
+    of_seconds = thresholds()
+    contexts = remote_contexts(of_seconds, chance.choice([None, "open", "closed"]))
+    judgement = judge([RemotePort(observation)], contexts)
+    sentences = remote_sentences(observation, judgement.results)
+    return MadeOfPort(judgement, sentences), {port_resources.SECONDS: of_seconds}
 
 
 def random_sockets(chance):
@@ -243,30 +276,30 @@ def random_sockets(chance):
     return sockets + udp_sockets(chance.randrange(41))
 
 
-def random_outlook(chance, watches, udp):
+def random_forecast(chance, watches, udp):
     """``--state-file``: some usages run out, some don't."""
 
     def forecast():
         seconds = chance.choice([0, 59, 36000, 10**7])
-        left = TimeLeft(0.8 * seconds, seconds, 1.5 * seconds)
+        left = TimeRemaining(0.8 * seconds, seconds, 1.5 * seconds)
         return Forecast(15, Growth(1.5, 2.0, 2.5, 840), chance.choice([None, left]))
 
     watched = [forecast() for _ in watches]
-    return Outlook(forecast(), watched, forecast(), forecast() if udp else None)
+    return HostForecast(forecast(), watched, forecast(), forecast() if udp else None)
 
 
-def random_judges(thresholds):
+def random_thresholds(thresholds):
     kinds = ("used", "free", "bind_used", "fast_used", "eta")
     return {kind: thresholds() for kind in kinds}
 
 
-def named(judges):
+def by_context(by_name):
     return {
-        resources.USED_PERCENT: judges["used"],
-        resources.FREE_PORTS: judges["free"],
-        resources.BIND_USED_PERCENT: judges["bind_used"],
-        resources.FAST_USED_PERCENT: judges["fast_used"],
-        resources.ETA_SECONDS: judges["eta"],
+        resources.USED_PERCENT: by_name["used"],
+        resources.FREE_PORTS: by_name["free"],
+        resources.BIND_USED_PERCENT: by_name["bind_used"],
+        resources.FAST_USED_PERCENT: by_name["fast_used"],
+        resources.ETA_SECONDS: by_name["eta"],
     }
 
 

@@ -5,12 +5,11 @@ import subprocess
 
 import pytest
 
-from check_ephemeral_port.system.namespaces.enter import run_inside
 from tests.daemons.filling import PORTS
 from tests.daemons.machine import PLUGIN, USER, install_plugin
 from tests.e2e.test_bad_input import assert_unknown
 from tests.kernel.sockets import bind_udp, connect, listen, open_sockets
-from tests.namespace import add_namespace, hold_namespace
+from tests.namespace import add_namespace, hold_namespace, run_inside
 from tests.plugin_process import PluginRun
 
 MEND = "; needs root (see contrib/sudoers), or CAP_SYS_ADMIN and CAP_SYS_PTRACE"

@@ -1,4 +1,4 @@
-"""The installed program names what is wrong, and its commands mend it."""
+"""The installed program names what is wrong, and its commands fix it."""
 
 import os
 import re
@@ -8,9 +8,8 @@ import time
 
 import pytest
 
-from check_ephemeral_port.system.namespaces.enter import run_inside
 from tests.kernel.sockets import connect, listen, open_sockets, time_wait
-from tests.namespace import add_address, add_namespace, set_sysctl
+from tests.namespace import add_address, add_namespace, run_inside, set_sysctl
 from tests.plugin_process import check
 
 USUAL = pytest.mark.namespace(ports="32768-60999")
@@ -31,12 +30,12 @@ def advice(*arguments):
     found = {}
     for part in run.stdout.rstrip("\n").split("\n\n"):
         if part.startswith("advice: "):
-            text, mend = re.split(r"\n  (?=sysctl|nsenter|let)", part)
-            found[text[len("advice: ") :].replace("\n ", "")] = mend
+            text, fix = re.split(r"\n  (?=sysctl|nsenter|let)", part)
+            found[text[len("advice: ") :].replace("\n ", "")] = fix
     return found
 
 
-def mend(*arguments):
+def fix(*arguments):
     """Run the only command that is printed; what was wrong before it."""
     ((problem, command),) = advice(*arguments).items()
     subprocess.run(["sh", "-ec", command], check=True, stdout=subprocess.DEVNULL)
@@ -62,7 +61,7 @@ def test_an_ordinary_host_gets_none():
 def test_a_listener_inside_the_range_is_named_until_it_is_reserved():
     set_sysctl("ip_local_reserved_ports", "8080,50000-50009")
     held = listen(port=33060)
-    problem = mend()
+    problem = fix()
     assert problem.startswith(
         f"inside the range, not reserved, but listened on: 33060 ({myself()})"
     )
@@ -76,13 +75,13 @@ def test_a_listener_that_may_have_been_placed_by_the_system_has_a_proviso():
     held = socket.socket()
     held.bind(("127.0.0.1", 0))
     held.listen()
-    assert mend().endswith("unless the system chose the port (bind() to port 0)")
+    assert fix().endswith("unless the system chose the port (bind() to port 0)")
     assert held
 
 
 @pytest.mark.namespace(ports="32768-60998")
 def test_bounds_of_the_same_parity_are_mended():
-    assert mend().startswith("the bounds of the range 32768-60998 have the same parity")
+    assert fix().startswith("the bounds of the range 32768-60998 have the same parity")
 
 
 @TINY
@@ -91,7 +90,7 @@ def test_a_small_range_is_mended():
     assert check().status.endswith(
         f"; the range is small: 28232 ports are usual; {myself()} holds 38"
     )
-    assert mend() == "the range 40000-40039 is small: 28232 ports are usual"
+    assert fix() == "the range 40000-40039 is small: 28232 ports are usual"
     assert check().exit_code == 0
     assert held
 
@@ -103,7 +102,7 @@ def test_reserved_ports_that_eat_the_pool_are_made_up_for():
     held = [listen(*https), *open_sockets(20, lambda: connect(https))]
     taken = "reserved ports take 28212 of the range's 28232"
     assert check().status.endswith(f"0 left; {taken}; {myself()} holds 20")
-    assert mend() == taken
+    assert fix() == taken
     assert check().exit_code == 0
     assert held
 
@@ -123,7 +122,7 @@ def test_time_wait_that_is_never_reused_is_mended(remote, reuse):
     run = check()
     assert run.exit_code == 1
     assert run.status.endswith(f"; {cause}; TIME_WAIT holds 12800")
-    assert mend().startswith(f"12800 ports to {remote}:5000 are in TIME_WAIT and can't")
+    assert fix().startswith(f"12800 ports to {remote}:5000 are in TIME_WAIT and can't")
     assert check().exit_code == 0
 
 
@@ -153,7 +152,7 @@ def test_programs_that_bind_before_they_connect_are_named_until_they_do_not():
 def test_a_time_wait_table_at_its_cap_is_raised():
     set_sysctl("tcp_max_tw_buckets", 50)
     time_wait(60, listen(), lambda: connect(SERVER))
-    assert mend() == (
+    assert fix() == (
         "the TIME_WAIT table is full: 50 sockets of at most 50"
         " (net.ipv4.tcp_max_tw_buckets), 10 connections went without"
     )
@@ -167,7 +166,7 @@ def test_what_is_wrong_in_a_namespace_is_mended_there(arguments):
         [web], lambda: [listen(), *open_sockets(15, lambda: connect(SERVER))]
     )
     assert "; the range is small: " in check(*arguments, "-w", "50").status
-    assert mend(*arguments) == "the range 50000-50019 is small: 28232 ports are usual"
+    assert fix(*arguments) == "the range 50000-50019 is small: 28232 ports are usual"
     with open("/proc/sys/net/ipv4/ip_local_port_range") as file:
         assert file.read().split() == ["32768", "60999"]
     assert held

@@ -7,7 +7,6 @@ from contextlib import contextmanager
 
 import pytest
 
-from check_ephemeral_port.system.namespaces.enter import run_inside
 from tests.e2e.test_bad_input import assert_unknown
 from tests.kernel.sockets import (
     bind,
@@ -17,7 +16,7 @@ from tests.kernel.sockets import (
     open_sockets,
     time_wait,
 )
-from tests.namespace import add_namespace, hold_namespace, set_sysctl
+from tests.namespace import add_namespace, hold_namespace, run_inside, set_sysctl
 from tests.plugin_process import check
 
 SERVER = ("127.0.0.1", 5000)

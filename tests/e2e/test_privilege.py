@@ -148,11 +148,11 @@ def test_what_is_taken_is_asked_for_and_told_in_the_help(tmp_path):
     assert deeds(tmp_path, "--probe") == {NETLINK, INET}
     text = " ".join(check("-h").stdout.split())
     for told in (
-        "--probe on Linux, try the ports of which nothing shows whether they are"
-        " bound; makes connections to port 0 of loopback that fail",
-        "makes one TCP connection to it, which takes a port here, and that is in"
-        " TIME_WAIT for a minute afterwards",
-        "To look up a name may take a UDP port for a moment",
+        "--probe on Linux, try out whether unclear ports are bound; makes connections"
+        " to port 0 of loopback that fail",
+        "Makes one TCP connection, which takes a port here and leaves it in TIME_WAIT"
+        " for a minute",
+        "Resolving a name can take a UDP port for a moment",
     ):
         assert told in text
     assert held

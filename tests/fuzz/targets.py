@@ -15,7 +15,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Callable, Dict, List, NamedTuple, Sequence, Tuple, Type
 
-from check_ephemeral_port.cli import help_or_version
+from check_ephemeral_port.cli import asked_text
 from check_ephemeral_port.model.namespaces import container_id
 from check_ephemeral_port.model.ports import parse_port, parse_port_list
 from check_ephemeral_port.model.sockets import TCP, UDP
@@ -84,7 +84,7 @@ def in_text(parse: Callable[[str], object]) -> Callable[[bytes], object]:
 def command_line(data: bytes) -> None:
     """Arguments, with zero bytes between."""
     arguments = [os.fsdecode(argument) for argument in data.split(b"\0")]
-    if not help_or_version(arguments):
+    if not asked_text(arguments):
         parse_options(arguments)
 
 

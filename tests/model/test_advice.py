@@ -4,31 +4,30 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from check_ephemeral_port.model.advice import (
-    Facts,
-    Listener,
-    Settings,
-    TimeWaitTable,
-    advise,
+from check_ephemeral_port.model.advice import advise
+from check_ephemeral_port.model.advice.bind_before_connect import (
     advise_bind_before_connect,
-    advise_listeners,
-    advise_odd_size,
-    advise_reserved_ports,
-    advise_small_range,
-    advise_time_wait,
-    advise_time_wait_table,
     bound_before_connect,
     destinations_of,
 )
-from check_ephemeral_port.model.ports import format_port_list, parse_port_list
-from check_ephemeral_port.model.sockets import Destination, TcpState, endpoint
-from check_ephemeral_port.model.usage import (
-    Bounds,
-    ConnectRules,
-    ConnectUsage,
-    Usage,
-    host_usage,
+from check_ephemeral_port.model.advice.facts import (
+    AdviceSettings,
+    Facts,
+    Listener,
+    TimeWaitTable,
 )
+from check_ephemeral_port.model.advice.listeners import advise_listeners
+from check_ephemeral_port.model.advice.odd_range import advise_odd_size
+from check_ephemeral_port.model.advice.reserved_ports import advise_reserved_ports
+from check_ephemeral_port.model.advice.small_range import advise_small_range
+from check_ephemeral_port.model.advice.time_wait import advise_time_wait
+from check_ephemeral_port.model.advice.time_wait_table import advise_time_wait_table
+from check_ephemeral_port.model.bounds import Bounds, Usage
+from check_ephemeral_port.model.connect import ConnectUsage
+from check_ephemeral_port.model.ports import format_port_list, parse_port_list
+from check_ephemeral_port.model.settings import ConnectRules
+from check_ephemeral_port.model.sockets import Destination, TcpState, endpoint
+from check_ephemeral_port.model.usage import host_usage
 from tests.model.builders import THEM, US, bound, connected, pool, sample, waiting
 
 NONE = frozenset()
@@ -42,13 +41,13 @@ def connect_usage(used, capacity=1000, destination=BACKEND):
     return ConnectUsage(destination, ports, ports)
 
 
-def facts(*entries, settings=Settings(NONE), ports=DEFAULT, **more):
+def facts(*entries, settings=AdviceSettings(NONE), ports=DEFAULT, **more):
     usage = host_usage(sample(*entries), ports, more.pop("rules", ConnectRules(2)))
     return Facts(usage, settings, **more)
 
 
 def test_nothing_is_said_of_an_idle_host_with_default_settings():
-    assert advise(facts(settings=Settings(NONE, TimeWaitTable(0, 131072)))) == []
+    assert advise(facts(settings=AdviceSettings(NONE, TimeWaitTable(0, 131072)))) == []
 
 
 def test_nothing_is_said_of_ordinary_use():
@@ -74,7 +73,7 @@ def test_a_small_range_is_half_the_usual_one_or_less(first, last, small):
     if advice:
         assert advice.problem.startswith(f"the range {first}-{last} is small: 28232 ")
         assert advice.cause == "the range is small: 28232 ports are usual"
-        assert advice.mend == "sysctl -w net.ipv4.ip_local_port_range='32768 60999'"
+        assert advice.fix == "sysctl -w net.ipv4.ip_local_port_range='32768 60999'"
 
 
 def ports(*bounds):
@@ -82,25 +81,25 @@ def ports(*bounds):
 
 
 @pytest.mark.parametrize(
-    "reserved, mend",
+    "reserved, fix",
     [
         (ports(40000, 47999), "'32768 65535'"),
         (ports(32768, 47999), "'16384 65535'"),
         (ports(20000, 47999), "'1024 65535'"),
     ],
 )
-def test_reserved_ports_that_eat_the_pool_are_made_up_for(reserved, mend):
+def test_reserved_ports_that_eat_the_pool_are_made_up_for(reserved, fix):
     advice = advise_reserved_ports(pool(32768, 60999, reserved), reserved)
     eaten = len([port for port in reserved if port >= 32768])
     assert advice.problem == f"reserved ports take {eaten} of the range's 28232"
     assert advice.cause == advice.problem
-    assert advice.mend == f"sysctl -w net.ipv4.ip_local_port_range={mend}"
+    assert advice.fix == f"sysctl -w net.ipv4.ip_local_port_range={fix}"
 
 
 def test_where_too_many_are_reserved_no_range_is_proposed():
     reserved = ports(1024, 55000)
     advice = advise_reserved_ports(pool(32768, 60999, reserved), reserved)
-    assert not advice.is_command and "reserve fewer ports" in advice.mend
+    assert not advice.is_command and "reserve fewer ports" in advice.fix
 
 
 @pytest.mark.parametrize(
@@ -116,13 +115,13 @@ def test_reserved_ports_that_leave_enough_are_no_problem(settings):
 
 
 @pytest.mark.parametrize(
-    "first, last, mend",
+    "first, last, fix",
     [(32768, 60998, "32768 60999"), (1025, 65535, "1026 65535")],
 )
-def test_bounds_of_the_same_parity_get_one_that_differs(first, last, mend):
+def test_bounds_of_the_same_parity_get_one_that_differs(first, last, fix):
     advice = advise_odd_size(pool(first, last))
-    assert advice.mend == f"sysctl -w net.ipv4.ip_local_port_range='{mend}'"
-    assert advise_odd_size(pool(*map(int, mend.split()))) is None
+    assert advice.fix == f"sysctl -w net.ipv4.ip_local_port_range='{fix}'"
+    assert advise_odd_size(pool(*map(int, fix.split()))) is None
 
 
 @given(st.integers(1, 65535), st.integers(1, 65535), st.sets(st.integers(1, 65535)))
@@ -130,18 +129,21 @@ def test_no_mend_of_the_range_needs_another(low, high, reserved):
     first, last = sorted((low, high))
     reserved = reserved - ports(first, last)
     found = advise(
-        facts(settings=Settings(frozenset(reserved)), ports=pool(first, last, reserved))
+        facts(
+            settings=AdviceSettings(frozenset(reserved)),
+            ports=pool(first, last, reserved),
+        )
     )
     if found:
         (advice,) = found
-        bounds = advice.mend.partition("'")[2].strip("'").split()
+        bounds = advice.fix.partition("'")[2].strip("'").split()
         after = pool(*map(int, bounds), reserved)
-        settings = Settings(frozenset(reserved))
+        settings = AdviceSettings(frozenset(reserved))
         assert advise(facts(settings=settings, ports=after)) == []
 
 
 @pytest.mark.parametrize(
-    "rules, destination, reasons, mend",
+    "rules, destination, reasons, fix",
     [
         (ConnectRules(0), BACKEND, "net.ipv4.tcp_tw_reuse is 0", "tcp_tw_reuse=1"),
         (ConnectRules(0), LOOPBACK, "net.ipv4.tcp_tw_reuse is 0", "tcp_tw_reuse=1"),
@@ -159,13 +161,13 @@ def test_no_mend_of_the_range_needs_another(low, high, reserved):
         ),
     ],
 )
-def test_time_wait_that_may_not_be_taken_over(rules, destination, reasons, mend):
+def test_time_wait_that_may_not_be_taken_over(rules, destination, reasons, fix):
     usage = connect_usage(600, destination=destination)
     advice = advise_time_wait(300, usage, rules)
     assert advice.problem.startswith(f"300 ports to {destination.remote} are in TIME_")
     assert advice.problem.endswith(f": {reasons}")
     assert advice.cause == reasons
-    assert advice.mend == f"sysctl -w net.ipv4.{mend}"
+    assert advice.fix == f"sysctl -w net.ipv4.{fix}"
 
 
 @pytest.mark.parametrize(
@@ -204,7 +206,7 @@ def test_programs_that_bind_before_they_connect_are_named():
         "most likely, 50 ports were bound before they connected by proxy[7], ftp[9]:"
         " no destination can have them"
     )
-    assert "IP_BIND_ADDRESS_NO_PORT" in advice.mend and not advice.is_command
+    assert "IP_BIND_ADDRESS_NO_PORT" in advice.fix and not advice.is_command
     assert advise_bind_before_connect(49, connect_usage(60), ["proxy[7]"]) is None
 
 
@@ -240,7 +242,7 @@ def test_a_listener_in_the_first_half_is_to_be_reserved():
         "inside the range, not reserved, but listened on: 40000 (db[7]);"
         " when the service starts anew, a client may have taken it"
     )
-    assert advice.mend == "sysctl -w net.ipv4.ip_local_reserved_ports=8080,40000-40001"
+    assert advice.fix == "sysctl -w net.ipv4.ip_local_reserved_ports=8080,40000-40001"
 
 
 def test_a_listener_that_the_system_may_have_placed_is_spoken_of_with_a_proviso():
@@ -254,13 +256,13 @@ def test_few_listeners_are_named_and_all_are_reserved():
     listeners = [Listener(port) for port in range(40000, 40010, 2)]
     advice = advise_listeners(pool(), listeners, NONE)
     assert "listened on: 40000, 40002, 40004, 2 more;" in advice.problem
-    assert advice.mend.endswith("=40000,40002,40004,40006,40008")
+    assert advice.fix.endswith("=40000,40002,40004,40006,40008")
 
 
 def test_a_list_that_nobody_can_copy_is_not_printed():
     reserved = frozenset(range(1024, 2048, 2))
     advice = advise_listeners(pool(), [Listener(40000)], reserved)
-    assert not advice.is_command and len(advice.mend) < 80
+    assert not advice.is_command and len(advice.fix) < 80
 
 
 def test_no_listener_no_advice():
@@ -283,7 +285,7 @@ def test_the_time_wait_table_at_its_cap(table, full):
 def test_overflows_are_told():
     advice = advise_time_wait_table(TimeWaitTable(100, 100, 7))
     assert advice.problem.endswith(", 7 connections went without")
-    assert advice.mend == "sysctl -w net.ipv4.tcp_max_tw_buckets=200"
+    assert advice.fix == "sysctl -w net.ipv4.tcp_max_tw_buckets=200"
 
 
 @given(st.sets(st.integers(1, 65535)))

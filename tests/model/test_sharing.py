@@ -2,17 +2,12 @@
 
 import pytest
 
+from check_ephemeral_port.model.bounds import Bounds
+from check_ephemeral_port.model.connect import fullest_destinations
 from check_ephemeral_port.model.ports import PortPool, PortRange
+from check_ephemeral_port.model.settings import ConnectRules, Sharing
 from check_ephemeral_port.model.sockets import Endpoint
-from check_ephemeral_port.model.usage import (
-    Bounds,
-    ConnectRules,
-    Question,
-    Sharing,
-    Watch,
-    fullest_destinations,
-    host_usage,
-)
+from check_ephemeral_port.model.usage import Question, Watch, host_usage
 from tests.model.builders import THEM, UDP, bound, connected, pool, sample, waiting
 
 EVEN_HANDED = PortPool(PortRange(40000, 40039, step=1))

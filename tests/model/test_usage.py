@@ -4,18 +4,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from check_ephemeral_port.model.bind import overlaps
+from check_ephemeral_port.model.bounds import Bounds, Usage
+from check_ephemeral_port.model.connect import connect_usage
 from check_ephemeral_port.model.connections import pack_destination
+from check_ephemeral_port.model.settings import ConnectRules
 from check_ephemeral_port.model.sockets import Destination, TcpState, endpoint
-from check_ephemeral_port.model.usage import (
-    Bounds,
-    ConnectRules,
-    Question,
-    Usage,
-    Watch,
-    connect_usage,
-    host_usage,
-    overlaps,
-)
+from check_ephemeral_port.model.usage import Question, Watch, host_usage
 from tests.model.builders import (
     TCP,
     THEM,

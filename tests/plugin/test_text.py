@@ -8,9 +8,9 @@ from check_ephemeral_port.plugin.text import (
     NAME_LENGTH,
     clean_line,
     clean_name,
-    fit,
+    fit_output,
     percent,
-    shorten,
+    shorten_status,
     unknown,
 )
 
@@ -74,21 +74,21 @@ def test_percent_never_says_more_than_is_used(value):
 
 def test_sentences_in_the_middle_go_first():
     text = "98% used; 97% used; and 3 more; nginx[812] holds 38"
-    assert shorten(text, 51) == text
-    assert shorten(text, 50) == "98% used; ..; and 3 more; nginx[812] holds 38"
-    assert shorten(text, 40) == "98% used; ..; nginx[812] holds 38"
-    assert shorten(text, 20) == "98% used; 97% used.."
+    assert shorten_status(text, 51) == text
+    assert shorten_status(text, 50) == "98% used; ..; and 3 more; nginx[812] holds 38"
+    assert shorten_status(text, 40) == "98% used; ..; nginx[812] holds 38"
+    assert shorten_status(text, 20) == "98% used; 97% used.."
 
 
 @given(st.text(), st.integers(min_value=2, max_value=100))
 def test_a_text_is_as_short_as_asked_for(text, length):
-    assert len(shorten(text, length)) <= length or len(text) <= length
-    assert shorten(text, len(text)) == text
+    assert len(shorten_status(text, length)) <= length or len(text) <= length
+    assert shorten_status(text, len(text)) == text
 
 
 @given(st.lists(st.integers(0, 300).map("x".__mul__), max_size=200))
 def test_lines_that_do_not_fit_are_counted(lines):
-    text = fit("first | perfdata", lines)
+    text = fit_output("first | perfdata", lines)
     first, *kept = text.splitlines()
     assert first == "first | perfdata" and text.endswith("\n")
     assert len(text) <= MOST_BYTES
@@ -101,4 +101,4 @@ def test_lines_that_do_not_fit_are_counted(lines):
 
 
 def test_perfdata_stays_whatever_its_length():
-    assert fit("x" * 9000, ["a", "b"]) == "x" * 9000 + "\n(2 lines left out)\n"
+    assert fit_output("x" * 9000, ["a", "b"]) == "x" * 9000 + "\n(2 lines left out)\n"

@@ -6,15 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from check_ephemeral_port.model.advice import Settings, TimeWaitTable
+from check_ephemeral_port.model.advice.facts import AdviceSettings, TimeWaitTable
 from check_ephemeral_port.system.advice_settings import (
     decode_counter,
     read_advice_settings,
 )
 from check_ephemeral_port.system.errors import SystemReadError
-from check_ephemeral_port.system.namespaces.enter import run_inside
 from tests.kernel.sockets import connect, listen, time_wait
-from tests.namespace import add_namespace, set_sysctl
+from tests.namespace import add_namespace, run_inside, set_sysctl
 
 NETSTAT = """\
 TcpExt: SyncookiesSent TCPTimeWaitOverflow TCPLoss
@@ -54,7 +53,7 @@ def test_the_kernel_counts_what_its_table_refuses():
     set_sysctl("ip_local_reserved_ports", "8080,40000-40002")
     set_sysctl("tcp_max_tw_buckets", 10)
     time_wait(15, listen(), lambda: connect(("127.0.0.1", 5000)))
-    assert read_advice_settings() == Settings(
+    assert read_advice_settings() == AdviceSettings(
         frozenset({8080, 40000, 40001, 40002}), TimeWaitTable(10, 10, 5)
     )
 
@@ -88,7 +87,7 @@ def proc(tmp_path):
 
 def test_files_are_where_proc_is(proc):
     settings = read_advice_settings("linux", str(proc))
-    assert settings == Settings(frozenset(), TimeWaitTable(7, 99, 23))
+    assert settings == AdviceSettings(frozenset(), TimeWaitTable(7, 99, 23))
 
 
 @pytest.mark.parametrize("name", ["sockstat", "netstat", "tcp_max_tw_buckets"])
@@ -98,7 +97,7 @@ def test_a_table_that_can_not_be_read_is_not_spoken_of(proc, name, text):
     path.unlink()
     if text is not None:
         path.write_text(text)
-    assert read_advice_settings("linux", str(proc)) == Settings(frozenset(), None)
+    assert read_advice_settings("linux", str(proc)) == AdviceSettings(frozenset(), None)
 
 
 def test_reserved_ports_that_can_not_be_read_are_an_error(proc):

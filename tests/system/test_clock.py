@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from check_ephemeral_port.system.clock import read_moment, read_place
+from check_ephemeral_port.system.clock import read_moment, read_namespace_id
 
-OUTSIDE = read_place()
+OUTSIDE = read_namespace_id()
 
 
 def test_now_is_now_by_both_clocks():
@@ -36,9 +36,9 @@ def test_a_system_that_does_not_name_its_start_has_clocks_all_the_same(tmp_path)
 
 @pytest.mark.namespace(ports="40000-40039")
 def test_a_namespace_is_a_place_of_its_own():
-    assert re.fullmatch(r"net:\[\d+\]", read_place())
-    assert read_place() != OUTSIDE
+    assert re.fullmatch(r"net:\[\d+\]", read_namespace_id())
+    assert read_namespace_id() != OUTSIDE
 
 
 def test_a_system_without_namespaces_is_one_place(tmp_path):
-    assert read_place(str(tmp_path)) == ""
+    assert read_namespace_id(str(tmp_path)) == ""

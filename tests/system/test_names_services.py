@@ -2,7 +2,7 @@
 
 import socket
 
-from check_ephemeral_port.system.services import service_names
+from check_ephemeral_port.system.names import service_names
 
 
 def test_each_protocol_has_the_name_that_the_system_gives_it():

@@ -12,8 +12,8 @@ from types import SimpleNamespace
 import psutil
 import pytest
 
-from check_ephemeral_port.model.holders import holdings
-from check_ephemeral_port.system.processes import describe_owner, find_pids
+from check_ephemeral_port.model.holders import holders
+from check_ephemeral_port.system.processes import describe_process, find_pids
 from tests.benchmarks.farm import Children
 from tests.model.builders import bound
 
@@ -37,7 +37,7 @@ def test_of_several_that_share_a_socket_the_first_process_is_told():
 
 
 @contextmanager
-def holders(*numbers):
+def socket_processes(*numbers):
     """A process for each number, which holds so many sockets, each on another port;
     the entries, by process."""
     with Children() as children:
@@ -81,42 +81,42 @@ def links_of(pid):
     ],
 )
 def test_the_leader_is_the_same_if_nobody_else_is_asked_for(numbers):
-    with holders(*numbers) as held:
+    with socket_processes(*numbers) as held:
         entries = sum(held.values(), [])
-        everybody = holdings(find_pids(entries).entries, False)
-        leader = holdings(find_pids(entries, leader_only=True).entries, True)[0]
+        everybody = holders(find_pids(entries).entries, False)
+        leader = holders(find_pids(entries, leader_only=True).entries, True)[0]
     assert sorted(ports for ports, _ in everybody) == sorted(numbers)
     assert leader == everybody[0]
 
 
 def test_nobody_is_looked_into_once_the_leader_is_clear():
-    with holders(30, 20, 9) as held:
+    with socket_processes(30, 20, 9) as held:
         found = find_pids(sum(held.values(), []), leader_only=True).entries
     assert Counter(entry.pid for entry in found) == {[*held][0]: 30, None: 29}
 
 
 @pytest.mark.parametrize("turn", [0, 1])
 def test_a_proxy_of_which_every_second_socket_is_wanted_is_guessed_right(turn):
-    with holders(208, 20) as held:
+    with socket_processes(208, 20) as held:
         (proxy, of_proxy), (_, of_other) = held.items()
         found = find_pids(of_proxy[turn::2] + of_other, leader_only=True).entries
     assert Counter(entry.pid for entry in found) == {proxy: 104, None: 20}
 
 
 def test_ports_that_are_known_to_be_of_a_process_count_for_the_leader():
-    with holders(30, 10) as held:
+    with socket_processes(30, 10) as held:
         _, leader = held
         known = [bound(50000 + n, pid=leader, inode=n) for n in range(25)]
         found = find_pids(known + sum(held.values(), []), leader_only=True)
-    assert holdings(found.entries, True)[0] == (35, (leader, None, None))
+    assert holders(found.entries, True)[0] == (35, (leader, None, None))
 
 
 def test_who_has_many_sockets_on_one_port_does_not_lead():
-    with holders(30, 20) as held:
+    with socket_processes(30, 20) as held:
         (_, of_first), (second, of_second) = held.items()
         of_one_port = [entry._replace(local=of_first[0].local) for entry in of_first]
         found = find_pids(of_one_port + of_second, leader_only=True)
-    assert holdings(found.entries, True)[0] == (20, (second, None, None))
+    assert holders(found.entries, True)[0] == (20, (second, None, None))
 
 
 @pytest.mark.parametrize("descriptor", [30, 1000])
@@ -145,7 +145,7 @@ def test_an_unreadable_proc_leaves_owners_unknown(tmp_path):
 
 def test_name_and_user_are_those_that_psutil_tells():
     process = psutil.Process()
-    told = describe_owner(os.getpid())
+    told = describe_process(os.getpid())
     assert told == (os.getpid(), process.name()[:15], process.username())
 
 
@@ -153,10 +153,10 @@ def test_a_user_of_a_windows_domain_stays_readable(monkeypatch):
     process = SimpleNamespace(name=lambda: "svchost.exe", username=lambda: r"CORP\anna")
     monkeypatch.setattr(psutil, "Process", lambda pid: process)
     monkeypatch.setattr(sys, "platform", "win32")
-    assert describe_owner(812) == (812, "svchost.exe", "CORP/anna")
+    assert describe_process(812) == (812, "svchost.exe", "CORP/anna")
 
 
 def test_a_process_that_is_gone_keeps_its_number():
     child = subprocess.Popen([sys.executable, "-c", ""])
     child.wait()
-    assert describe_owner(child.pid) == (child.pid, None, None)
+    assert describe_process(child.pid) == (child.pid, None, None)

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from ..connections import pack_destination, port_numbers
+from ..connections import TIME_WAIT_SECONDS, pack_destination, port_numbers
 from ..records import NamedTuple
+from ..settings import Sharing
 from ..sockets import Destination
-from ..usage import HostUsage, Sharing
-
-TIME_WAIT_SECONDS = 60.0
-"""kernel: ``TCP_TIMEWAIT_LEN``; no setting changes it."""
+from ..usage import HostUsage
 
 
-class Pace(NamedTuple):
+class ConnectionRate(NamedTuple):
     """Connections a second to the fullest destination, closed from this side."""
 
     destination: Destination
@@ -24,7 +22,7 @@ class Pace(NamedTuple):
     """TIME_WAIT may be taken over here, and so show less than there was."""
 
 
-def connection_pace(usage: HostUsage, sees_age: bool) -> Pace | None:
+def connection_rate(usage: HostUsage, sees_age: bool) -> ConnectionRate | None:
     """The pace to the fullest destination; ``None`` if nothing is connected, and on
     other systems than Linux, where TIME_WAIT lasts otherwise.
 
@@ -52,4 +50,4 @@ def connection_pace(usage: HostUsage, sees_age: bool) -> Pace | None:
             TIME_WAIT_SECONDS,
         )
     sustainable = turnover / held_seconds if held_seconds else None
-    return Pace(connect.destination, sustainable, current, reused)
+    return ConnectionRate(connect.destination, sustainable, current, reused)

@@ -5,21 +5,23 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from zlib import crc32
 
+from ..bounds import Usage
+from ..connect import asked_for, fullest_destinations
 from ..ports import PortPool
 from ..records import NamedTuple
 from ..sockets import Destination
-from ..usage import HostUsage, Question, Usage, asked_for, fullest_destinations
+from ..usage import HostUsage, Question
 from .trend import (
     Break,
     Growth,
     History,
     Moment,
     Series,
-    TimeLeft,
+    TimeRemaining,
     continued,
     growth,
     is_over,
-    time_left,
+    time_remaining,
 )
 
 KEPT_DESTINATIONS = 5
@@ -30,22 +32,22 @@ may share a history."""
 
 
 class Forecast(NamedTuple):
-    """Where one usage is heading."""
+    """Growth and remaining time of one usage."""
 
-    looks: int
-    """How many looks there are to judge by, the latest included."""
+    samples: int
+    """How many samples the forecast rests on, the latest included."""
     growth: Growth | None = None
-    left: TimeLeft | None = None
+    remaining: TimeRemaining | None = None
     broken: Break | None = None
-    """Why the looks before the latest don't count."""
+    """Why the samples before the latest do not count."""
     destination: Destination | None = None
-    """Where the ports will be missing, if that need not be where most are used now."""
+    """Where ports will run out first, if this can differ from the fullest now."""
     name: str = ""
     """What the user calls that destination."""
 
 
-class Outlook(NamedTuple):
-    """Where each usage is heading; the fields are those of :class:`HostUsage`."""
+class HostForecast(NamedTuple):
+    """The forecast of each usage; the fields are those of :class:`HostUsage`."""
 
     tcp_connect: Forecast | None = None
     watched: Sequence[Forecast] = ()
@@ -53,29 +55,33 @@ class Outlook(NamedTuple):
     udp_bind: Forecast | None = None
 
     def in_order(self) -> list[Forecast]:
-        """Those that there are, in the order of the fields."""
+        """Those that exist, in the order of the fields."""
         every = (self.tcp_connect, *self.watched, self.tcp_bind, self.udp_bind)
         return [forecast for forecast in every if forecast]
 
 
-def look_ahead(
-    history: History, usage: HostUsage, question: Question, moment: Moment, place: str
-) -> tuple[History, Outlook]:
-    """The history with this look added, and what it says then.
+def forecast_usage(
+    history: History,
+    usage: HostUsage,
+    question: Question,
+    moment: Moment,
+    namespace_id: str,
+) -> tuple[History, HostForecast]:
+    """The history with this sample added, and the forecast that follows from it.
 
-    What may share a history is told apart: network namespaces, by ``place``, and
-    checks with other questions, which look at times of their own.
+    Several checks can share a history. Their series are kept apart by network
+    namespace and by question, since other checks sample at times of their own.
     """
     seen: dict[str, Series] = {}
     pool = _identity(usage.pool)
     asked = _digest(question)
 
     def forecast(name: str, ports: Usage) -> Forecast:
-        key = f"{place} {asked} {name}"
+        key = f"{namespace_id} {asked} {name}"
         seen[key], broken = continued(history.get(key), moment, pool, ports.used.best)
         grows = growth(seen[key].points)
-        left = time_left(ports.free.best, grows)
-        return Forecast(len(seen[key].points), grows, left, broken)
+        remaining = time_remaining(ports.free.best, grows)
+        return Forecast(len(seen[key].points), grows, remaining, broken)
 
     connect = [
         forecast(f"tcp_connect to {watch.name}", found.ports)._replace(
@@ -88,15 +94,15 @@ def look_ahead(
         # the first of equals: the fullest is spoken of as usual
         connect = [forecast("tcp_connect", usage.tcp_connect.ports)]
         for to, ports in _fullest(usage, question.source):
-            found = forecast(f"tcp_connect {to.source} to {to.remote}", ports)
-            connect.append(found._replace(destination=to))
-    outlook = Outlook(
+            there = forecast(f"tcp_connect {to.source} to {to.remote}", ports)
+            connect.append(there._replace(destination=to))
+    found = HostForecast(
         min(connect, key=_urgency) if connect else None,
         watched,
         usage.tcp_bind and forecast("tcp_bind", usage.tcp_bind),
         usage.udp_bind and forecast("udp_bind", usage.udp_bind),
     )
-    return _worth_keeping({**history, **seen}, moment), outlook
+    return _worth_keeping({**history, **seen}, moment), found
 
 
 def _fullest(
@@ -109,7 +115,7 @@ def _fullest(
 
 
 def _urgency(forecast: Forecast) -> float:
-    return forecast.left.likely if forecast.left else float("inf")
+    return forecast.remaining.likely if forecast.remaining else float("inf")
 
 
 def _identity(pool: PortPool) -> str:

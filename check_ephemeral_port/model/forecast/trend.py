@@ -87,7 +87,7 @@ class Growth(NamedTuple):
     """What it was seen in."""
 
 
-class TimeLeft(NamedTuple):
+class TimeRemaining(NamedTuple):
     """Seconds until no port is left, if the growth goes on."""
 
     soonest: float
@@ -189,10 +189,12 @@ def _apart(points: Sequence[Point]) -> list[Point]:
     return apart
 
 
-def time_left(free: int, grows: Growth | None) -> TimeLeft | None:
+def time_remaining(free: int, grows: Growth | None) -> TimeRemaining | None:
     """Until the ports left are used up; ``None`` if that is not in sight."""
     if free <= 0:
-        return TimeLeft(0, 0, 0)
+        return TimeRemaining(0, 0, 0)
     if grows is None or free / grows.typical > FARTHEST * grows.span_seconds:
         return None
-    return TimeLeft(free / grows.fastest, free / grows.typical, free / grows.slowest)
+    return TimeRemaining(
+        free / grows.fastest, free / grows.typical, free / grows.slowest
+    )

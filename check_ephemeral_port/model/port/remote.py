@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from enum import Enum
 
 from ..records import NamedTuple
+from .report import PortIdentity
 
 
 class Outcome(Enum):
@@ -45,3 +46,11 @@ class RemoteReport(NamedTuple):
         """The attempt that tells most: the open one, else the first of the best."""
         order = list(Outcome)
         return min(self.attempts, key=lambda attempt: order.index(attempt.outcome))
+
+
+class RemoteObservation(NamedTuple):
+    """What a connect() to a port of another host found out."""
+
+    identity: PortIdentity
+    report: RemoteReport
+    timeout_seconds: float

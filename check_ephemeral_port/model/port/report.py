@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from enum import Enum
 
-from ..holders import Owner
+from ..holders import Process
 from ..ports import PortPool
 from ..records import NamedTuple
 from ..sockets import ANY_IPV4, ANY_IPV6, TCP, Endpoint, SocketEntry, TcpState
@@ -47,7 +47,7 @@ class PortSocket(NamedTuple):
     role: Role
     connection: int | None = None
     """A number that the two ends of a connection within this host share."""
-    owner: Owner | None = None
+    process: Process | None = None
     """``None`` as long as nobody has looked, and if it can't be seen."""
     user: str | None = None
     """Whose socket it is, for one whose process can't be seen."""
@@ -96,6 +96,18 @@ class PortIdentity(NamedTuple):
     """The ephemeral range of this host; ``None`` if it can't be read."""
     reserved_by: str = ""
     """What takes ports of the range out of the pool, for people."""
+
+
+class PortObservation(NamedTuple):
+    """What a look at a port of this host found out."""
+
+    identity: PortIdentity
+    report: PortReport
+    lister: str
+    """Who listed the sockets, for people."""
+    notes: Sequence[str] = ()
+    """What the reader should know, for people."""
+    sees_time_wait: bool = True
 
 
 def port_report(port: int, entries: Iterable[SocketEntry]) -> PortReport:

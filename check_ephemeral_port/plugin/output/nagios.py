@@ -1,12 +1,12 @@
-"""Plugin output: one line with perfdata, then lines for people."""
+"""Writes a result as plugin output: one line with perfdata, then lines for ``-v``.
+
+Source: Monitoring Plugins Development Guidelines, 'Plugin Output for Nagios'.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import nagiosplugin
 
-from ...model.records import NamedTuple
 from ..text import (
     LEAST_TEXT,
     LINE_BYTES,
@@ -14,31 +14,34 @@ from ..text import (
     MOST_TEXT,
     NAME,
     clean_line,
-    fit,
+    fit_output,
     printable,
-    shorten,
+    shorten_status,
 )
+from .result import Metric, Result
 
 
-class Outcome(NamedTuple):
-    """What the plugin prints and how it exits."""
+def write_nagios(result: Result) -> str:
+    """The text for stdout.
 
-    text: str
-    exit_code: int
-
-
-def render(check: nagiosplugin.Check, long_lines: Sequence[str] = ()) -> Outcome:
-    """The outcome of a check that was made.
-
-    Not left to nagiosplugin, which moves perfdata to the end when it is verbose:
-    there Icinga 2 loses it, and so does whoever cuts long output.
+    nagiosplugin's own runtime moves perfdata to the last line if it is verbose. Icinga
+    2 then loses it, as does every agent that cuts long output.
     """
-    perfdata = "".join(f" {figure}" for figure in check.perfdata)
-    end = f" |{perfdata}" if perfdata else ""
-    begin = f"{NAME} {str(check.state).upper()} - "
-    room = max(LEAST_TEXT, LINE_BYTES - len(end) - 1) - len(begin)
-    told = clean_line(check.summary_str, MOST_BYTES)
-    status = begin + shorten(told, min(room, MOST_TEXT))
-    return Outcome(
-        fit(status + end, [printable(line) for line in long_lines]), check.exitcode
+    perfdata = "".join(
+        f" {text}" for text in sorted(map(perfdata_text, result.metrics))
     )
+    end = f" |{perfdata}" if perfdata else ""
+    begin = f"{NAME} {result.state.upper()} - "
+    room = max(LEAST_TEXT, LINE_BYTES - len(end) - 1) - len(begin)
+    status = clean_line("; ".join(result.sentences), MOST_BYTES)
+    first_line = begin + shorten_status(status, min(room, MOST_TEXT)) + end
+    if not result.details:
+        return fit_output(first_line, ())
+    from ..layout import detail_lines  # late: most runs print one line only
+
+    return fit_output(first_line, [printable(x) for x in detail_lines(result.details)])
+
+
+def perfdata_text(metric: Metric) -> str:
+    """``label=value;warning;critical;minimum;maximum``, the label quoted if need be."""
+    return str(nagiosplugin.Performance(*metric[:-1]))

@@ -1,61 +1,67 @@
-"""The words for where a usage is heading."""
+"""The words for growth, remaining time and connection rates."""
 
 from __future__ import annotations
 
-from ...model.forecast.connection_rate import Pace
+from ...model.forecast.connection_rate import ConnectionRate
 from ...model.forecast.forecast import Forecast
 from ...model.forecast.trend import FEWEST_POINTS
-from .resource import Reading
+from .figures import UsageFigure
 
 SOON_SECONDS = 3600
-"""An end within this time is told even if nothing alarms."""
+"""The status line mentions an end within this time even if nothing alarms."""
 
 
-def run_out(reading: Reading) -> str:
-    """The sentence about a reading that has an end in sight."""
-    ahead = reading.forecast
-    whom = reading.where_it_ends().whom
-    if not (ahead and ahead.left and ahead.growth and reading.usage.free.best):
+def run_out(figure: UsageFigure) -> str:
+    """The sentence about a usage whose ports run out."""
+    forecast = figure.forecast
+    whom = figure.where_it_ends().whom
+    if not (
+        forecast and forecast.remaining and forecast.growth and figure.usage.free.best
+    ):
         return f"ports {whom} have run out"
-    left, growth = duration(ahead.left.likely), rate(ahead.growth.typical)
-    return f"ports {whom} run out in about {left} at {growth}"
+    remaining, growth = forecast.remaining.likely, forecast.growth.typical
+    return f"ports {whom} run out in about {duration(remaining)} at {rate(growth)}"
 
 
-def missing_history(ahead: Forecast) -> str:
-    """Why there is nothing to tell; empty if there is a history."""
-    if ahead.looks >= FEWEST_POINTS or ahead.left:
+def missing_history(forecast: Forecast) -> str:
+    """Why there is no forecast yet; empty if the history is long enough."""
+    if forecast.samples >= FEWEST_POINTS or forecast.remaining:
         return ""
-    why = f" ({ahead.broken.value})" if ahead.broken else ""
-    return f"no history yet, look {ahead.looks} of {FEWEST_POINTS}{why}"
+    why = f" ({forecast.broken.value})" if forecast.broken else ""
+    return f"no history yet, look {forecast.samples} of {FEWEST_POINTS}{why}"
 
 
-def forecast_cells(ahead: Forecast) -> tuple[str, str, str]:
-    """Growth, time left, and the bounds of that."""
-    left, grows = ahead.left, ahead.growth
+def forecast_cells(forecast: Forecast) -> tuple[str, str, str]:
+    """Growth, remaining time, and the bounds of that time."""
+    remaining, grows = forecast.remaining, forecast.growth
     growth = rate(grows.typical) if grows else "none to be sure of"
-    if left is None:
+    if remaining is None:
         return growth, "not in sight" if grows else "", ""
-    if not left.latest:
+    if not remaining.latest:
         return growth, "none left", ""
-    bounds = f"{duration(left.soonest)} to {duration(left.latest)}"
-    return growth, duration(left.likely), bounds
+    bounds = f"{duration(remaining.soonest)} to {duration(remaining.latest)}"
+    return growth, duration(remaining.likely), bounds
 
 
-def pace_line(pace: Pace) -> str:
-    """Connections a second: what there is, and what may be."""
-    current = "nothing to go by" if pace.current is None else rate(pace.current, "")
-    if pace.reused and pace.current is not None:
-        current = f"at least {current}"
-    sustained = "any" if pace.sustainable is None else rate(pace.sustainable, "")
+def connection_rate_line(connections: ConnectionRate) -> str:
+    """New connections a second: the present rate, and the highest that can go on."""
+    current = "nothing to go by"
+    if connections.current is not None:
+        current = rate(connections.current, "")
+        if connections.reused:
+            current = f"at least {current}"
+    sustained = "any"
+    if connections.sustainable is not None:
+        sustained = rate(connections.sustainable, "")
     return (
         f"pace to the fullest: TIME_WAIT shows {current}, the pool sustains {sustained}"
     )
 
 
-def rate(a_second: float, of: str = " ports") -> str:
+def rate(per_second: float, of: str = " ports") -> str:
     """A rate in the unit that suits it: ``12 ports/s``, ``3 ports/h``."""
     for seconds, unit in ((1, "s"), (60, "min"), (3600, "h")):
-        number = a_second * seconds
+        number = per_second * seconds
         if number >= 1 or not number:
             break
     return f"{_short(number)}{of}/{unit}"

@@ -1,4 +1,4 @@
-"""The status line: the worst thing first, and its cause."""
+"""The status line of the pool check: what is worst comes first, then its cause."""
 
 from __future__ import annotations
 
@@ -6,65 +6,71 @@ from collections.abc import Sequence
 
 import nagiosplugin
 
-from .contexts import describe
-from .resource import ETA_SECONDS, EphemeralPorts, Reading
+from ...model.records import NamedTuple
+from .figures import UsageFigure, describe
+from .resource import ETA_SECONDS, EphemeralPorts
 
 TYPE_CHECKING = False
-if TYPE_CHECKING:  # most runs don't need it
-    from ...model.holders import Holding
+if TYPE_CHECKING:  # an OK run has nothing to explain
+    from ...model.holders import Holder
+    from ..output.result import Detail
 
 SLOW = "connects have become slow: the half tried first is used up"
 
-SENTENCES = 3
-"""So many alarms are told one by one, so that their cause still has its place."""
+MOST_ALARMS = 3
+"""At most this many alarms have a sentence each, to leave room for their cause."""
 
 
-class PortSummary(nagiosplugin.Summary):  # type: ignore[misc] # untyped library
-    """Says in one line what the results mean.
+class Explanation(NamedTuple):
+    """Everything that the renderer adds to the judgement."""
 
-    ``holdings`` of the ports that the alarm is about, and what it comes from,
-    ``causes``, may be set before the text is asked for.
-    """
+    holders: Sequence[Holder] = ()
+    """Of the ports that the alarm is about, the largest first."""
+    causes: Sequence[str] = ()
+    """Settings and habits of programs that the alarm comes from."""
+    details: Sequence[Detail] = ()
+    """Tables, notes and advice for ``-v``, in the order of the output."""
 
-    def __init__(self, resource: EphemeralPorts) -> None:
+
+class PoolSummary:
+    """Says in a few sentences what the results mean."""
+
+    def __init__(
+        self, resource: EphemeralPorts, explanation: Explanation = Explanation()
+    ) -> None:
         self._resource = resource
-        self.holdings: Sequence[Holding] = ()
-        self.causes: Sequence[str] = ()
+        self._explanation = explanation
 
-    def ok(self, results: nagiosplugin.Results) -> str:
-        """Connect and UDP usage, since those are what alarms by default."""
-        told = [
-            describe(reading)
-            for reading in self._resource.readings
-            if reading.kind != "tcp_bind" and not reading.suffix
+    def sentences(self, results: nagiosplugin.Results) -> list[str]:
+        """What is worst first, then its cause."""
+        if results.most_significant_state == nagiosplugin.Ok:
+            return self._ok(results)
+        return self._problem(results)
+
+    def _ok(self, results: nagiosplugin.Results) -> list[str]:
+        # connect and UDP usage, since these alarm by default
+        usages = [
+            describe(figure)
+            for figure in self._resource.figures
+            if figure.kind != "tcp_bind" and not figure.suffix
         ]
-        told += self._ends(results)
-        return "; ".join([*told, *self._slow(), *self._unseen()])
+        return [*usages, *self._ends(results), *self._slow(), *self._unseen()]
 
-    def problem(self, results: nagiosplugin.Results) -> str:
-        """Whatever is in the worst state, then who holds the ports."""
-        worst = results.most_significant
-        if not self._resource.readings:  # the look itself failed
-            return str(worst[0])
-        sentences = list(dict.fromkeys(str(r.metric.description) for r in worst))
-        told = sentences[:SENTENCES]
-        if len(sentences) > SENTENCES:
-            told.append(f"and {len(sentences) - SENTENCES} more like that")
-        told += [end for end in self._ends(results) if end not in told]
-        about = [*self._slow(), *self.causes, *self._holders(), *self._unseen()]
-        return "; ".join([*told, *about])
-
-    def alarming(self, results: nagiosplugin.Results) -> Reading | None:
-        """The reading that the status line is about."""
-        for result in results.most_significant:
-            reading = result.metric and self._resource.reading(result.metric.name)
-            if reading:
-                return reading
-        return None
+    def _problem(self, results: nagiosplugin.Results) -> list[str]:
+        # everything in the worst state, then who holds the ports
+        every = [str(r.metric.description) for r in results.most_significant]
+        alarms = list(dict.fromkeys(every))
+        said = alarms[:MOST_ALARMS]
+        if len(alarms) > MOST_ALARMS:
+            said.append(f"and {len(alarms) - MOST_ALARMS} more like that")
+        said += [end for end in self._ends(results) if end not in said]
+        said += [*self._slow(), *self._explanation.causes]
+        return [*said, *self._holder(), *self._unseen()]
 
     def _ends(self, results: nagiosplugin.Results) -> list[str]:
-        """Where ports run out soon, or too soon; that none are left is told anyway."""
-        if not any(reading.forecast for reading in self._resource.readings):
+        """Usages that run out soon, or too soon. A usage without a free port is left
+        out, since its percentage says so already."""
+        if not any(figure.forecast for figure in self._resource.figures):
             return []
         from .forecast import SOON_SECONDS
 
@@ -72,33 +78,46 @@ class PortSummary(nagiosplugin.Summary):  # type: ignore[misc] # untyped library
         for result in results:
             if result.metric is None or result.metric.context != ETA_SECONDS:
                 continue
-            reading = self._resource.reading(result.metric.name)
+            figure = self._resource.figure(result.metric.name)
             soon = result.metric.value < SOON_SECONDS
-            if reading and reading.usage.free.best:
+            if figure and figure.usage.free.best:
                 if soon or result.state != nagiosplugin.Ok:
                     ends.append(str(result.metric.description))
-        return list(dict.fromkeys(ends))[:SENTENCES]
+        return list(dict.fromkeys(ends))[:MOST_ALARMS]
 
     def _slow(self) -> list[str]:
-        connect = self._resource.readings[0].connect
-        # if the whole pool is used up, slow is not the word
+        connect = self._resource.figures[0].connect
+        # with no free port at all, slow is not the word
         if connect and connect.ports.free.best and not connect.first_choice.free.best:
             return [SLOW]
         return []
 
+    def _holder(self) -> list[str]:
+        if not self._explanation.holders:
+            return []
+        from ..names import holder_name
+
+        largest = self._explanation.holders[0]
+        return [f"{holder_name(largest)} holds {largest.ports}"]
+
     def _unseen(self) -> list[str]:
-        look, connect = self._resource.observation, self._resource.readings[0].connect
-        # nothing else that can't be seen uses up so many ports
-        if not look or look.sample.visibility.time_wait or not connect:
+        sample = self._resource.observation.sample
+        connect = self._resource.figures[0].connect
+        # nothing else that is not visible uses up so many ports
+        if sample.visibility.time_wait or not connect:
             return []
         free = connect.ports.free
         if free.exact:
             return []
         return [f"TIME_WAIT can't be seen here: as few as {free.low} may be left"]
 
-    def _holders(self) -> list[str]:
-        if not self.holdings:
-            return []
-        from .tables import holder_name
 
-        return [f"{holder_name(self.holdings[0])} holds {self.holdings[0].ports}"]
+def alarming_figure(
+    resource: EphemeralPorts, results: nagiosplugin.Results
+) -> UsageFigure | None:
+    """The figure that the status line is about."""
+    for result in results.most_significant:
+        figure = result.metric and resource.figure(result.metric.name)
+        if figure:
+            return figure
+    return None

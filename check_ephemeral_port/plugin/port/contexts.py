@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import nagiosplugin
 
-from ..pool.contexts import PortContext, Thresholds
-from . import resources as resources
+from ..thresholds import ThresholdContext, Thresholds
+from . import resources
 
 
-class SocketsContext(PortContext):
+class SocketsContext(ThresholdContext):
     """Judges how many sockets use the port."""
 
     def describe(self, metric: nagiosplugin.Metric) -> str:
@@ -17,7 +17,7 @@ class SocketsContext(PortContext):
         return f"{metric.value} {verb} the port"
 
 
-class SecondsContext(PortContext):
+class SecondsContext(ThresholdContext):
     """Judges how long it took until the outcome was known."""
 
     def describe(self, metric: nagiosplugin.Metric) -> str:
@@ -54,7 +54,7 @@ def local_contexts(
     """For a port of this host."""
     return (
         SocketsContext(resources.SOCKETS, sockets),
-        PortContext(resources.COUNT),
+        ThresholdContext(resources.COUNT),
         ExpectationContext(expected),
     )
 

@@ -1,14 +1,11 @@
-"""One port, here or on another host, in nagiosplugin's metrics."""
+"""One port, of this host or of another one, in nagiosplugin's metrics."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-
 import nagiosplugin
 
-from ...model.port.remote import RemoteReport
-from ...model.port.report import PortIdentity, PortReport
-from ...model.records import NamedTuple
+from ...model.port.remote import RemoteObservation
+from ...model.port.report import PortObservation, PortReport
 from ...model.sockets import TcpState
 from ..text import NAME
 
@@ -22,39 +19,16 @@ USED = "used"
 LISTENING = "listening"
 
 
-class PortObservation(NamedTuple):
-    """What a look at a port of this host found out."""
-
-    identity: PortIdentity
-    report: PortReport
-    lister: str
-    """Who listed the sockets, for people."""
-    notes: Sequence[str] = ()
-    """What the reader should know, for people."""
-    sees_time_wait: bool = True
-
-
-class RemoteObservation(NamedTuple):
-    """What a connect() to a port of another host found out."""
-
-    identity: PortIdentity
-    report: RemoteReport
-    timeout_seconds: float
-
-
 class LocalPort(nagiosplugin.Resource):  # type: ignore[misc] # untyped library
-    """A port of this host. Looks when it is probed, all before the first metric:
-    nagiosplugin would put the text of a failing look on that metric."""
+    """A port of this host, as observed."""
 
     name = NAME
 
-    def __init__(self, observe: Callable[[], PortObservation]) -> None:
-        self._observe = observe
-        self.observation: PortObservation | None = None
+    def __init__(self, observation: PortObservation) -> None:
+        self.observation = observation
 
     def probe(self) -> list[nagiosplugin.Metric]:
-        """List the port's sockets and count them."""
-        self.observation = self._observe()
+        """The sockets of the port, counted by state."""
         report = self.observation.report
         metrics = [
             _count("sockets", len(report.sockets), SOCKETS),
@@ -68,17 +42,15 @@ class LocalPort(nagiosplugin.Resource):  # type: ignore[misc] # untyped library
 
 
 class RemotePort(nagiosplugin.Resource):  # type: ignore[misc] # untyped library
-    """A port of another host."""
+    """A port of another host, as observed."""
 
     name = NAME
 
-    def __init__(self, observe: Callable[[], RemoteObservation]) -> None:
-        self._observe = observe
-        self.observation: RemoteObservation | None = None
+    def __init__(self, observation: RemoteObservation) -> None:
+        self.observation = observation
 
     def probe(self) -> list[nagiosplugin.Metric]:
-        """Connect to the port and take the time."""
-        self.observation = self._observe()
+        """The outcome of the connect() and the time that it took."""
         attempt = self.observation.report.telling
         # four decimals: Python writes what is smaller than 0.0001 as 1e-05
         seconds = round(attempt.seconds, 4)

@@ -3,75 +3,79 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 
 import nagiosplugin
 
-from ...model.port.remote import Attempt
-from ...model.port.report import PortIdentity, PortReport, PortSocket
+from ...model.port.remote import Attempt, RemoteObservation
+from ...model.port.report import (
+    PortIdentity,
+    PortObservation,
+    PortReport,
+    PortSocket,
+)
+from ...model.records import NamedTuple
 from ...model.sockets import UDP
+from ..names import process_name
 from ..text import clean_line, clean_name
-from .resources import LocalPort, RemotePort
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ..output.result import Detail
 
 UNKNOWN = "unknown process"
 TRY_AS_ROOT = "(try as root)"
 
 
-class LocalSummary(nagiosplugin.Summary):  # type: ignore[misc] # untyped library
-    """What the port is and who uses it, in one line.
+class PortExplanation(NamedTuple):
+    """Everything that the renderer adds to the judgement."""
 
-    ``first``, the first of the port's sockets with its owner, and ``is_root`` may be
-    set before the text is asked for.
-    """
-
-    def __init__(self, resource: LocalPort, is_root: bool = False) -> None:
-        self._resource = resource
-        self._is_root = is_root
-        self.first: PortSocket | None = None
-
-    def ok(self, results: nagiosplugin.Results) -> str:
-        """All of it."""
-        seen = self._resource.observation
-        assert seen  # else the state is unknown
-        port = f"port {seen.identity.port}: "
-        whose = _uses(seen.report, self.first, self._is_root)
-        return port + "; ".join([local_identity(seen.identity), whose])
-
-    def problem(self, results: nagiosplugin.Results) -> str:
-        """The same behind what is wrong with it."""
-        if not self._resource.observation:  # the look itself failed
-            return str(results.most_significant[0])
-        return f"{_reasons(results)}; {self.ok(results)}"
+    first: PortSocket | None = None
+    """The first of the port's sockets, with its process."""
+    is_root: bool = False
+    """Whether more privilege would not show more."""
+    details: Sequence[Detail] = ()
+    """Tables and notes for ``-v``."""
 
 
-class RemoteSummary(nagiosplugin.Summary):  # type: ignore[misc] # untyped library
-    """What became of the connect(), in one line."""
-
-    def __init__(self, resource: RemotePort) -> None:
-        self._resource = resource
-
-    def ok(self, results: nagiosplugin.Results) -> str:
-        """The outcome that tells most, and what the port is."""
-        seen = self._resource.observation
-        assert seen  # else the state is unknown
-        attempt = seen.report.telling
-        host = clean_line(seen.report.host, 100)
-        where = host if attempt.address == host else f"{host} ({attempt.address})"
-        port = f"port {seen.identity.port} of {where} is {outcome_text(attempt)}"
-        more = len(seen.report.attempts) - 1
-        parts = [port, identity_text(seen.identity)]
-        if more:
-            parts.append(f"{more} more address{'es' if more > 1 else ''} tried")
-        return "; ".join(parts)
-
-    def problem(self, results: nagiosplugin.Results) -> str:
-        """The same behind what is wrong with it."""
-        if not self._resource.observation:  # it could not even be tried
-            return str(results.most_significant[0])
-        return f"{_reasons(results)}; {self.ok(results)}"
+def local_sentences(
+    observation: PortObservation,
+    results: nagiosplugin.Results,
+    explanation: PortExplanation = PortExplanation(),
+) -> list[str]:
+    """What is wrong with the port if anything is, then what it is and who uses it."""
+    identity, report = observation.identity, observation.report
+    return [
+        *_reasons(results),
+        f"port {identity.port}: {local_identity(identity)}",
+        *_uses(report, explanation),
+    ]
 
 
-def _reasons(results: nagiosplugin.Results) -> str:
-    return "; ".join(str(r.metric.description) for r in results.most_significant)
+def remote_sentences(
+    observation: RemoteObservation, results: nagiosplugin.Results
+) -> list[str]:
+    """What is wrong with the port if anything is, then the clearest outcome and what
+    the port is."""
+    identity, report = observation.identity, observation.report
+    attempt = report.telling
+    host = clean_line(report.host, 100)
+    where = host if attempt.address == host else f"{host} ({attempt.address})"
+    sentences = [
+        *_reasons(results),
+        f"port {identity.port} of {where} is {outcome_text(attempt)}",
+        identity_text(identity),
+    ]
+    more = len(report.attempts) - 1
+    if more:
+        sentences.append(f"{more} more address{'es' if more > 1 else ''} tried")
+    return sentences
+
+
+def _reasons(results: nagiosplugin.Results) -> list[str]:
+    if results.most_significant_state == nagiosplugin.Ok:
+        return []
+    return [str(result.metric.description) for result in results.most_significant]
 
 
 def identity_text(identity: PortIdentity) -> str:
@@ -102,7 +106,8 @@ def range_text(identity: PortIdentity) -> str:
     return text
 
 
-def _uses(report: PortReport, first: PortSocket | None, is_root: bool) -> str:
+def _uses(report: PortReport, explanation: PortExplanation) -> list[str]:
+    first = explanation.first
     count = len(report.sockets)
     text = f"{count} socket{'' if count == 1 else 's'}" if count else "nobody uses it"
     if count > 1:
@@ -110,12 +115,12 @@ def _uses(report: PortReport, first: PortSocket | None, is_root: bool) -> str:
         text += f" ({', '.join(f'{n} {state}' for state, n in states.items())})"
     if first:
         text += ", first: " if count > 1 else ": "
-        text += f"{state_name(first)} {ends_text(first)}, {owner_text(first)}"
-        if owner_is_missing(first) and not is_root:
+        text += f"{state_name(first)} {ends_text(first)}, {holder_text(first)}"
+        if process_is_missing(first) and not explanation.is_root:
             text += f" {TRY_AS_ROOT}"
-    if report.callers:
-        text += f"; {len(report.callers)} connected to port {report.port}"
-    return text
+    if not report.callers:
+        return [text]
+    return [text, f"{len(report.callers)} connected to port {report.port}"]
 
 
 def state_name(socket: PortSocket) -> str:
@@ -130,23 +135,22 @@ def ends_text(socket: PortSocket) -> str:
     return f"{entry.local} -> {entry.remote}" if entry.remote else str(entry.local)
 
 
-def owner_text(socket: PortSocket) -> str:
+def holder_text(socket: PortSocket) -> str:
     """``curl[812] (root)``, or why there is no name."""
     age = socket.entry.time_wait_age_seconds
     if age is not None:
         return f"for {max(0, age):.0f} s"
-    if socket.owner:
-        name = f"{clean_name(socket.owner.name or '?')}[{socket.owner.pid}]"
-        user = socket.owner.user
+    if socket.process:
+        name, user = process_name(socket.process), socket.process.user
         return f"{name} ({clean_name(user)})" if user else name
     if not socket.has_process:
         return "no process"
     return f"unknown process of {clean_name(socket.user)}" if socket.user else UNKNOWN
 
 
-def owner_is_missing(socket: PortSocket) -> bool:
+def process_is_missing(socket: PortSocket) -> bool:
     """Whether somebody with more privilege might name the owner."""
-    return socket.has_process and not socket.owner
+    return socket.has_process and not socket.process
 
 
 def outcome_text(attempt: Attempt) -> str:

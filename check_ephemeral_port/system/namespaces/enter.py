@@ -1,31 +1,29 @@
-"""Looking inside another network namespace, from a thread that moves there.
+"""Runs a task inside another network namespace, in a thread that moves there.
 
-setns(2) moves one thread only, so the rest of the process stays where it is, and
-the thread ends after its look. In such a thread
+setns(2) moves one thread only. So the rest of the process stays where it is, and the
+thread ends with its task. In such a thread
 
-- sockets, netlink ones included, belong to the namespace;
-- ``/proc/sys/net`` is the namespace's (kernel: ``net_ctl_header_lookup()``);
-- ``/proc/net`` is not, since it stands for ``/proc/self/net``, which follows the
-  process's first thread. That is why psutil can't look here.
+- sockets belong to the namespace, netlink sockets included;
+- ``/proc/sys/net`` belongs to the namespace (kernel: ``net_ctl_header_lookup()``);
+- ``/proc/net`` does not: it stands for ``/proc/self/net``, which follows the first
+  thread of the process. For this reason psutil cannot list sockets there.
 
-Who may do so: setns(2) wants CAP_SYS_ADMIN in the caller's user namespace and in
-the one that owns the network namespace (kernel: ``netns_install()``), which root
-of the host has for all of them. To open ``/proc/PID/ns/net`` of another user's
-process takes CAP_SYS_PTRACE as well (kernel: ``proc_ns_get_link()``); a name of
-``ip netns`` doesn't. The owner of a user namespace, as of rootless containers, would
-have to move there first, and the kernel lets no process with threads do that:
-``nsenter --user --net`` can.
+Privileges: setns(2) needs CAP_SYS_ADMIN in the user namespace of the caller and in the
+one that owns the network namespace (kernel: ``netns_install()``). Root of the host has
+both for every namespace. Opening ``/proc/PID/ns/net`` of another user's process also
+needs CAP_SYS_PTRACE (kernel: ``proc_ns_get_link()``); a name of ``ip netns`` does not.
+The owner of a user namespace, such as the user of a rootless container, would first
+have to enter that user namespace. The kernel refuses this to a process with threads;
+``nsenter --user --net`` can do it.
 """
 
 from __future__ import annotations
 
-import ctypes
 import errno
 import os
 import re
 import stat
 from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
 
 from ..errors import SystemReadError
 
@@ -33,13 +31,15 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import TypeVar
 
+    from ...model.namespaces import Namespace
+
     Result = TypeVar("Result")
 
 CLONE_NEWNET = 0x40000000
 NAMED = ("/run/netns", "/var/run/netns")
 """Where ``ip netns`` keeps its names; see ip-netns(8)."""
 OWN = "/proc/thread-self/ns/net"
-MEND = "needs root (see contrib/sudoers), or CAP_SYS_ADMIN and CAP_SYS_PTRACE"
+FIX = "needs root (see contrib/sudoers), or CAP_SYS_ADMIN and CAP_SYS_PTRACE"
 
 
 class NamespaceGone(SystemReadError):
@@ -63,35 +63,46 @@ def namespace_path(text: str, folders: Iterable[str] = NAMED) -> str:
     raise NamespaceGone(f"there is no network namespace {text!r} in /run/netns")
 
 
-def proc_beside(path: str) -> str:
-    """The mount of proc that knows the processes of a namespace: the one that the
-    path lies in, such as ``/host/proc`` of ``/host/proc/1/ns/net``, or ``/proc``."""
-    match = re.fullmatch(r"(.+?)/(?:[0-9]+|self)(?:/task/[0-9]+)?/ns/net", path)
-    return match[1] if match else "/proc"
+def in_namespace(namespace: Namespace | None, task: Callable[[], Result]) -> Result:
+    """Run the task in a network namespace and return its result.
 
-
-def run_inside(paths: Iterable[str], look: Callable[[], Result]) -> Result:
-    """What ``look`` returns in the namespace that each of the paths stands for.
-
-    The first path that still exists is taken. If it is the namespace where the
-    caller is already, which takes no privilege, no thread is needed. What ``look``
-    raises is raised here.
+    ``None`` is the namespace of the caller. Of the paths of a namespace, the first one
+    that still exists is used. No thread and no privilege is needed if it is the
+    caller's own namespace. An exception of the task is raised here.
     Raises :class:`NamespaceGone`, or another :class:`SystemReadError` that says what
     is missing.
     """
-    path, descriptor = _open_first(paths)
-
-    def enter_and_look() -> Result:
-        _enter(path, descriptor)
-        return look()
-
+    if namespace is None:
+        return task()
+    path, descriptor = _open_first(namespace.paths)
     try:
         if _is_own(descriptor):
-            return look()
-        with ThreadPoolExecutor(max_workers=1) as thread:
-            return thread.submit(enter_and_look).result()
+            return task()
+        return _in_a_thread(path, descriptor, task)
     finally:
         os.close(descriptor)
+
+
+def _in_a_thread(path: str, descriptor: int, task: Callable[[], Result]) -> Result:
+    from concurrent.futures import ThreadPoolExecutor  # late: few runs need it
+
+    def enter_and_run() -> Result:
+        _enter(path, descriptor)
+        return task()
+
+    with ThreadPoolExecutor(max_workers=1) as thread:
+        return thread.submit(enter_and_run).result()
+
+
+def proc_of(namespace: Namespace | None) -> str:
+    """The mount of proc that lists the processes of a network namespace.
+
+    It is the mount that the first path lies in: ``/host/proc`` for
+    ``/host/proc/1/ns/net``. For other paths, and for ``None``, it is ``/proc``.
+    """
+    path = namespace.paths[0] if namespace else ""
+    match = re.fullmatch(r"(.+?)/(?:[0-9]+|self)(?:/task/[0-9]+)?/ns/net", path)
+    return match[1] if match else "/proc"
 
 
 def _open_first(paths: Iterable[str]) -> tuple[str, int]:
@@ -133,6 +144,8 @@ def _is_own(descriptor: int) -> bool:
 
 
 def _enter(path: str, descriptor: int) -> None:
+    import ctypes  # late: few runs need it
+
     try:
         setns = ctypes.CDLL(None, use_errno=True).setns  # os.setns: Python 3.12
     except AttributeError:
@@ -146,7 +159,7 @@ def _enter(path: str, descriptor: int) -> None:
 
 
 def _refused(path: str, error: OSError) -> SystemReadError:
-    reason = f"{path}: {error.strerror}; {MEND}"
+    reason = f"{path}: {error.strerror}; {FIX}"
     return SystemReadError(f"cannot enter network namespace {reason}")
 
 

@@ -6,7 +6,7 @@ import os
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 
-from ...model.holders import Owner
+from ...model.holders import Process
 from ...model.namespaces import Namespace, container_id
 from ..errors import SystemReadError
 from .enter import NAMED
@@ -53,7 +53,7 @@ def list_namespaces(
             paths = (own_path,)  # the one process that surely goes on
         found[identity] = namespace._replace(
             paths=namespace.paths + paths,
-            process=Owner(pids[0], _text(f"{proc}/{pids[0]}/comm").strip()),
+            process=Process(pids[0], _text(f"{proc}/{pids[0]}/comm").strip()),
             container=container_id(_text(f"{proc}/{pids[0]}/cgroup")),
             own=identity == own,
         )

@@ -5,24 +5,9 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
-from ...model.ports import PortPool
-from ...model.records import NamedTuple
+from ...model.settings import PortSettings
 from ...model.sockets import TCP, UDP
-from ...model.usage import ConnectRules
 from ..errors import SystemReadError
-
-
-class PortSettings(NamedTuple):
-    """What the system's configuration says about ephemeral ports."""
-
-    pool: PortPool
-    rules: ConnectRules
-    origin: str
-    """Where the range was read, for people."""
-    notes: Sequence[str] = ()
-    """What the reader of the figures should know of this system, for people."""
-    reserved_by: str = "ip_local_reserved_ports"
-    """What takes ports of the range out of the pool, for people."""
 
 
 def read_port_settings(

@@ -24,9 +24,8 @@ from __future__ import annotations
 
 from ...model.ports import PortPool, PortRange
 from ...model.records import NamedTuple
-from ...model.usage import ConnectRules, Sharing
+from ...model.settings import ConnectRules, PortSettings, Sharing
 from ..errors import SystemReadError
-from . import PortSettings
 from .bsd_sysctl import ReadSysctl, read_int, split_platform
 
 FREEBSD_SHARES_FROM = 13

@@ -7,9 +7,8 @@ to the network namespace and hold for IPv4 and IPv6, TCP and UDP alike.
 from __future__ import annotations
 
 from ...model.ports import PortPool, PortRange, parse_port_list
-from ...model.usage import ConnectRules
+from ...model.settings import ConnectRules, PortSettings
 from ..errors import SystemReadError
-from . import PortSettings
 
 LARGEST = 2**32
 """No number of the kernel's is greater, signed or not."""

@@ -32,10 +32,9 @@ import sys
 from collections.abc import Callable, Sequence
 
 from ...model.ports import PortPool, PortRange
+from ...model.settings import ConnectRules, PortSettings, Sharing
 from ...model.sockets import TCP, UDP
-from ...model.usage import ConnectRules, Sharing
 from ..errors import SystemReadError
-from . import PortSettings
 
 RunNetsh = Callable[[Sequence[str]], bytes]
 

@@ -58,10 +58,10 @@ def list_by_psutil(pool: PortPool, protocols: Sequence[str]) -> SocketListing:
         return listing
     if sys.platform != "linux":
         from ..processes import is_root
-        from .missing_from_psutil import unlisted_tcp_sockets
+        from .missing_from_psutil import missing_tcp_sockets
 
         seen = VISIBILITY._replace(time_wait=sys.platform == "win32")
-        missing, notes = unlisted_tcp_sockets(pool, listed, sys.platform, is_root())
+        missing, notes = missing_tcp_sockets(pool, listed, sys.platform, is_root())
         return listing._replace(
             visibility=seen, unseen_tcp_sockets=missing, notes=notes
         )

@@ -10,9 +10,9 @@ from ...model.ports import PortPool
 from ...model.sample import SocketSample
 from ...model.sockets import TCP, Endpoint, SocketEntry, SocketListing, Visibility
 from .inet_diag import Chunk, decode_chunk
-from .inet_diag_count import Tally
+from .inet_diag_count import ConnectionCounter
 from .inet_diag_filter import on_local_ports
-from .netlink import SockDiag, lists_idle_sockets, look
+from .netlink import SockDiag, lists_idle_sockets, with_sock_diag
 from .sockstat import is_without_sockets, most_idle_tcp_sockets
 
 SAMPLER = "sock_diag"
@@ -41,7 +41,7 @@ def list_by_sock_diag(
         return entries
 
     visibility, idle, notes = _what_is_seen(pool, protocols)
-    return SocketListing(look(task, notes), visibility, SAMPLER, idle, notes)
+    return SocketListing(with_sock_diag(task, notes), visibility, SAMPLER, idle, notes)
 
 
 def sample_by_sock_diag(
@@ -61,14 +61,14 @@ def sample_by_sock_diag(
         for protocol in protocols:
             read: Callable[[bytes], Chunk] = partial(decode_chunk, protocol=protocol)
             if protocol == TCP:
-                read = Tally(connections, reuse_delay_seconds).read
+                read = ConnectionCounter(connections, reuse_delay_seconds).read
             for wanted in _filters(pool):
                 entries += kernel.dump(protocol, wanted, read)
         connections.join_v4_mapped()
         return SocketSample(entries, connections, visibility, SAMPLER, idle, notes)
 
     visibility, idle, notes = _what_is_seen(pool, protocols)
-    return look(task, notes)
+    return with_sock_diag(task, notes)
 
 
 def _what_is_seen(

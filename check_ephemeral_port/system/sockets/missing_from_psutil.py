@@ -34,7 +34,7 @@ CONNECTION_STATES = range(2, 11)
 """All but ``TCPS_CLOSED`` and ``TCPS_LISTEN``: ``<netinet/tcp_fsm.h>`` of FreeBSD."""
 
 
-class Unlisted(NamedTuple):
+class MissingSockets(NamedTuple):
     """What is missing."""
 
     sockets: int
@@ -42,29 +42,33 @@ class Unlisted(NamedTuple):
     notes: list[str]
 
 
-def unlisted_tcp_sockets(
+def missing_tcp_sockets(
     pool: PortPool,
     listed: Listed,
     platform: str,
     root: bool,
     reader: Callable[[str], ReadSysctl] = sysctl_reader,
-) -> Unlisted:
+) -> MissingSockets:
     """How many TCP sockets of this platform are missing, at most.
 
     ``listed`` are those that psutil knows, of any port. As many are missing as there
     are ports, if nobody counts them: then nothing is sure.
     """
     if platform == "win32":
-        return Unlisted(pool.capacity, ["bound but idle TCP sockets can't be counted"])
+        return MissingSockets(
+            pool.capacity, ["bound but idle TCP sockets can't be counted"]
+        )
     system = split_platform(platform)[0]
     notes = hidden_users(platform, root)
     try:
         missing = _missing(system, listed, lambda: reader(platform))
     except SystemReadError as error:
-        return Unlisted(pool.capacity, [*notes, f"TIME_WAIT is not counted: {error}"])
+        return MissingSockets(
+            pool.capacity, [*notes, f"TIME_WAIT is not counted: {error}"]
+        )
     if missing:
         notes.append(f"{missing} more TCP sockets exist, most likely in TIME_WAIT")
-    return Unlisted(missing, notes)
+    return MissingSockets(missing, notes)
 
 
 def hidden_users(platform: str, root: bool) -> list[str]:

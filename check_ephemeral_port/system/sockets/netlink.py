@@ -5,7 +5,6 @@ from __future__ import annotations
 import _socket  # not socket: see inet_diag
 import errno
 import os
-import re
 import sys
 from collections.abc import Callable
 from contextlib import closing
@@ -83,7 +82,7 @@ class SockDiag:
                 return entries
 
 
-def look(task: Callable[[SockDiag], Seen], notes: list[str]) -> Seen:
+def with_sock_diag(task: Callable[[SockDiag], Seen], notes: list[str]) -> Seen:
     """What the task sees, anew if the tables change meanwhile; ``notes`` tell of it if
     they don't stop to.
 
@@ -113,5 +112,5 @@ def lists_idle_sockets() -> bool:
     """Whether this kernel lists TCP sockets that are bound but idle."""
     if sys.platform != "linux":
         return False
-    version = re.match(r"(\d+)\.(\d+)", os.uname().release)
-    return version is not None and (int(version[1]), int(version[2])) >= IDLE_SINCE
+    major, minor = os.uname().release.replace("-", ".").split(".")[:2]
+    return (int(major), int(minor)) >= IDLE_SINCE

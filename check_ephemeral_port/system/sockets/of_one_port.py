@@ -8,13 +8,12 @@ from functools import partial
 
 from ...model.ports import MAX_PORT, PortRange
 from ...model.records import NamedTuple
-from ...model.sockets import TCP, UDP, SocketEntry, TcpState
+from ...model.sockets import AUTO, SOCK_DIAG, TCP, UDP, SocketEntry, TcpState
 from ..errors import SystemReadError
 from .by_psutil import entries_by_psutil, psutil_version
 from .inet_diag import LISTENERS, decode_chunk
 from .inet_diag_filter import on_local_ports, with_port
-from .netlink import SockDiag, lists_idle_sockets, look
-from .sampling import AUTO, SOCK_DIAG
+from .netlink import SockDiag, lists_idle_sockets, with_sock_diag
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -24,10 +23,10 @@ NOT_SHOWN = {
     "linux": "psutil shows neither idle sockets nor the age of TIME_WAIT",
     "win32": "psutil shows no bound but idle TCP sockets",
 }
-"""What psutil leaves out, by platform; see ``unlisted.py`` for the others."""
+"""What psutil leaves out, by platform; :mod:`.missing_from_psutil` has the others."""
 
 
-class SocketList(NamedTuple):
+class PortListing(NamedTuple):
     """The sockets with a port at either end, and the TCP listeners of all ports."""
 
     entries: Sequence[SocketEntry]
@@ -41,8 +40,8 @@ class SocketList(NamedTuple):
 
 def list_sockets_of_port(
     port: int, protocols: Sequence[str] = (TCP, UDP), lister: str = AUTO
-) -> SocketList:
-    """The sockets of one port, and all listeners; by one of ``sampling.SAMPLERS``.
+) -> PortListing:
+    """The sockets of one port, and all listeners; by one of ``sockets.SAMPLERS``.
 
     ``auto`` takes sock_diag where it can, since the kernel then picks the sockets,
     bound but idle ones too; psutil elsewhere. Only psutil fills in pids.
@@ -51,7 +50,7 @@ def list_sockets_of_port(
     notes = []
     if lister == SOCK_DIAG or (lister == AUTO and sys.platform == "linux"):
         try:
-            return list_by_sock_diag(port, protocols)
+            return list_port_by_sock_diag(port, protocols)
         except SystemReadError as error:
             if lister == SOCK_DIAG:
                 raise
@@ -65,10 +64,10 @@ def list_sockets_of_port(
 
         notes += hidden_users(sys.platform, is_root())
     seen = sys.platform in ("linux", "win32")
-    return list_by_psutil(port, protocols)._replace(notes=notes, time_wait=seen)
+    return list_port_by_psutil(port, protocols)._replace(notes=notes, time_wait=seen)
 
 
-def list_by_sock_diag(port: int, protocols: Sequence[str]) -> SocketList:
+def list_port_by_sock_diag(port: int, protocols: Sequence[str]) -> PortListing:
     """The list as the kernel makes it. Needs no privilege."""
     any_port = on_local_ports([PortRange(0, MAX_PORT)])
 
@@ -85,10 +84,10 @@ def list_by_sock_diag(port: int, protocols: Sequence[str]) -> SocketList:
     notes: list[str] = []
     if TCP in protocols and not lists_idle_sockets():
         notes.append("TCP sockets that are bound but idle show from Linux 6.8 on")
-    return SocketList(look(task, notes), SOCK_DIAG, notes)
+    return PortListing(with_sock_diag(task, notes), SOCK_DIAG, notes)
 
 
-def list_by_psutil(port: int, protocols: Sequence[str]) -> SocketList:
+def list_port_by_psutil(port: int, protocols: Sequence[str]) -> PortListing:
     """The same from psutil's list of all sockets, with pids.
 
     Without privilege, psutil merges sockets whose rows look alike.
@@ -102,4 +101,4 @@ def list_by_psutil(port: int, protocols: Sequence[str]) -> SocketList:
             or row.status == TcpState.LISTEN.value
         )
 
-    return SocketList(entries_by_psutil(protocols, wanted), psutil_version())
+    return PortListing(entries_by_psutil(protocols, wanted), psutil_version())

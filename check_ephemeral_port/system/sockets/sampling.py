@@ -10,6 +10,9 @@ from itertools import zip_longest
 from ...model.ports import PortPool
 from ...model.sample import SocketSample, sum_up
 from ...model.sockets import (
+    AUTO,
+    PSUTIL,
+    SOCK_DIAG,
     TCP,
     Destination,
     Endpoint,
@@ -24,11 +27,6 @@ if TYPE_CHECKING:
     from typing import Optional
 
     Addresses = tuple[str, Endpoint, Optional[Endpoint]]
-
-AUTO = "auto"
-PSUTIL = "psutil"
-SOCK_DIAG = "sock_diag"
-SAMPLERS = (AUTO, PSUTIL, SOCK_DIAG)
 
 PSUTIL_LIMIT_SOCKETS = 2000
 """Above it ``auto`` leaves psutil out: from here on it costs more than all the rest
@@ -76,7 +74,7 @@ def list_sockets(
     from .by_sock_diag import list_by_sock_diag
 
     try:
-        return supplement(listing, list_by_sock_diag(pool, protocols))
+        return merge_listings(listing, list_by_sock_diag(pool, protocols))
     except SystemReadError as error:
         return listing._replace(notes=[*listing.notes, f"less exact, without {error}"])
 
@@ -125,7 +123,7 @@ def _many_sockets() -> bool:
     return counts.total + counts.tcp_unhashed > PSUTIL_LIMIT_SOCKETS
 
 
-def supplement(listed: SocketListing, details: SocketListing) -> SocketListing:
+def merge_listings(listed: SocketListing, details: SocketListing) -> SocketListing:
     """The sockets that ``listed`` holds, as ``details`` knows them.
 
     Sockets that ``listed`` can't see at all, which are the bound but idle ones, are

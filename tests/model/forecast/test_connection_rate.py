@@ -2,9 +2,10 @@
 
 import pytest
 
-from check_ephemeral_port.model.forecast.connection_rate import connection_pace
+from check_ephemeral_port.model.forecast.connection_rate import connection_rate
+from check_ephemeral_port.model.settings import ConnectRules, Sharing
 from check_ephemeral_port.model.sockets import Destination, endpoint
-from check_ephemeral_port.model.usage import ConnectRules, Sharing, host_usage
+from check_ephemeral_port.model.usage import host_usage
 from tests.model.builders import THEM, US, bound, connected, pool, sample, waiting
 
 LOOPBACK = {"local": "127.0.0.1", "remote": "127.0.0.1"}
@@ -13,7 +14,7 @@ LOOPBACK = {"local": "127.0.0.1", "remote": "127.0.0.1"}
 def pace(*entries, rules=ConnectRules()):
     delay = rules.reuse_delay_seconds
     seen = sample(*entries, reuse_delay_seconds=delay)
-    return connection_pace(host_usage(seen, pool(), rules), sees_age=True)
+    return connection_rate(host_usage(seen, pool(), rules), sees_age=True)
 
 
 def test_an_idle_pool_comes_round_once_a_minute():

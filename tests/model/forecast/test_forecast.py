@@ -5,7 +5,7 @@ import pytest
 from check_ephemeral_port.model.forecast.forecast import (
     KEPT_DESTINATIONS,
     MOST_SERIES,
-    look_ahead,
+    forecast_usage,
 )
 from check_ephemeral_port.model.forecast.trend import (
     FEWEST_POINTS,
@@ -15,8 +15,9 @@ from check_ephemeral_port.model.forecast.trend import (
     Moment,
     Point,
 )
+from check_ephemeral_port.model.settings import ConnectRules
 from check_ephemeral_port.model.sockets import endpoint
-from check_ephemeral_port.model.usage import ConnectRules, Question, Watch, host_usage
+from check_ephemeral_port.model.usage import Question, Watch, host_usage
 from check_ephemeral_port.system.state_file import MOST_BYTES, encode_history
 from tests.model.builders import UDP, bound, connected, pool, sample
 
@@ -32,7 +33,7 @@ def to(remote, count, **more):
 def look(history, n, entries, question=Question(), ports=pool(), place="here"):
     usage = host_usage(sample(*entries), ports, ConnectRules(), question)
     moment = Moment(n * MINUTE, 1e9 + n * MINUTE, "boot")
-    return look_ahead(history, usage, question, moment, place)
+    return forecast_usage(history, usage, question, moment, place)
 
 
 def names(history):
@@ -54,8 +55,8 @@ def looks(entries_of, question=Question(), count=LOOKS, **more):
 def test_one_look_says_nothing_yet():
     history, outlook = look({}, 0, to("192.0.2.7", 3))
     for forecast in (outlook.tcp_connect, outlook.tcp_bind, outlook.udp_bind):
-        assert forecast.looks == 1
-        assert forecast.growth is forecast.left is None
+        assert forecast.samples == 1
+        assert forecast.growth is forecast.remaining is None
     assert names(history) == {
         "here tcp_connect",
         "here tcp_connect 198.51.100.5 to 192.0.2.7:443",
@@ -71,9 +72,9 @@ def test_each_usage_has_its_own_growth():
 
     _, outlook = looks(entries)
     assert outlook.tcp_connect.growth.typical == pytest.approx(1 / MINUTE)
-    assert outlook.tcp_connect.left.likely == pytest.approx((40 - 9) * MINUTE)
-    assert outlook.tcp_bind.left == outlook.tcp_connect.left
-    assert outlook.udp_bind.left.likely == pytest.approx((40 - 18) / 2 * MINUTE)
+    assert outlook.tcp_connect.remaining.likely == pytest.approx((40 - 9) * MINUTE)
+    assert outlook.tcp_bind.remaining == outlook.tcp_connect.remaining
+    assert outlook.udp_bind.remaining.likely == pytest.approx((40 - 18) / 2 * MINUTE)
 
 
 def test_the_end_is_told_of_the_destination_that_it_comes_to_first():
@@ -83,7 +84,7 @@ def test_the_end_is_told_of_the_destination_that_it_comes_to_first():
     # of the first look nothing is remembered: nobody was connected there
     _, outlook = looks(entries, count=LOOKS + 1)
     assert outlook.tcp_connect.destination.remote == endpoint("192.0.2.8", 443)
-    assert outlook.tcp_connect.left.likely == pytest.approx((40 - 20) / 2 * MINUTE)
+    assert outlook.tcp_connect.remaining.likely == pytest.approx((40 - 20) / 2 * MINUTE)
 
 
 def test_the_fullest_destination_needs_no_name_of_its_own():
@@ -93,7 +94,7 @@ def test_the_fullest_destination_needs_no_name_of_its_own():
 
 def test_bound_ports_run_out_for_everybody_even_if_nobody_connects():
     _, outlook = looks(lambda n: [bound(40000 + m) for m in range(n)])
-    assert outlook.tcp_connect.left.likely == pytest.approx((40 - 9) * MINUTE)
+    assert outlook.tcp_connect.remaining.likely == pytest.approx((40 - 9) * MINUTE)
 
 
 def test_watched_destinations_are_foreseen_one_by_one_and_no_others():
@@ -104,8 +105,8 @@ def test_watched_destinations_are_foreseen_one_by_one_and_no_others():
 
     history, outlook = looks(entries, Question(watches=watches, udp=False))
     growing, flat = outlook.watched
-    assert growing.left.likely == pytest.approx((40 - 9) * MINUTE)
-    assert flat.left is None
+    assert growing.remaining.likely == pytest.approx((40 - 9) * MINUTE)
+    assert flat.remaining is None
     assert outlook.tcp_connect == growing
     assert (growing.name, flat.name) == ("192.0.2.7:443", "192.0.2.8:443")
     assert growing.destination.remote == endpoint("192.0.2.7", 443)
@@ -146,7 +147,7 @@ def test_checks_that_share_a_history_look_each_at_times_of_its_own():
         for late, question in enumerate([Question(), *OTHER_QUESTIONS]):
             entries = to("192.0.2.7", n)
             history, outlook = look(history, n + late / 5, entries, question)
-            assert {forecast.looks for forecast in outlook.in_order()} == {n + 1}
+            assert {forecast.samples for forecast in outlook.in_order()} == {n + 1}
 
 
 def test_another_answer_of_the_resolver_is_the_same_question():
@@ -154,7 +155,7 @@ def test_another_answer_of_the_resolver_is_the_same_question():
     for n, address in enumerate(("192.0.2.7", "192.0.2.8")):
         watch = Watch("a.example:443", (endpoint(address, 443),))
         history, outlook = look(history, n, (), Question(watches=(watch,)))
-    assert outlook.tcp_connect.looks == outlook.udp_bind.looks == 2
+    assert outlook.tcp_connect.samples == outlook.udp_bind.samples == 2
 
 
 def test_many_places_can_share_a_history():
@@ -166,13 +167,13 @@ def test_many_places_can_share_a_history():
     for n in range(3):
         for place in map(str, range(20)):
             history, outlook = look(history, n, entries(n), place=place)
-            assert {forecast.looks for forecast in outlook.in_order()} == {n + 1}
+            assert {forecast.samples for forecast in outlook.in_order()} == {n + 1}
 
 
 def test_as_many_destinations_can_be_watched_as_anybody_names():
     watches = watching(*(f"192.0.2.{n}" for n in range(100)))
     _, outlook = looks(lambda n: (), Question(watches=watches), count=3)
-    assert {forecast.looks for forecast in outlook.in_order()} == {3}
+    assert {forecast.samples for forecast in outlook.in_order()} == {3}
 
 
 @pytest.mark.parametrize(
@@ -182,7 +183,7 @@ def test_another_pool_is_another_matter(other):
     history, _ = looks(lambda n: to("192.0.2.7", n))
     _, outlook = look(history, LOOKS, to("192.0.2.7", 12), ports=other)
     assert outlook.tcp_connect.broken is Break.POOL
-    assert outlook.tcp_connect.looks == 1
+    assert outlook.tcp_connect.samples == 1
 
 
 def test_as_many_other_reserved_ports_are_another_pool():
@@ -193,8 +194,8 @@ def test_as_many_other_reserved_ports_are_another_pool():
 
 def test_a_full_pool_has_no_time_left_from_the_first_look_on():
     _, outlook = look({}, 0, to("192.0.2.7", 40))
-    assert outlook.tcp_connect.left.likely == 0
-    assert outlook.udp_bind.left is None
+    assert outlook.tcp_connect.remaining.likely == 0
+    assert outlook.udp_bind.remaining is None
 
 
 def test_the_fullest_are_remembered_and_those_that_no_longer_are_fall_out():
@@ -219,7 +220,7 @@ def test_what_is_looked_at_once_an_hour_has_a_history_beside_what_is_each_minute
         history, _ = look(history, n, (), place="often")
         if n % 60 == 30:
             history, outlook = look(history, n, (), place="seldom")
-    assert outlook.udp_bind.looks == 4
+    assert outlook.udp_bind.samples == 4
 
 
 def test_a_history_never_outgrows_its_file():
@@ -238,4 +239,4 @@ def test_series_from_a_clock_that_was_wrong_once_make_room():
         history, _ = look(history, 10**6, (), Question(tcp=False), place=str(n))
     history, _ = look(history, 1, ())
     history, outlook = look(history, 2, ())
-    assert outlook.udp_bind.looks == 2
+    assert outlook.udp_bind.samples == 2

@@ -16,11 +16,11 @@ from check_ephemeral_port.model.forecast.trend import (
     Growth,
     Moment,
     Point,
-    TimeLeft,
+    TimeRemaining,
     continued,
     growth,
     is_over,
-    time_left,
+    time_remaining,
 )
 from tests.model.forecast.trend_simulation import (
     DEADLY,
@@ -112,21 +112,27 @@ def test_looks_all_at_one_time_tell_nothing():
 
 
 def test_time_left_is_ports_left_by_growth():
-    assert time_left(1200, Growth(1.0, 2.0, 4.0, 60)) == TimeLeft(300, 600, 1200)
+    assert time_remaining(1200, Growth(1.0, 2.0, 4.0, 60)) == TimeRemaining(
+        300, 600, 1200
+    )
 
 
 def test_nothing_left_is_no_time_left_whether_it_grows_or_not():
-    assert time_left(0, None) == time_left(0, Growth(1, 1, 1, 60)) == TimeLeft(0, 0, 0)
+    assert (
+        time_remaining(0, None)
+        == time_remaining(0, Growth(1, 1, 1, 60))
+        == TimeRemaining(0, 0, 0)
+    )
 
 
 def test_no_growth_no_end():
-    assert time_left(1, None) is None
+    assert time_remaining(1, None) is None
 
 
 def test_a_minute_predicts_an_hour_but_not_a_month():
     grows = Growth(1.0, 1.0, 1.0, 60.0)
-    assert time_left(FARTHEST * 60, grows).likely == FARTHEST * 60
-    assert time_left(FARTHEST * 60 + 1, grows) is None
+    assert time_remaining(FARTHEST * 60, grows).likely == FARTHEST * 60
+    assert time_remaining(FARTHEST * 60 + 1, grows) is None
 
 
 def test_a_series_grows_up_to_its_limit():
@@ -220,7 +226,7 @@ def test_whatever_was_seen_an_answer_is_in_order(series, free):
     if found:
         assert 0 < found.slowest <= found.typical <= found.fastest
         assert found.span_seconds > 0
-    left = time_left(free, found)
+    left = time_remaining(free, found)
     if left:
         assert 0 <= left.soonest <= left.likely <= left.latest
 

@@ -18,7 +18,7 @@ from check_ephemeral_port.model.forecast.trend import (
     WINDOW_POINTS,
     Point,
     growth,
-    time_left,
+    time_remaining,
 )
 
 CAPACITY = 28232
@@ -205,7 +205,7 @@ def prediction(used: Sequence[int], every: int = 1) -> Optional[float]:
     """Minutes left, says the model, if it looks once in so many minutes."""
     looks = range(0, len(used), every)[-WINDOW_POINTS:]
     points = [Point(m * 60.0, m * 60.0, used[m]) for m in looks]
-    left = time_left(CAPACITY - points[-1].used, growth(points))
+    left = time_remaining(CAPACITY - points[-1].used, growth(points))
     return left.likely / 60 if left else None
 
 
@@ -352,8 +352,9 @@ TEXT = """When will it run out
 
 How the time left is foreseen, and how that was chosen. Made by
 ``python -m tests.model.forecast.trend_simulation``, with fixed seeds, from days that
-are made up: one look a minute, a pool of 28,232 ports, traffic that wavers by {noise} and by the
-grain of counting. Each method alarms when it expects the end within {horizon} minutes;
+are made up: one look a minute, a pool of 28,232 ports, traffic that wavers by {noise}
+and by the grain of counting. Each method alarms when it expects the end within
+{horizon} minutes;
 the plain threshold, when that much is used. An alarm is *true* if the end comes within
 {true} minutes. Figures are of {repeats} days of each kind.
 

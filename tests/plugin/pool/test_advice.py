@@ -6,30 +6,25 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from check_ephemeral_port.model.advice import Advice
+from check_ephemeral_port.model.advice.facts import Advice
 from check_ephemeral_port.model.namespaces import Namespace
-from check_ephemeral_port.plugin.pool.advice import (
-    advice_lines,
-    causes,
-    wrap_command,
-    wrap_words,
-)
+from check_ephemeral_port.plugin.layout import advice_lines, wrap_command, wrap_words
+from check_ephemeral_port.plugin.pool.advice import causes_of, for_namespace
 from check_ephemeral_port.plugin.text import printable
 
-MEND = "sysctl -w net.ipv4.ip_local_port_range='32768 60999'"
+FIX = "sysctl -w net.ipv4.ip_local_port_range='32768 60999'"
 TEXT = st.text(st.characters(min_codepoint=32, max_codepoint=126), min_size=1)
 
 
 def test_a_problem_and_its_mend():
-    assert advice_lines([Advice("it is small", MEND)]) == [
-        "",
+    assert advice_lines(Advice("it is small", FIX)) == [
         "advice: it is small",
-        f"  {MEND}",
+        f"  {FIX}",
     ]
 
 
 def test_causes_are_those_of_alarms_only():
-    assert causes([Advice("a", MEND, cause="b"), Advice("c", MEND)]) == ["b"]
+    assert causes_of([Advice("a", FIX, cause="b"), Advice("c", FIX)]) == ["b"]
 
 
 @pytest.mark.parametrize(
@@ -47,8 +42,9 @@ def test_causes_are_those_of_alarms_only():
 def test_a_command_acts_on_the_namespace_and_a_hostile_path_is_not_in_it(
     namespace, prefix
 ):
-    line = "".join(advice_lines([Advice("p", MEND)], namespace)[2:]).replace("\\", "")
-    assert line == f"  {prefix}{MEND}"
+    advice = for_namespace(Advice("p", FIX), namespace)
+    line = "".join(advice_lines(advice)[1:]).replace("\\", "")
+    assert line == f"  {prefix}{FIX}"
 
 
 @given(st.lists(TEXT).map(" ".join))
@@ -72,6 +68,6 @@ def test_a_shell_reads_a_long_command_as_one(ports):
 
 @given(st.text())
 def test_no_name_breaks_the_lines(name):
-    for line in advice_lines([Advice(f"by {name}", MEND)]):
+    for line in advice_lines(Advice(f"by {name}", FIX)):
         assert len(line) <= 80 and line.isascii() and "|" not in line
         assert line == "" or line.isprintable()

@@ -3,7 +3,7 @@
 import pytest
 
 from check_ephemeral_port.model.thresholds import parse_range
-from check_ephemeral_port.plugin.pool.contexts import Thresholds
+from check_ephemeral_port.plugin.thresholds import Thresholds
 from tests.model.builders import bound
 from tests.plugin.pool.builders import NEVER, checked, clients, udp_sockets, watch
 

@@ -2,15 +2,20 @@
 
 import pytest
 
-from check_ephemeral_port.model.forecast.connection_rate import Pace
-from check_ephemeral_port.model.forecast.forecast import Forecast, Outlook
-from check_ephemeral_port.model.forecast.trend import Break, Growth, TimeLeft
+from check_ephemeral_port.model.forecast.connection_rate import ConnectionRate
+from check_ephemeral_port.model.forecast.forecast import Forecast, HostForecast
+from check_ephemeral_port.model.forecast.trend import Break, Growth, TimeRemaining
 from check_ephemeral_port.model.sockets import Destination, endpoint
 from check_ephemeral_port.model.thresholds import parse_seconds_range
-from check_ephemeral_port.plugin.pool.contexts import Thresholds
-from check_ephemeral_port.plugin.pool.forecast import duration, pace_line, rate
+from check_ephemeral_port.plugin.layout import section_lines
+from check_ephemeral_port.plugin.pool.forecast import (
+    connection_rate_line,
+    duration,
+    rate,
+)
 from check_ephemeral_port.plugin.pool.resource import EphemeralPorts
 from check_ephemeral_port.plugin.pool.tables import forecast_table
+from check_ephemeral_port.plugin.thresholds import Thresholds
 from tests.plugin.pool.builders import check_of, clients, observe, udp_sockets, watch
 
 THERE = Destination("198.51.100.5", endpoint("192.0.2.8", 443))
@@ -22,13 +27,13 @@ HALF_AN_HOUR = Thresholds(parse_seconds_range("30m:"), parse_seconds_range("10m:
 def ending(minutes, **more):
     """A forecast of an end in so many minutes, at two ports a second."""
     seconds = minutes * 60.0
-    left = TimeLeft(seconds * 0.8, seconds, seconds * 1.5)
+    left = TimeRemaining(seconds * 0.8, seconds, seconds * 1.5)
     return Forecast(15, Growth(1.5, 2.0, 2.5, 840), left, **more)
 
 
-def checked(outlook, entries=tuple(clients(10)), question=(), **thresholds):
-    look = observe(*entries, **dict(question))._replace(outlook=outlook)
-    return check_of(lambda: look, **thresholds)
+def checked(forecast, entries=tuple(clients(10)), question=(), **thresholds):
+    observation = observe(*entries, **dict(question))._replace(forecast=forecast)
+    return check_of(observation, **thresholds)
 
 
 def eta(check):
@@ -36,7 +41,9 @@ def eta(check):
 
 
 def test_each_usage_has_its_time_left_in_perfdata():
-    check = checked(Outlook(ending(25), (), ending(90), ending(600)), eta=HALF_AN_HOUR)
+    check = checked(
+        HostForecast(ending(25), (), ending(90), ending(600)), eta=HALF_AN_HOUR
+    )
     assert eta(check) == [
         "tcp_bind_eta=5400s;;;0",
         "tcp_connect_eta=1500s;1800:;600:;0",
@@ -45,7 +52,7 @@ def test_each_usage_has_its_time_left_in_perfdata():
 
 
 def test_what_does_not_grow_has_no_time_left():
-    assert eta(checked(Outlook(FLAT, (), FLAT, FLAT))) == []
+    assert eta(checked(HostForecast(FLAT, (), FLAT, FLAT))) == []
     assert eta(checked(None)) == []
 
 
@@ -53,27 +60,27 @@ def test_what_does_not_grow_has_no_time_left():
     "minutes, state", [(31, "ok"), (30, "ok"), (29, "warning"), (9, "critical")]
 )
 def test_less_time_than_wanted_alarms(minutes, state):
-    check = checked(Outlook(ending(minutes), (), FLAT, FLAT), eta=HALF_AN_HOUR)
+    check = checked(HostForecast(ending(minutes), (), FLAT, FLAT), eta=HALF_AN_HOUR)
     assert str(check.state) == state
     sentence = f"ports to 192.0.2.7:443 run out in about {minutes} min at 2 ports/s"
     assert check.summary_str.count(sentence) == 1
 
 
 def test_the_whole_of_an_alarm():
-    check = checked(Outlook(ending(25), (), FLAT, FLAT), eta=HALF_AN_HOUR)
+    check = checked(HostForecast(ending(25), (), FLAT, FLAT), eta=HALF_AN_HOUR)
     assert check.summary_str == (
         "ports to 192.0.2.7:443 run out in about 25 min at 2 ports/s"
     )
 
 
 def test_bind_alone_never_alarms_by_time_and_is_not_spoken_of():
-    check = checked(Outlook(FLAT, (), ending(5), FLAT), eta=HALF_AN_HOUR)
+    check = checked(HostForecast(FLAT, (), ending(5), FLAT), eta=HALF_AN_HOUR)
     assert str(check.state) == "ok"
     assert "run out" not in check.summary_str
 
 
 def test_an_end_within_the_hour_is_told_though_nothing_alarms():
-    check = checked(Outlook(ending(59), (), FLAT, ending(61)))
+    check = checked(HostForecast(ending(59), (), FLAT, ending(61)))
     assert check.summary_str == (
         "25% of 40 ports to 192.0.2.7:443 used, 30 left;"
         " 0% of 40 ports for UDP used, 40 left;"
@@ -84,7 +91,7 @@ def test_an_end_within_the_hour_is_told_though_nothing_alarms():
 def test_a_worse_alarm_comes_first_and_the_time_left_follows():
     entries = [*clients(10), *udp_sockets(38)]
     check = checked(
-        Outlook(ending(25), (), FLAT, FLAT), entries=entries, eta=HALF_AN_HOUR
+        HostForecast(ending(25), (), FLAT, FLAT), entries=entries, eta=HALF_AN_HOUR
     )
     assert str(check.state) == "critical"
     assert check.summary_str == (
@@ -95,21 +102,20 @@ def test_a_worse_alarm_comes_first_and_the_time_left_follows():
 
 def test_a_destination_that_runs_out_sooner_than_the_fullest_is_named():
     check = checked(
-        Outlook(ending(5, destination=THERE), (), FLAT, FLAT), eta=HALF_AN_HOUR
+        HostForecast(ending(5, destination=THERE), (), FLAT, FLAT), eta=HALF_AN_HOUR
     )
     assert check.summary_str == (
         "ports to 192.0.2.8:443 run out in about 5 min at 2 ports/s"
     )
-    about = check.summary.alarming(check.results)
-    assert about.destination == THERE
+    assert check.alarming.destination == THERE
 
 
 def test_watched_destinations_have_their_own_time_left():
     watches = (watch("a.example:443", "192.0.2.7"), watch("b.example:443", "192.0.2.8"))
     end = ending(5, destination=THERE, name="b.example:443")
-    outlook = Outlook(end, (FLAT, end), FLAT, FLAT)
+    forecast = HostForecast(end, (FLAT, end), FLAT, FLAT)
     entries = [*clients(10), *clients(4, remote="192.0.2.8")]
-    check = checked(outlook, entries, {"watches": watches}, eta=HALF_AN_HOUR)
+    check = checked(forecast, entries, {"watches": watches}, eta=HALF_AN_HOUR)
     assert eta(check) == [
         "'tcp_connect_b.example:443_eta'=300s;1800:;600:;0",
         "tcp_connect_eta=300s;1800:;600:;0",
@@ -117,17 +123,17 @@ def test_watched_destinations_have_their_own_time_left():
     assert check.summary_str == (
         "ports to b.example:443 run out in about 5 min at 2 ports/s"
     )
-    assert check.summary.alarming(check.results).destination == THERE
+    assert check.alarming.destination == THERE
 
 
 def test_one_protocol_keeps_its_forecast():
-    outlook = Outlook(udp_bind=ending(5))
-    check = checked(outlook, udp_sockets(3), {"tcp": False})
+    forecast = HostForecast(udp_bind=ending(5))
+    check = checked(forecast, udp_sockets(3), {"tcp": False})
     assert eta(check) == ["udp_bind_eta=300s;;;0"]
 
 
 def test_no_time_is_left_of_a_full_pool_and_percent_says_so():
-    full = Outlook(Forecast(1, left=TimeLeft(0, 0, 0)), (), FLAT, FLAT)
+    full = HostForecast(Forecast(1, remaining=TimeRemaining(0, 0, 0)), (), FLAT, FLAT)
     check = checked(full, clients(40))
     assert eta(check) == ["tcp_connect_eta=0s;;;0"]
     assert "run out" not in check.summary_str
@@ -138,12 +144,11 @@ def test_no_time_is_left_of_a_full_pool_and_percent_says_so():
 
 def table(*forecasts, entries=tuple(clients(10))):
     resource = EphemeralPorts(
-        lambda: observe(*entries)._replace(
-            outlook=Outlook(forecasts[0], (), *forecasts[1:])
+        observe(*entries)._replace(
+            forecast=HostForecast(forecasts[0], (), *forecasts[1:])
         )
     )
-    resource.probe()
-    return forecast_table(resource.readings)
+    return section_lines(forecast_table(resource.figures))
 
 
 def test_the_table_of_forecasts():
@@ -157,7 +162,7 @@ def test_the_table_of_forecasts():
 
 
 def test_a_history_that_is_too_short_says_why():
-    full = Forecast(1, left=TimeLeft(0, 0, 0))
+    full = Forecast(1, remaining=TimeRemaining(0, 0, 0))
     assert table(full, Forecast(3), Forecast(1, broken=Break.REBOOT)) == [
         "usage        growth              runs out in  at least, at most",
         "tcp_connect  none to be sure of  none left",
@@ -171,18 +176,17 @@ def test_a_history_that_is_too_short_says_why():
 def test_forecasts_are_no_wider_than_80_columns(why, name):
     question = {"watches": (watch(name, "192.0.2.7"),)}
     for one in (Forecast(9, broken=why), ending(10**6), ending(0.5)):
-        outlook = Outlook(one, (one,), one, one)
-        look = observe(*clients(10), **question)._replace(outlook=outlook)
-        resource = EphemeralPorts(lambda: look)
-        resource.probe()
-        assert 4 <= len(forecast_table(resource.readings)) <= 5
-        assert max(map(len, forecast_table(resource.readings))) <= 80
+        forecast = HostForecast(one, (one,), one, one)
+        observation = observe(*clients(10), **question)._replace(forecast=forecast)
+        resource = EphemeralPorts(observation)
+        table = section_lines(forecast_table(resource.figures))
+        assert 4 <= len(table) <= 5
+        assert max(map(len, table)) <= 80
 
 
 def test_without_a_history_there_is_no_table():
-    resource = EphemeralPorts(lambda: observe(*clients(3)))
-    resource.probe()
-    assert forecast_table(resource.readings) == []
+    resource = EphemeralPorts(observe(*clients(3)))
+    assert section_lines(forecast_table(resource.figures)) == []
 
 
 @pytest.mark.parametrize(
@@ -224,21 +228,21 @@ def test_rates(a_second, text):
     "pace, text",
     [
         (
-            Pace(THERE, 470.5, 25.0, False),
+            ConnectionRate(THERE, 470.5, 25.0, False),
             "pace to the fullest: TIME_WAIT shows 25/s, the pool sustains 470/s",
         ),
         (
-            Pace(THERE, 28232.0, 28232.0, True),
+            ConnectionRate(THERE, 28232.0, 28232.0, True),
             "pace to the fullest: TIME_WAIT shows at least 28232/s,"
             " the pool sustains 28232/s",
         ),
         (
-            Pace(THERE, None, None, True),
+            ConnectionRate(THERE, None, None, True),
             "pace to the fullest: TIME_WAIT shows nothing to go by,"
             " the pool sustains any",
         ),
     ],
 )
 def test_the_pace(pace, text):
-    assert pace_line(pace) == text
+    assert connection_rate_line(pace) == text
     assert len(text) <= 80

@@ -1,19 +1,17 @@
 """From a sample to the printed line: what it says, and that nothing breaks it."""
 
-import nagiosplugin
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from check_ephemeral_port.model.holders import Holding, Nobody, Owner
+from check_ephemeral_port.model.holders import Holder, NoProcess, Process
 from check_ephemeral_port.model.thresholds import ThresholdRange
-from check_ephemeral_port.plugin.output.nagios import render
-from check_ephemeral_port.plugin.pool.contexts import Thresholds
 from check_ephemeral_port.plugin.pool.summary import SLOW
+from check_ephemeral_port.plugin.text import unknown
+from check_ephemeral_port.plugin.thresholds import Thresholds
 from tests.model.builders import connected
 from tests.plugin.pool.builders import (
     NEVER,
-    check_of,
     checked,
     clients,
     udp_sockets,
@@ -23,25 +21,19 @@ from tests.plugin.pool.builders import (
 UNLIMITED = ThresholdRange(None)
 
 
-def printed(*entries, holdings=(), **how):
+def printed(*entries, holders=(), **how):
     """What the check prints about these sockets."""
-    check = checked(*entries, **how)
-    check.summary.holdings = holdings
-    return render(check).text
+    return checked(*entries, **how).explained(*holders).text
 
 
 def failing(message):
-    """What the check prints if the look at the host fails."""
-
-    def look():
-        raise nagiosplugin.CheckError(message)
-
-    return render(check_of(look)).text
+    """What the check prints if the host cannot be observed."""
+    return unknown(message)
 
 
 @given(st.text(), st.text())
 def test_no_process_name_breaks_the_line(name, user):
-    text = printed(*clients(35), holdings=[Holding(35, Owner(812, name, user))])
+    text = printed(*clients(35), holders=[Holder(35, Process(812, name, user))])
     assert text.startswith("EPHEMERAL_PORT WARNING - ")
     assert text.count("\n") == 1 and text.count("|") == 1
     assert text.isascii() and text[:-1].isprintable()
@@ -96,8 +88,8 @@ def test_the_fullest_watched_destination_is_told_by_its_name():
 
 def test_many_alarms_leave_room_for_their_cause():
     watches = tuple(watch(f"host{n}:443", "192.0.2.7") for n in range(5))
-    holdings = [Holding(38, Owner(812, "nginx"))]
-    text = printed(*clients(38), holdings=holdings, question={"watches": watches})
+    holders = [Holder(38, Process(812, "nginx"))]
+    text = printed(*clients(38), holders=holders, question={"watches": watches})
     status = text.partition(" | ")[0]
     assert "; and 2 more like that; " in status
     assert status.endswith("; nginx[812] holds 38")
@@ -110,16 +102,16 @@ def test_slow_is_told_once_the_half_tried_first_is_used_up_and_ports_are_left():
 
 
 @pytest.mark.parametrize(
-    "holding, name",
+    "holder, name",
     [
-        (Holding(7, Owner(812, "nginx")), "nginx[812]"),
-        (Holding(7, Owner(812)), "?[812]"),
-        (Holding(7, Nobody.TIME_WAIT), "TIME_WAIT"),
-        (Holding(7, Nobody.HIDDEN), "unknown process (try as root)"),
+        (Holder(7, Process(812, "nginx")), "nginx[812]"),
+        (Holder(7, Process(812)), "?[812]"),
+        (Holder(7, NoProcess.TIME_WAIT), "TIME_WAIT"),
+        (Holder(7, NoProcess.HIDDEN), "unknown process (try as root)"),
     ],
 )
-def test_the_cause_is_the_end_of_the_status(holding, name):
-    status = printed(*clients(38), holdings=[holding]).partition(" | ")[0]
+def test_the_cause_is_the_end_of_the_status(holder, name):
+    status = printed(*clients(38), holders=[holder]).partition(" | ")[0]
     assert status.endswith(f"; {name} holds 7")
 
 

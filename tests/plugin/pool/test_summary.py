@@ -1,17 +1,15 @@
 """The status line, whole: what is nearly full, for whom, who holds it."""
 
-import nagiosplugin
 import pytest
 
-from check_ephemeral_port.model.holders import Holding, Nobody, Owner
+from check_ephemeral_port.model.holders import Holder, NoProcess, Process
 from check_ephemeral_port.model.thresholds import parse_range
-from check_ephemeral_port.plugin.pool.contexts import Thresholds
+from check_ephemeral_port.plugin.names import holder_name
 from check_ephemeral_port.plugin.pool.summary import SLOW
-from check_ephemeral_port.plugin.pool.tables import holder_name
+from check_ephemeral_port.plugin.thresholds import Thresholds
 from tests.model.builders import TCP, UDP, bound
 from tests.plugin.pool.builders import (
     NEVER,
-    check_of,
     checked,
     clients,
     udp_sockets,
@@ -19,9 +17,8 @@ from tests.plugin.pool.builders import (
 )
 
 
-def status(check, *holdings):
-    check.summary.holdings = holdings
-    return check.summary_str
+def status(check, *holders):
+    return check.explained(*holders).summary_str
 
 
 def test_an_idle_host():
@@ -62,7 +59,7 @@ def test_several_watched_destinations_are_one_sentence():
 
 def test_a_problem_names_the_destination_and_the_largest_holder():
     check = checked(*clients(38))
-    nginx, other = Holding(30, Owner(812, "nginx", "www-data")), Holding(8, Owner(9))
+    nginx, other = Holder(30, Process(812, "nginx", "www-data")), Holder(8, Process(9))
     assert status(check, nginx, other) == (
         "95% of 40 ports to 192.0.2.7:443 used, 2 left; " f"{SLOW}; nginx[812] holds 30"
     )
@@ -109,7 +106,7 @@ def test_where_time_wait_cannot_be_seen_the_least_that_may_be_left_is_told():
         f"10% of 40 ports to 192.0.2.7:443 used, 36 left; {text.format(27)}"
     )
     check = checked(*clients(40)[:39], question=unseen)
-    assert status(check, Holding(30, Owner(812, "nginx"))) == (
+    assert status(check, Holder(30, Process(812, "nginx"))) == (
         f"97% of 40 ports to 192.0.2.7:443 used, 1 left; {SLOW}; nginx[812] holds 30;"
         f" {text.format(0)}"
     )
@@ -127,38 +124,29 @@ def test_nothing_is_said_of_time_wait_where_it_does_not_matter(question):
     assert "TIME_WAIT" not in status(checked(*udp_sockets(1), question=question))
 
 
-def test_a_look_that_failed_is_told_as_it_is():
-    def look():
-        raise nagiosplugin.CheckError("cannot read /proc/net/sockstat: gone")
-
-    check = check_of(look)
-    assert (check.exitcode, check.perfdata) == (3, [])
-    assert status(check) == "cannot read /proc/net/sockstat: gone"
-
-
 @pytest.mark.parametrize(
-    "holding, name",
+    "holder, name",
     [
-        (Holding(5, Owner(812, "nginx")), "nginx[812]"),
-        (Holding(5, Owner(812)), "?[812]"),
-        (Holding(5, Owner(812, "a|b\nc")), "a?b?c[812]"),
-        (Holding(5, Nobody.TIME_WAIT), "TIME_WAIT"),
-        (Holding(5, Nobody.HIDDEN), "unknown process (try as root)"),
+        (Holder(5, Process(812, "nginx")), "nginx[812]"),
+        (Holder(5, Process(812)), "?[812]"),
+        (Holder(5, Process(812, "a|b\nc")), "a?b?c[812]"),
+        (Holder(5, NoProcess.TIME_WAIT), "TIME_WAIT"),
+        (Holder(5, NoProcess.HIDDEN), "unknown process (try as root)"),
     ],
 )
-def test_names_of_holders(holding, name):
-    assert holder_name(holding) == name
+def test_names_of_holders(holder, name):
+    assert holder_name(holder) == name
 
 
 def alarming(check):
-    return check.summary.alarming(check.results)
+    return check.alarming
 
 
 def test_the_alarm_concerns_the_sockets_of_its_destination_only():
-    reading = alarming(checked(*clients(38)))
-    assert reading.concerns(clients(1)[0])
+    figure = alarming(checked(*clients(38)))
+    assert figure.concerns(clients(1)[0])
     for other in (*clients(1, remote="192.0.2.8"), bound(40000), *udp_sockets(1)):
-        assert not reading.concerns(other)
+        assert not figure.concerns(other)
 
 
 def test_an_alarm_of_bind_or_udp_concerns_the_whole_protocol():

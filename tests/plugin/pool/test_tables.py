@@ -4,28 +4,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from check_ephemeral_port.model.holders import Holding, Nobody, Owner
+from check_ephemeral_port.model.bounds import Bounds, Usage
+from check_ephemeral_port.model.connect import fullest_destinations
+from check_ephemeral_port.model.holders import Holder, NoProcess, Process
+from check_ephemeral_port.model.observation import Observation
 from check_ephemeral_port.model.ports import PortPool, PortRange
+from check_ephemeral_port.model.settings import ConnectRules
 from check_ephemeral_port.model.sockets import endpoint
-from check_ephemeral_port.model.usage import (
-    Bounds,
-    ConnectRules,
-    Question,
-    Usage,
-    Watch,
-    fullest_destinations,
-    host_usage,
-)
-from check_ephemeral_port.plugin.pool.resource import (
-    EphemeralPorts,
-    Observation,
-    Reading,
-)
+from check_ephemeral_port.model.usage import Question, Watch, host_usage
+from check_ephemeral_port.plugin.layout import detail_lines, section_lines
+from check_ephemeral_port.plugin.pool.figures import UsageFigure
+from check_ephemeral_port.plugin.pool.resource import EphemeralPorts
 from check_ephemeral_port.plugin.pool.tables import (
-    detail_lines,
-    holding_table,
-    pool_lines,
-    sample_lines,
+    holder_table,
+    pool_notes,
+    pool_sections,
+    sample_notes,
     usage_table,
 )
 from tests.model.builders import connected, pool, sample, waiting
@@ -33,7 +27,7 @@ from tests.model.builders import connected, pool, sample, waiting
 LONG = "2001:db8:1111:2222:3333:4444:5555:"
 
 
-def lines(verbose=3, rows=5, holdings=()):
+def lines(verbose=3, rows=5, holders=()):
     entries = [
         connected(40000 + 2 * n, local=f"{LONG}{n}", remote=f"{LONG}666{n}")
         for n in range(8)
@@ -41,27 +35,26 @@ def lines(verbose=3, rows=5, holdings=()):
     seen = sample(*entries, waiting(40020), unseen=3)
     usage = host_usage(seen, pool(), ConnectRules())
     observation = Observation(pool(), "/proc/range", seen, usage)
-    resource = EphemeralPorts(lambda: observation)
-    resource.probe()
+    resource = EphemeralPorts(observation)
     stages = [("sampling", 0.0123)]
     fullest = fullest_destinations(usage.tcp_use, pool(), rows)
     return detail_lines(
-        observation, resource.readings, fullest, holdings, stages, verbose
+        pool_sections(observation, resource.figures, fullest, holders, stages, verbose)
     )
 
 
 def test_rows_are_no_longer_than_80_columns():
-    owner = Owner(4194304, "n" * 300, "DOMAIN\\" + "u" * 300)
-    for line in lines(holdings=[Holding(28232, owner), Holding(5, Nobody.TIME_WAIT)]):
+    owner = Process(4194304, "n" * 300, "DOMAIN\\" + "u" * 300)
+    for line in lines(holders=[Holder(28232, owner), Holder(5, NoProcess.TIME_WAIT)]):
         assert len(line) <= 80, line
 
 
 def test_rows_are_aligned():
     holders = [
-        Holding(21004, Owner(812, "nginx", "www-data")),
-        Holding(7, Nobody.TIME_WAIT),
+        Holder(21004, Process(812, "nginx", "www-data")),
+        Holder(7, NoProcess.TIME_WAIT),
     ]
-    table = lines(holdings=holders)
+    table = lines(holders=holders)
     start = table.index("holder      user      ports")
     assert table[start + 1 : start + 3] == [
         "nginx[812]  www-data  21004",
@@ -96,11 +89,12 @@ def observed(question=Question(), notes=()):
 
 
 def test_rows_with_the_largest_numbers_are_no_longer_than_80_columns():
-    resource = EphemeralPorts(observed)
-    resource.probe()
+    resource = EphemeralPorts(observed())
     usage = resource.observation.usage
     fullest = fullest_destinations(usage.tcp_use, usage.pool, 20)
-    rows = detail_lines(resource.observation, resource.readings, fullest, [], [], 3)
+    rows = detail_lines(
+        pool_sections(resource.observation, resource.figures, fullest, [], [], 3)
+    )
     assert max(map(len, rows)) <= 80
 
 
@@ -109,17 +103,15 @@ def test_usage_of_a_watched_destination_is_no_wider_than_80_columns(name):
     question = Question(watches=(Watch(name, (endpoint("192.0.2.7", 443),)),))
     seen = sample(connected(40000), unseen=3)
     usage = host_usage(seen, pool(), ConnectRules(), question)
-    resource = EphemeralPorts(lambda: Observation(pool(), "/proc", seen, usage))
-    resource.probe()
-    for line in usage_table(resource.readings, with_bounds=True):
+    resource = EphemeralPorts(Observation(pool(), "/proc", seen, usage))
+    for line in section_lines(usage_table(resource.figures, with_bounds=True)):
         assert len(line) <= 80, line
 
 
 @given(st.text(), st.text(), st.integers(1, 2**22), st.integers(1, 65535))
 def test_no_name_widens_or_breaks_the_table_of_holders(name, user, pid, ports):
-    table = holding_table(
-        [Holding(ports, Owner(pid, name, user)), Holding(1, Nobody.HIDDEN)]
-    )
+    holders = [Holder(ports, Process(pid, name, user)), Holder(1, NoProcess.HIDDEN)]
+    table = section_lines(holder_table(holders))
     assert len(table) == 3
     for line in table:
         assert len(line) <= 80 and line.isascii() and line.isprintable()
@@ -132,20 +124,20 @@ def test_no_note_breaks_the_table(note):
     observation = Observation(
         pool(), "/proc", sample()._replace(notes=[note]), usage=None
     )
-    for line in sample_lines(observation, ()):
+    for line in sample_notes(observation, ()).notes:
         assert len(line) <= 80 and line.isascii() and line.isprintable()
         assert "|" not in line
 
 
 def test_notes_on_the_pool_stand_below_it():
     observation = Observation(pool(), "sysctl", sample(), None, pool_notes=["a", "b"])
-    assert pool_lines(observation)[1:] == ["from: sysctl", "note: a", "note: b"]
+    assert pool_notes(observation).notes[1:] == ["from: sysctl", "note: a", "note: b"]
 
 
 def test_bounds_are_shown_where_they_are_apart():
     def table(used):
-        reading = Reading("tcp_connect", Usage(40, used), "tcp", "to anyone")
-        return usage_table([reading], with_bounds=False)
+        figure = UsageFigure("tcp_connect", Usage(40, used), "tcp", "to anyone")
+        return section_lines(usage_table([figure], with_bounds=False))
 
     assert table(Bounds(3, 4, 9))[1].split() == [
         "tcp_connect",
@@ -158,6 +150,6 @@ def test_bounds_are_shown_where_they_are_apart():
 
 
 def test_a_table_without_rows_is_left_out():
-    assert holding_table([]) == []
+    assert section_lines(holder_table([])) == []
     assert "holder" not in "\n".join(lines())
     assert "" not in (lines()[0], lines()[-1])

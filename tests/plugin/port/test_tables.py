@@ -3,30 +3,33 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from check_ephemeral_port.model.holders import Owner
+from check_ephemeral_port.model.holders import Process
 from check_ephemeral_port.model.port.iana import IanaClass, iana_class
-from check_ephemeral_port.model.port.remote import Attempt, Outcome, RemoteReport
+from check_ephemeral_port.model.port.remote import (
+    Attempt,
+    Outcome,
+    RemoteObservation,
+    RemoteReport,
+)
 from check_ephemeral_port.model.port.report import (
     PortIdentity,
+    PortObservation,
     PortSocket,
     Role,
     port_report,
 )
 from check_ephemeral_port.model.sockets import TcpState
-from check_ephemeral_port.plugin.port.resources import (
-    PortObservation,
-    RemoteObservation,
-    found,
-)
+from check_ephemeral_port.plugin.layout import detail_lines, section_lines
+from check_ephemeral_port.plugin.port.resources import found
 from check_ephemeral_port.plugin.port.summaries import (
+    holder_text,
     identity_text,
     local_identity,
-    owner_text,
 )
 from check_ephemeral_port.plugin.port.tables import (
     ALSO_KNOWN_AS,
-    local_lines,
-    remote_lines,
+    local_sections,
+    remote_sections,
     socket_table,
 )
 from tests.model.builders import UDP, bound, connected, pool, waiting
@@ -54,11 +57,11 @@ NAMES, USERS = st.text(max_size=15), st.text(max_size=16)
 def test_any_text_is_harmless_and_fits(entries, name, user, service, is_root):
     report = port_report(PORT, entries)
     sockets, callers = (
-        [s._replace(owner=Owner(2**22, name, user)) for s in some]
+        [s._replace(process=Process(2**22, name, user)) for s in some]
         for some in (report.sockets, report.callers)
     )
     seen = PortObservation(identity(tcp=service), report, "sock_diag")
-    lines = local_lines(seen, sockets, callers, is_root, ())
+    lines = detail_lines(local_sections(seen, sockets, callers, is_root, ()))
     for line in [*lines, local_identity(seen.identity)]:
         assert line.isascii() and not set("|<\x1b\n\t") & set(line)
         assert len(line) <= 80 or line == local_identity(seen.identity)
@@ -68,13 +71,13 @@ def test_an_owner_is_named_as_far_as_it_is_known():
     entry = connected(PORT, inode=5, uid=33)
     socket = PortSocket(entry, Role.CLIENT_END)
     assert [
-        owner_text(socket._replace(owner=Owner(812, "curl", "root"))),
-        owner_text(socket._replace(owner=Owner(812))),
-        owner_text(socket._replace(user="www-data")),
-        owner_text(socket),
-        owner_text(socket._replace(entry=entry._replace(inode=0))),
-        owner_text(PortSocket(waiting(PORT, age=12.3), Role.TIME_WAIT)),
-        owner_text(PortSocket(waiting(PORT, age=None), Role.TIME_WAIT)),
+        holder_text(socket._replace(process=Process(812, "curl", "root"))),
+        holder_text(socket._replace(process=Process(812))),
+        holder_text(socket._replace(user="www-data")),
+        holder_text(socket),
+        holder_text(socket._replace(entry=entry._replace(inode=0))),
+        holder_text(PortSocket(waiting(PORT, age=12.3), Role.TIME_WAIT)),
+        holder_text(PortSocket(waiting(PORT, age=None), Role.TIME_WAIT)),
     ] == [
         "curl[812] (root)",
         "?[812]",
@@ -91,8 +94,9 @@ def test_a_row_takes_one_line_or_two_or_three():
     longest = connected(PORT, V6, local=V6)
 
     def table(entry):
-        owner = Owner(9, "app", "root")
-        return socket_table([PortSocket(entry, Role.CLIENT_END, 1, owner)])
+        process = Process(9, "app", "root")
+        socket = PortSocket(entry, Role.CLIENT_END, 1, process)
+        return section_lines(socket_table("", [socket], 1))
 
     assert table(short) == [
         "     state        local               remote         role       owner",
@@ -147,7 +151,7 @@ def test_every_attempt_has_a_row():
     seen = RemoteObservation(
         identity(443, tcp="https"), RemoteReport("db.example.com", 443, attempts), 30
     )
-    assert remote_lines(seen, ())[3:] == [
+    assert detail_lines(remote_sections(seen, ()))[3:] == [
         "address                                 outcome      after    reason",
         "192.0.2.7                               unreachable  12.3 ms  No route ? to"
         " host",

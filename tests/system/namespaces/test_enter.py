@@ -7,17 +7,17 @@ import threading
 
 import pytest
 
+from check_ephemeral_port.model.namespaces import Namespace
 from check_ephemeral_port.model.ports import PortRange
 from check_ephemeral_port.system.errors import SystemReadError
 from check_ephemeral_port.system.namespaces.enter import (
     NamespaceGone,
     namespace_path,
-    proc_beside,
-    run_inside,
+    proc_of,
 )
 from check_ephemeral_port.system.ranges import read_port_settings
 from tests.kernel.sockets import bind_udp, open_sockets
-from tests.namespace import add_namespace, hold_namespace
+from tests.namespace import add_namespace, hold_namespace, run_inside
 
 HOST = pytest.mark.namespace(ports="40000-40039", host=True)
 
@@ -128,9 +128,11 @@ def test_no_path_at_all_is_a_namespace_that_is_gone():
 def test_without_privilege_the_error_says_what_it_takes():
     web, holder = add_namespace("web", "50000-50019"), hold_namespace("50000-50019")
     program = (
-        "import sys; from check_ephemeral_port.system import errors\n"
-        "from check_ephemeral_port.system.namespaces import enter as netns\n"
-        "try: netns.run_inside(sys.argv[1:], print)\n"
+        "import sys\n"
+        "from check_ephemeral_port.model.namespaces import Namespace\n"
+        "from check_ephemeral_port.system import errors\n"
+        "from check_ephemeral_port.system.namespaces.enter import in_namespace\n"
+        "try: in_namespace(Namespace(tuple(sys.argv[1:])), print)\n"
         "except errors.SystemReadError as error: print(error)"
     )
 
@@ -157,4 +159,4 @@ def test_without_privilege_the_error_says_what_it_takes():
     ],
 )
 def test_processes_are_looked_up_where_the_path_lies(path, proc):
-    assert proc_beside(path) == proc
+    assert proc_of(Namespace((path,))) == proc

@@ -7,12 +7,12 @@ import time
 
 import pytest
 
-from check_ephemeral_port.model.holders import Owner
+from check_ephemeral_port.model.holders import Process
 from check_ephemeral_port.system.errors import SystemReadError
-from check_ephemeral_port.system.namespaces.enter import NamespaceGone, run_inside
+from check_ephemeral_port.system.namespaces.enter import NamespaceGone
 from check_ephemeral_port.system.namespaces.listing import list_namespaces
 from check_ephemeral_port.system.ranges import read_port_settings
-from tests.namespace import add_namespace, hold_namespace
+from tests.namespace import add_namespace, hold_namespace, run_inside
 from tests.waiting import wait_until
 
 HOST = pytest.mark.namespace(ports="40000-40039", host=True)
@@ -32,7 +32,7 @@ def test_the_own_one_then_the_named_then_the_others():
     assert own.own and not (db.own or web.own or other.own)
     assert (own.name, db.name, web.name, other.name) == (None, "db", "web", None)
     assert db.process is web.process is None
-    assert other.process == Owner(holder.pid, "sleep")
+    assert other.process == Process(holder.pid, "sleep")
     assert other.paths == (f"/proc/{holder.pid}/ns/net",)
 
 
@@ -140,7 +140,7 @@ def test_the_container_is_that_of_the_busiest_process(tmp_path):
         (tmp_path / pid / "comm").write_text("nginx\n")
     (found,) = list_namespaces(str(tmp_path), (), ())
     assert found.container == "4f5a4f5a4f5a"
-    assert found.process == Owner(100, "nginx")
+    assert found.process == Process(100, "nginx")
     assert found.paths == tuple(f"{tmp_path}/{pid}/ns/net" for pid in (100, 101))
 
 

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from check_ephemeral_port.model.ports import PortRange
-from check_ephemeral_port.model.usage import ConnectRules, Sharing
+from check_ephemeral_port.model.settings import ConnectRules, Sharing
 from check_ephemeral_port.system.errors import SystemReadError
 from check_ephemeral_port.system.ranges.bsd import is_bsd, read_bsd_port_settings
 from check_ephemeral_port.system.ranges.bsd_sysctl import sysctl_reader

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from check_ephemeral_port.model.usage import ConnectRules
+from check_ephemeral_port.model.settings import ConnectRules
 from check_ephemeral_port.system.errors import SystemReadError
 from check_ephemeral_port.system.ranges.linux import read_linux_port_settings
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from check_ephemeral_port.model.usage import Sharing
+from check_ephemeral_port.model.settings import Sharing
 from check_ephemeral_port.system.errors import SystemReadError
 from check_ephemeral_port.system.ranges import read_port_settings
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from check_ephemeral_port.model.ports import PortRange
-from check_ephemeral_port.model.usage import Sharing
+from check_ephemeral_port.model.settings import Sharing
 from check_ephemeral_port.system.errors import SystemReadError
 from check_ephemeral_port.system.ranges.windows import (
     decode_dynamic_range,

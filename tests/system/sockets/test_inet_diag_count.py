@@ -17,7 +17,7 @@ from check_ephemeral_port.model.connections import (
 from check_ephemeral_port.model.sample import sum_up
 from check_ephemeral_port.model.sockets import SocketListing, TcpState
 from check_ephemeral_port.system.sockets.inet_diag import NLM_F_DUMP_INTR, decode_chunk
-from check_ephemeral_port.system.sockets.inet_diag_count import Tally
+from check_ephemeral_port.system.sockets.inet_diag_count import ConnectionCounter
 from tests.model.builders import SEES_ALL
 
 ADDRESSES = {
@@ -64,7 +64,7 @@ def counted(connections):
 def assert_counted_as_listed(data):
     listed = decode_chunk(data, "tcp").entries
     connections = Connections()
-    tally = Tally(connections, reuse_delay_seconds=30)
+    tally = ConnectionCounter(connections, reuse_delay_seconds=30)
     # the second time by the lengths that were met the first time
     for times in (1, 2):
         chunk = tally.read(data)
@@ -91,11 +91,11 @@ def test_messages_of_two_lengths_are_counted_by_length():
         for expires_ms in (20_000, 59_000)
     )
     connections = Connections()
-    tally = Tally(connections, reuse_delay_seconds=30)
+    tally = ConnectionCounter(connections, reuse_delay_seconds=30)
     data = connected + waiting * 2 + connected * 2 + young + waiting
     tally.read(data)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Tally, "_count_one_by_one", None)
+        patch.setattr(ConnectionCounter, "_count_one_by_one", None)
         tally.read(data)
     assert [len(ports) for ports in connections.held.values()] == [2 * 2 * 3, 2 * 2]
     assert [len(ports) for ports in connections.time_wait.values()] == [2 * 2 * 3]
@@ -120,7 +120,7 @@ def test_one_device_among_messages_that_are_alike_is_noticed():
         message(socket.AF_INET, 1, 40000, device, 0, 1) for device in (0, 256)
     )
     connections = Connections()
-    Tally(connections, 1.0).read(plain * 3 + on_device + plain)
+    ConnectionCounter(connections, 1.0).read(plain * 3 + on_device + plain)
     assert len(*connections.held.values()) == 8
     assert len(*connections.on_device.values()) == 2
     assert connections.states == {TcpState.ESTABLISHED: 5}
@@ -139,7 +139,7 @@ def assert_counts_as_many_as_are_listed(data):
     """``ValueError`` if either refuses the data: what the kernel never sends needn't be
     refused by both."""
     connections = Connections()
-    tally = Tally(connections, reuse_delay_seconds=30)
+    tally = ConnectionCounter(connections, reuse_delay_seconds=30)
     listed = decode_chunk(data, "tcp")
     for times in (1, 2):
         counted = tally.read(data)
@@ -176,4 +176,4 @@ def test_messages_with_errors_are_counted_or_a_value_error(messages, data):
 def test_a_message_that_is_cut_short_is_refused():
     data = message(socket.AF_INET, 1, 40000, 0, 0, 2)
     with pytest.raises(ValueError, match="malformed sock_diag"):
-        Tally(Connections(), 1.0).read(data[:-4])
+        ConnectionCounter(Connections(), 1.0).read(data[:-4])

@@ -6,7 +6,7 @@ import pytest
 
 from check_ephemeral_port.model.ports import PortPool, PortRange
 from check_ephemeral_port.system.ranges.bsd_sysctl import sysctl_reader
-from check_ephemeral_port.system.sockets.missing_from_psutil import unlisted_tcp_sockets
+from check_ephemeral_port.system.sockets.missing_from_psutil import missing_tcp_sockets
 from tests.system.ranges.c_library import CLibrary, int32
 
 POOL = PortPool(PortRange(49152, 65535, 1))
@@ -26,7 +26,7 @@ def unlisted(platform, values=COUNTS, root=True, listed=LISTED):
     def reader(platform):
         return sysctl_reader(platform, CLibrary(values))
 
-    return unlisted_tcp_sockets(POOL, listed, platform, root, reader)
+    return missing_tcp_sockets(POOL, listed, platform, root, reader)
 
 
 @pytest.mark.parametrize("platform, count", [("darwin", 77), ("freebsd14", 88)])

@@ -17,8 +17,8 @@ from check_ephemeral_port.model.sockets import TcpState, endpoint
 from check_ephemeral_port.system.errors import SystemReadError
 from check_ephemeral_port.system.processes import find_pids
 from check_ephemeral_port.system.sockets.of_one_port import (
-    list_by_psutil,
-    list_by_sock_diag,
+    list_port_by_psutil,
+    list_port_by_sock_diag,
     list_sockets_of_port,
 )
 from tests.kernel.sockets import (
@@ -109,7 +109,7 @@ def plain(text):
 @pytest.mark.parametrize("port", [PORT, 5003, 5004])
 def test_the_same_sockets_as_ss(port):
     held = everything()
-    listed = of_port(list_by_sock_diag(port, BOTH).entries, port)
+    listed = of_port(list_port_by_sock_diag(port, BOTH).entries, port)
     idle = [entry for entry in listed if entry.state is TcpState.BOUND]
     assert len(idle) == (port == PORT)
     others = [entry for entry in listed if entry not in idle]
@@ -133,7 +133,7 @@ def test_the_same_sockets_and_processes_as_lsof():
         elif line[0] == "n":
             local, _, remote = line[1:].partition("->")
             shown.append((protocol, plain(local), plain(remote or ":*")))
-    listed = find_pids(of_port(list_by_sock_diag(PORT, BOTH).entries)).entries
+    listed = find_pids(of_port(list_port_by_sock_diag(PORT, BOTH).entries)).entries
     with_process = [entry for entry in listed if entry.pid]
     assert pids == {entry.pid for entry in with_process} == {os.getpid()}
     # lsof, too, passes over idle sockets, or shows them without their address
@@ -145,8 +145,8 @@ def test_the_same_sockets_and_processes_as_lsof():
 @ALONE
 def test_psutil_lists_the_same_but_for_what_it_cannot_see():
     held = everything()
-    by_psutil = of_port(list_by_psutil(PORT, BOTH).entries)
-    by_kernel = find_pids(of_port(list_by_sock_diag(PORT, BOTH).entries)).entries
+    by_psutil = of_port(list_port_by_psutil(PORT, BOTH).entries)
+    by_kernel = find_pids(of_port(list_port_by_sock_diag(PORT, BOTH).entries)).entries
     visible = [entry for entry in by_kernel if entry.state is not TcpState.BOUND]
     assert sorted(map(plain_fields, by_psutil)) == sorted(map(plain_fields, visible))
     assert held
@@ -158,7 +158,7 @@ def plain_fields(entry):
 
 
 @ALONE
-@pytest.mark.parametrize("lister", [list_by_sock_diag, list_by_psutil])
+@pytest.mark.parametrize("lister", [list_port_by_sock_diag, list_port_by_psutil])
 def test_listeners_of_other_ports_are_listed_and_no_other_sockets(lister):
     held = everything()
     entries = lister(PORT, BOTH).entries
@@ -181,7 +181,7 @@ def test_one_protocol(lister, protocol):
 @ALONE
 def test_time_wait_has_an_age():
     held = everything()
-    entries = list_by_sock_diag(5004, ["tcp"]).entries
+    entries = list_port_by_sock_diag(5004, ["tcp"]).entries
     (waits,) = [entry for entry in entries if entry.state is TcpState.TIME_WAIT]
     assert 0 <= waits.time_wait_age_seconds < 5
     assert held
@@ -192,7 +192,7 @@ def test_the_filter_takes_the_lowest_and_the_highest_port():
     with ExitStack() as stack:
         for port in (1, 65535):
             stack.enter_context(bound("127.0.0.1", port=port))
-            (entry,) = list_by_sock_diag(port, BOTH).entries
+            (entry,) = list_port_by_sock_diag(port, BOTH).entries
             assert entry.local == ("127.0.0.1", port)
 
 

@@ -13,6 +13,7 @@ from check_ephemeral_port.model.connections import port_numbers, unpack_destinat
 from check_ephemeral_port.model.ports import PortPool, PortRange
 from check_ephemeral_port.model.sample import sum_up
 from check_ephemeral_port.model.sockets import (
+    SAMPLERS,
     Destination,
     Endpoint,
     SocketListing,
@@ -20,11 +21,11 @@ from check_ephemeral_port.model.sockets import (
     Visibility,
 )
 from check_ephemeral_port.system.errors import SystemReadError
-from check_ephemeral_port.system.sockets import inet_diag, sampling, sockstat
+from check_ephemeral_port.system.sockets import inet_diag, sockstat
 from check_ephemeral_port.system.sockets.by_sock_diag import list_by_sock_diag
 from check_ephemeral_port.system.sockets.sampling import (
     list_connections,
-    supplement,
+    merge_listings,
     take_sample,
 )
 from tests.benchmarks.farm import PORTS as FARM_PORTS
@@ -58,7 +59,7 @@ def known(*entries):
 
 
 def test_details_are_joined_to_what_is_listed():
-    merged = supplement(
+    merged = merge_listings(
         listed(connected(40000, pid=7)), known(connected(40000, device=3, inode=9))
     )
     assert merged.entries == [connected(40000, pid=7, device=3, inode=9)]
@@ -67,22 +68,22 @@ def test_details_are_joined_to_what_is_listed():
 
 
 def test_bound_sockets_are_added():
-    assert supplement(listed(), known(bound(40001))).entries == [bound(40001)]
+    assert merge_listings(listed(), known(bound(40001))).entries == [bound(40001)]
 
 
 def test_what_came_or_went_between_the_looks_stays_as_listed():
     gone, new = connected(40000), connected(40002)
-    assert supplement(listed(gone), known(new)).entries == [gone]
+    assert merge_listings(listed(gone), known(new)).entries == [gone]
 
 
 def test_a_connection_that_closed_between_the_looks_is_in_time_wait():
-    merged = supplement(listed(connected(40000)), known(waiting(40000)))
+    merged = merge_listings(listed(connected(40000)), known(waiting(40000)))
     assert [entry.state for entry in merged.entries] == [TcpState.TIME_WAIT]
 
 
 def test_rows_that_were_merged_come_apart():
     one = bound(40000, state=TcpState.LISTEN)
-    merged = supplement(
+    merged = merge_listings(
         listed(one), known(one._replace(inode=1), one._replace(inode=2))
     )
     assert [entry.inode for entry in merged.entries] == [1, 2]
@@ -91,7 +92,7 @@ def test_rows_that_were_merged_come_apart():
 def test_a_bound_socket_is_not_taken_for_a_listener_of_the_same_address():
     listener = bound(40001, state=TcpState.LISTEN, pid=7)
     idle = bound(40001, inode=501)
-    assert supplement(listed(listener), known(idle)).entries == [listener, idle]
+    assert merge_listings(listed(listener), known(idle)).entries == [listener, idle]
 
 
 def prepare():
@@ -190,7 +191,7 @@ def test_any_number_of_reserved_ports_fits_into_requests():
 
 @pytest.mark.namespace(ports="40000-40099")
 @pytest.mark.parametrize("protocol", BOTH)
-@pytest.mark.parametrize("sampler", sampling.SAMPLERS)
+@pytest.mark.parametrize("sampler", SAMPLERS)
 def test_only_the_protocols_that_are_asked_for(protocol, sampler):
     held = prepare()
     sample = take_sample(POOL, [protocol], 1.0, sampler)
@@ -209,7 +210,7 @@ def test_where_the_old_request_is_gone_the_new_one_does(monkeypatch):
 
 
 @pytest.mark.namespace(ports="40000-40099")
-@pytest.mark.parametrize("sampler", sampling.SAMPLERS)
+@pytest.mark.parametrize("sampler", SAMPLERS)
 def test_connections_are_listed_by_destination(sampler):
     held = prepare()
     one = Destination("127.0.0.1", Endpoint("127.0.0.1", 5000))

@@ -1,0 +1,46 @@
+"""Advice: what is wrong with the settings of a Linux host, and the fix.
+
+One file for each cause. Each is a function of a few facts and says nothing while all is
+well. The settings are described in the kernel's
+Documentation/networking/ip-sysctl.rst.
+"""
+
+from __future__ import annotations
+
+from .bind_before_connect import advise_bind_before_connect
+from .facts import Advice, Facts
+from .listeners import advise_listeners
+from .odd_range import advise_odd_size
+from .reserved_ports import advise_reserved_ports
+from .small_range import advise_small_range
+from .time_wait import advise_time_wait, time_wait_ports
+from .time_wait_table import advise_time_wait_table
+
+
+def advise(facts: Facts) -> list[Advice]:
+    """What is to be said, the gravest first."""
+    pool, reserved = facts.usage.pool, facts.settings.reserved
+    connect = facts.alarming or facts.usage.tcp_connect
+    found = [
+        # each of them mends those that follow
+        advise_small_range(pool, reserved)
+        or advise_reserved_ports(pool, reserved)
+        or advise_odd_size(pool)
+    ]
+    if connect:
+        use = facts.usage.tcp_use
+        waiting = time_wait_ports(use.connections, connect.destination)
+        bound = len(facts.bound_first)
+        of_connect = [
+            advise_time_wait(waiting, connect, use.rules),
+            advise_bind_before_connect(bound, connect, facts.bound_by),
+        ]
+        found += [
+            advice if facts.alarming else advice._replace(cause="")
+            for advice in of_connect
+            if advice
+        ]
+    found.append(advise_listeners(pool, facts.listeners, reserved))
+    if facts.settings.time_wait:
+        found.append(advise_time_wait_table(facts.settings.time_wait))
+    return [advice for advice in found if advice]

@@ -1,0 +1,64 @@
+"""Advice: programs bind a port before they connect."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from heapq import nlargest
+
+from ..connect import ConnectUsage
+from ..connections import Connections, unpack_destination
+from ..sockets import TCP, Destination, SocketEntry
+from ..usage import HostUsage
+from .facts import MAIN_CAUSE, Advice
+
+MANY = 0.05
+"""From this share of the pool on, ports that were bound before they connected are many.
+Fewer can be an error of the estimate."""
+
+
+def advise_bind_before_connect(
+    bound: int, connect: ConnectUsage, bound_by: Sequence[str]
+) -> Advice | None:
+    """Programs that bind a port before they connect, if that takes many."""
+    if not many_bound_first(bound, connect.ports.capacity):
+        return None
+    most = bound >= MAIN_CAUSE * connect.ports.used.best
+    ports = f"{bound} ports were bound before they connected"
+    by = f" by {', '.join(bound_by)}" if bound_by else ""
+    return Advice(
+        f"most likely, {ports}{by}: no destination can have them",
+        "let the program set IP_BIND_ADDRESS_NO_PORT before bind(), or not bind at all",
+        is_command=False,
+        cause=ports if most else "",
+    )
+
+
+def many_bound_first(bound: int, capacity: int) -> bool:
+    """Whether so many ports that were bound before they connected matter."""
+    return bound >= MANY * capacity
+
+
+def bound_before_connect(
+    usage: HostUsage, entries: Iterable[SocketEntry]
+) -> frozenset[int]:
+    """Ports that most likely were bound before they connected.
+
+    ``entries`` of a sample: a TCP socket among them listens, and has the connections
+    that it accepted on its own port, or is bound but idle.
+    """
+    use = usage.tcp_use
+    settled = {port for port in use.bound if port in use.connected}
+    listed = {entry.local.port for entry in entries if entry.protocol == TCP}
+    return frozenset((use.likely_bound | settled) - listed)
+
+
+def destinations_of(
+    connections: Connections, ports: frozenset[int], count: int
+) -> list[Destination]:
+    """The destinations to which most of these ports are connected."""
+    hits = (
+        (len(ports.intersection(connections.ports(key))), key)
+        for _, key in connections.sizes()
+    )
+    most = nlargest(count, hits)
+    return [unpack_destination(key) for held, key in most if held]

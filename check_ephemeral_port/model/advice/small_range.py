@@ -1,0 +1,23 @@
+"""Advice: the ephemeral range is much smaller than usual."""
+
+from __future__ import annotations
+
+from collections.abc import Set as AbstractSet
+
+from ..ports import PortPool
+from .facts import Advice
+from .wider_range import USUAL, wider_range
+
+SMALL = 0.5
+"""A range of at most this share of the usual one is small. IANA's dynamic ports, the
+range of many other systems, are 58 % of it."""
+
+
+def advise_small_range(pool: PortPool, reserved: AbstractSet[int]) -> Advice | None:
+    """Advice for a range that is much smaller than usual."""
+    if pool.range.size > SMALL * USUAL.size:
+        return None
+    small = f"is small: {USUAL.size} ports are usual"
+    return wider_range(
+        f"the range {pool.range} {small}", f"the range {small}", reserved
+    )

@@ -1,0 +1,34 @@
+"""The fix of a pool that is too small: a wider ephemeral range."""
+
+from __future__ import annotations
+
+from collections.abc import Set as AbstractSet
+
+from ..ports import MAX_PORT, PortRange
+from .facts import Advice
+
+USUAL = PortRange(32768, 60999)
+"""The default of Linux (kernel: ``inet_init_net()``)."""
+WIDER = (USUAL, *(PortRange(first, MAX_PORT) for first in (32768, 16384, 1024)))
+"""Ranges to change to, the narrowest first. Ports that IANA never assigns come before
+ports of registered services; privileged ports are never used."""
+PLENTY = 0.75
+"""A pool of this share of the usual range is large enough."""
+
+RANGE = "net.ipv4.ip_local_port_range"
+RESERVED = "net.ipv4.ip_local_reserved_ports"
+
+
+def wider_range(problem: str, cause: str, reserved: AbstractSet[int]) -> Advice:
+    """Advice to use the narrowest range that is large enough, whatever is reserved."""
+    for candidate in WIDER:
+        capacity = candidate.size - sum(map(candidate.includes, reserved))
+        if capacity >= PLENTY * USUAL.size:
+            return Advice(problem, set_range(candidate), cause=cause)
+    fix = f"reserve fewer ports ({RESERVED})"
+    return Advice(problem, fix, is_command=False, cause=cause)
+
+
+def set_range(ports: PortRange) -> str:
+    """The command that sets the range."""
+    return f"sysctl -w {RANGE}='{ports.first} {ports.last}'"

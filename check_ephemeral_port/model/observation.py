@@ -1,0 +1,33 @@
+"""What one run of the pool check observed in one network namespace."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from .ports import PortPool
+from .records import NamedTuple
+from .sample import SocketSample
+from .usage import HostUsage
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:  # most runs need neither
+    from .forecast.forecast import HostForecast
+    from .namespaces import Namespace, Survey
+
+
+class Observation(NamedTuple):
+    """Everything that the pool check judges and explains."""
+
+    pool: PortPool
+    pool_origin: str
+    """Where the range was read, as text for the output."""
+    sample: SocketSample
+    usage: HostUsage
+    namespace: Namespace | None = None
+    """The network namespace that was observed; ``None`` if the user named none."""
+    survey: Survey | None = None
+    """The results of all namespaces, if this one is the worst of them."""
+    forecast: HostForecast | None = None
+    """``None`` if no history is kept."""
+    pool_notes: Sequence[str] = ()
+    """What the reader should know about the rules of this system."""

@@ -1,0 +1,118 @@
+"""Usage figures: each usage with the words and the perfdata labels that carry it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ...model.bounds import Usage
+from ...model.connect import ConnectUsage
+from ...model.observation import Observation
+from ...model.records import NamedTuple
+from ...model.sockets import TCP, UDP, Destination, SocketEntry
+from ...model.usage import HostUsage, Watch
+from ..text import percent
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:  # most runs don't need it
+    from ...model.forecast.forecast import Forecast
+
+
+class UsageFigure(NamedTuple):
+    """One usage, for whom it is counted, and its perfdata labels."""
+
+    kind: str
+    """``tcp_connect``, ``tcp_bind`` or ``udp_bind``."""
+    usage: Usage
+    protocol: str
+    whom: str
+    """For whom the ports are counted: ``to 192.0.2.7:443``, ``for UDP``."""
+    connect: ConnectUsage | None = None
+    suffix: str = ""
+    """Follows the kind in the labels of one of several watched destinations."""
+    forecast: Forecast | None = None
+    """``None`` if no history is kept."""
+
+    @property
+    def label(self) -> str:
+        """Perfdata label of the percentage."""
+        return self.kind + self.suffix
+
+    @property
+    def free_label(self) -> str:
+        """Perfdata label of the free ports."""
+        return f"{self.label}_free"
+
+    @property
+    def eta_label(self) -> str:
+        """Perfdata label of the remaining seconds."""
+        return f"{self.label}_eta"
+
+    @property
+    def destination(self) -> Destination | None:
+        """The destination that the ports are counted for, if there is one."""
+        return self.connect.destination if self.connect else None
+
+    def where_it_ends(self) -> UsageFigure:
+        """The same for the destination whose ports will run out first."""
+        forecast = self.forecast
+        if not (forecast and forecast.destination and self.connect):
+            return self
+        connect = self.connect._replace(destination=forecast.destination)
+        whom = f"to {forecast.name or forecast.destination.remote}"
+        return self._replace(connect=connect, whom=whom)
+
+    def concerns(self, entry: SocketEntry) -> bool:
+        """Whether the socket holds one of the ports that the usage counts."""
+        if entry.protocol != self.protocol:
+            return False
+        to = self.destination
+        return to is None or (entry.local.address, entry.remote) == to
+
+
+def usage_figures(observation: Observation) -> list[UsageFigure]:
+    """The figures of an observation, with their forecasts."""
+    figures = list(_figures(observation.usage))
+    if observation.forecast is None:
+        return figures
+    # one each, in the same order
+    pairs = zip(figures, observation.forecast.in_order())
+    return [figure._replace(forecast=forecast) for figure, forecast in pairs]
+
+
+def _figures(usage: HostUsage) -> Iterator[UsageFigure]:
+    fullest = usage.tcp_connect
+    if fullest:
+        whom = "for TCP connect()"
+        if fullest.destination:
+            whom = f"to {fullest.destination.remote}"
+        for watch, connect in usage.watched:
+            if connect is fullest:
+                whom = f"to {watch.name}"
+        yield UsageFigure("tcp_connect", fullest.ports, TCP, whom, fullest)
+    for watch, connect in usage.watched:
+        whom, suffix = f"to {watch.name}", f"_{_in_label(watch)}"
+        yield UsageFigure("tcp_connect", connect.ports, TCP, whom, connect, suffix)
+    if usage.tcp_bind:
+        yield UsageFigure("tcp_bind", usage.tcp_bind, TCP, "for TCP bind()")
+    if usage.udp_bind:
+        yield UsageFigure("udp_bind", usage.udp_bind, UDP, "for UDP")
+
+
+def _in_label(watch: Watch) -> str:
+    # IPv6 in full, since Icinga 2 takes '::' in a label for a separator
+    # (PluginUtility::SplitPerfdata(), for check_multi)
+    if not watch.name.startswith("["):
+        return watch.name
+    from ipaddress import IPv6Address
+
+    address, _, port = watch.name[1:].rpartition("]")
+    return f"[{IPv6Address(address.partition('%')[0]).exploded}]{port}"
+
+
+def describe(figure: UsageFigure) -> str:
+    """How full the pool is, and for whom."""
+    ports = figure.usage
+    return (
+        f"{percent(ports.used_percent)} of {ports.capacity} ports"
+        f" {figure.whom} used, {ports.free.best} left"
+    )

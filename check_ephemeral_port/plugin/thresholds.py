@@ -1,0 +1,87 @@
+"""How thresholds judge metrics; every check shares this."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import nagiosplugin
+
+from ..model.records import NamedTuple
+from ..model.thresholds import ThresholdRange
+from .output.result import Metric, Result
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .output.result import Detail
+
+
+class Thresholds(NamedTuple):
+    """A warning and a critical range; ``None`` never alarms."""
+
+    warning: ThresholdRange | None = None
+    critical: ThresholdRange | None = None
+
+
+class ThresholdContext(
+    nagiosplugin.ScalarContext  # type: ignore[misc] # untyped library
+):
+    """Compares metrics with a warning and a critical range."""
+
+    def __init__(self, name: str, thresholds: Thresholds = Thresholds()) -> None:
+        # str(): a Range made of the number 0 would mean 'no threshold'
+        warning, critical = (str(t) if t else "" for t in thresholds)
+        super().__init__(name, warning, critical)
+        self._written = warning, critical
+
+    def performance(
+        self, metric: nagiosplugin.Metric, resource: nagiosplugin.Resource
+    ) -> nagiosplugin.Performance:
+        """Perfdata with the ranges in full.
+
+        nagiosplugin would write ``@`` for ``@0:`` and ``1e-06`` for ``0.000001``. Both
+        are no valid ranges.
+        """
+        figures = super().performance(metric, resource)
+        return figures._replace(warn=self._written[0], crit=self._written[1])
+
+
+class Judgement(NamedTuple):
+    """What the thresholds make of the metrics."""
+
+    state: nagiosplugin.ServiceState
+    """The worst state of all results."""
+    results: nagiosplugin.Results
+    metrics: Sequence[Metric]
+    """The metrics that become perfdata, with their thresholds and states."""
+
+    @property
+    def is_ok(self) -> bool:
+        """Whether nothing alarms and nothing is unknown."""
+        return bool(self.state == nagiosplugin.Ok)
+
+    def result(
+        self, sentences: Sequence[str], details: Sequence[Detail] = ()
+    ) -> Result:
+        """The result in the form that every output is written from."""
+        code = self.state.code
+        return Result(str(self.state), code, sentences, self.metrics, details)
+
+
+def judge(
+    resources: Sequence[nagiosplugin.Resource],
+    contexts: Sequence[nagiosplugin.Context],
+) -> Judgement:
+    """Compare every metric of the resources with the thresholds of its context."""
+    check = nagiosplugin.Check(*resources, *contexts)
+    check()
+    metrics = [_metric(result) for result in check.results.results]
+    return Judgement(check.state, check.results, [m for m in metrics if m])
+
+
+def _metric(result: nagiosplugin.Result) -> Metric | None:
+    performance = result.metric.performance()
+    if performance is None:
+        return None
+    label, value, unit, warning, critical, minimum, maximum = performance
+    state = str(result.state)
+    return Metric(label, value, unit, warning, critical, minimum, maximum, state)
