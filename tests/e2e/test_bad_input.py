@@ -16,7 +16,7 @@ from check_ephemeral_port.options import (
     build_parser,
     parse_options,
 )
-from tests.kernel.sockets import bind_udp, open_sockets
+from tests.kernel.sockets import held_udp_ports
 from tests.namespace import set_sysctl
 from tests.plugin_process import PROGRAM, check
 
@@ -285,13 +285,12 @@ class Process:
 def test_a_name_that_cannot_be_had_degrades_the_text_and_not_the_state(
     tmp_path, psutil
 ):
-    held = open_sockets(38, bind_udp)
     env = with_stub(tmp_path, "psutil", psutil)
-    run = check("--sampler", "sock_diag", env=env)
+    with held_udp_ports(38):
+        run = check("--sampler", "sock_diag", env=env)
     assert (run.exit_code, run.stderr) == (2, "")
     assert "95% of 40 ports for UDP used, 2 left" in run.status
     assert run.status.endswith(" holds 38")
-    assert held
 
 
 @pytest.mark.parametrize("arguments", ["", "-h", "--bogus", "-vvv"])

@@ -12,7 +12,7 @@ import pytest
 import check_ephemeral_port
 from check_ephemeral_port.options import UsageError, build_parser, parse_options
 from tests.e2e.test_bad_input import assert_unknown, with_stub
-from tests.kernel.sockets import connect, listen, open_sockets
+from tests.kernel.sockets import held_connections, listen
 from tests.plugin_process import check
 
 ALONE = pytest.mark.namespace(ports="40000-40039")
@@ -110,9 +110,8 @@ def deeds(tmp_path, *arguments):
     ids=" ".join,
 )
 def test_a_run_takes_one_netlink_socket_and_changes_nothing(tmp_path, mode):
-    held = [listen(), *open_sockets(38, lambda: connect(("127.0.0.1", 5000)))]
-    assert deeds(tmp_path, *mode) == {NETLINK}
-    assert held
+    with held_connections(38):
+        assert deeds(tmp_path, *mode) == {NETLINK}
 
 
 @ALONE
@@ -138,14 +137,12 @@ def udp_sent():
 
 @ALONE
 def test_what_is_taken_is_asked_for_and_told_in_the_help(tmp_path):
-    held = [listen()]
-    assert deeds(tmp_path, "-p", "5000", "-H", "127.0.0.1") == {
-        INET,
-        "socket.getaddrinfo",
-    }
+    with listen():
+        connecting = deeds(tmp_path, "-p", "5000", "-H", "127.0.0.1")
+    assert connecting == {INET, "socket.getaddrinfo"}
     # connected, and nothing shows whether they were bound before
-    held += [connect(("127.0.0.1", 5000), "127.0.0.1", False) for _ in range(3)]
-    assert deeds(tmp_path, "--probe") == {NETLINK, INET}
+    with held_connections(3, source="127.0.0.1", no_port=False):
+        assert deeds(tmp_path, "--probe") == {NETLINK, INET}
     text = " ".join(check("-h").stdout.split())
     for told in (
         "--probe on Linux, try the ports of which nothing shows whether they are"
@@ -155,7 +152,6 @@ def test_what_is_taken_is_asked_for_and_told_in_the_help(tmp_path):
         "To look up a name may take a UDP port for a moment",
     ):
         assert told in text
-    assert held
 
 
 @ALONE

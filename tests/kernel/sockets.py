@@ -5,13 +5,15 @@ Everything stays on the loopback device of the test's own namespace.
 
 import errno
 import socket
-from contextlib import ExitStack
-from typing import Callable, List, Optional, Tuple
+import struct
+from contextlib import ExitStack, contextmanager
+from typing import Callable, Iterator, List, Optional, Tuple
 
 IP_BIND_ADDRESS_NO_PORT = 24
 SO_BINDTODEVICE = 25
 SERVER_PORT = 5000
 Address = Tuple[str, int]
+SERVER: Address = ("127.0.0.1", SERVER_PORT)
 
 # the kernel's ways to say: no port left
 EXHAUSTED = {errno.EADDRNOTAVAIL, errno.EADDRINUSE, errno.EAGAIN}
@@ -77,8 +79,45 @@ def connect_udp(remote: Address) -> socket.socket:
 def open_sockets(
     count: int, operation: Callable[[], socket.socket]
 ) -> List[socket.socket]:
-    """The operation, so many times."""
+    """What ``count`` calls of the operation open."""
     return [operation() for _ in range(count)]
+
+
+@contextmanager
+def held_sockets(*sockets: socket.socket) -> Iterator[Tuple[socket.socket, ...]]:
+    """Keep these open until the end of the block."""
+    with ExitStack() as stack:
+        for each in sockets:
+            stack.enter_context(each)
+        yield sockets
+
+
+@contextmanager
+def held_connections(
+    count: int,
+    server: Address = SERVER,
+    source: Optional[str] = None,
+    no_port: bool = True,
+) -> Iterator[Tuple[socket.socket, ...]]:
+    """A listener, and ``count`` connections to it, of which it accepts none."""
+    with listen(*server):
+        clients = open_sockets(count, lambda: connect(server, source, no_port))
+        with held_sockets(*clients) as held:
+            yield held
+
+
+@contextmanager
+def held_tcp_ports(count: int) -> Iterator[Tuple[socket.socket, ...]]:
+    """TCP sockets that are bound and do nothing else."""
+    with held_sockets(*open_sockets(count, bind)) as held:
+        yield held
+
+
+@contextmanager
+def held_udp_ports(count: int) -> Iterator[Tuple[socket.socket, ...]]:
+    """UDP sockets that are bound."""
+    with held_sockets(*open_sockets(count, bind_udp)) as held:
+        yield held
 
 
 def successes_until_refused(operation: Callable[[], socket.socket]) -> int:
@@ -115,6 +154,12 @@ def time_wait(
     for _, accepted in pairs:
         accepted.recv(1)
         accepted.close()
+
+
+def reset_at_close(client: socket.socket) -> None:
+    """close() is to send a RST, which leaves no TIME_WAIT behind."""
+    linger = struct.pack("ii", 1, 0)
+    client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
 
 
 def connect_without_waiting(remote: Address) -> socket.socket:

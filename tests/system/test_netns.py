@@ -16,7 +16,7 @@ from check_ephemeral_port.system.netns import (
     run_inside,
 )
 from check_ephemeral_port.system.port_ranges import read_port_settings
-from tests.kernel.sockets import bind_udp, open_sockets
+from tests.kernel.sockets import bind_udp, held_sockets, held_udp_ports, open_sockets
 from tests.namespace import add_namespace, hold_namespace
 
 HOST = pytest.mark.namespace(ports="40000-40039", host=True)
@@ -46,16 +46,14 @@ def test_everything_is_read_inside_and_nothing_after_it():
 @HOST
 def test_sockets_are_told_apart():
     web = add_namespace("web", "40000-40039")
-    held = open_sockets(3, bind_udp), run_inside(
-        [web], lambda: open_sockets(7, bind_udp)
-    )
+    inside = run_inside([web], lambda: open_sockets(7, bind_udp))
 
     def count():
         with open("/proc/thread-self/net/udp") as file:
             return len(file.readlines()) - 1
 
-    assert (count(), run_inside([web], count), count()) == (3, 7, 3)
-    assert held
+    with held_udp_ports(3), held_sockets(*inside):
+        assert (count(), run_inside([web], count), count()) == (3, 7, 3)
 
 
 @HOST

@@ -16,7 +16,7 @@ from check_ephemeral_port.model.remote_port import Outcome
 from check_ephemeral_port.system import remote_probe
 from check_ephemeral_port.system.errors import SystemReadError
 from check_ephemeral_port.system.remote_probe import probe_remote_port
-from tests.kernel.sockets import bind, family_of, listen, open_sockets
+from tests.kernel.sockets import family_of, held_tcp_ports, listen
 from tests.namespace import add_address, set_sysctl
 
 CLONE_NEWNS, MS_BIND = 0x20000, 0x1000
@@ -47,26 +47,26 @@ def resolve_by(tmp_path, hosts):
     assert libc.mount(str(tmp_path).encode(), b"/etc", None, MS_BIND, None) == 0
 
 
+@contextmanager
 def full(address="127.0.0.1", port=5000):
     """A listener whose queue is full: the kernel drops further SYNs silently."""
-    server = socket.socket(family_of(address))
-    server.bind((address, port))
-    server.listen(0)
-    first = socket.create_connection((address, port))
-    waiting = socket.socket(family_of(address))
-    waiting.setblocking(False)
-    waiting.connect_ex((address, port))
-    return server, first, waiting
+    with socket.socket(family_of(address)) as server:
+        server.bind((address, port))
+        server.listen(0)
+        with socket.create_connection((address, port)):
+            with socket.socket(family_of(address)) as waiting:
+                waiting.setblocking(False)
+                waiting.connect_ex((address, port))
+                yield
 
 
 @ALONE
 @pytest.mark.parametrize("address", ["127.0.0.1", "::1"])
 def test_open(address):
-    held = listen(address)
-    (attempt,) = probe(address).attempts
+    with listen(address):
+        (attempt,) = probe(address).attempts
     assert (attempt.address, attempt.outcome) == (address, Outcome.OPEN)
     assert 0 < attempt.seconds < 1 and attempt.reason is None
-    assert held
 
 
 @ALONE
@@ -80,12 +80,11 @@ def test_closed(address):
 @ALONE
 @pytest.mark.parametrize("address", ["127.0.0.1", "::1"])
 def test_filtered_if_nobody_answers_in_time(address):
-    held = full(address)
-    begin = time.monotonic()
-    (attempt,) = probe(address, limit_seconds=1.0).attempts
-    assert attempt.outcome is Outcome.FILTERED
-    assert 0.9 < attempt.seconds <= time.monotonic() - begin < 1.3
-    assert held
+    with full(address):
+        begin = time.monotonic()
+        (attempt,) = probe(address, limit_seconds=1.0).attempts
+        assert attempt.outcome is Outcome.FILTERED
+        assert 0.9 < attempt.seconds <= time.monotonic() - begin < 1.3
 
 
 PEER = """
@@ -175,10 +174,9 @@ def test_a_look_up_that_took_all_the_time_is_an_error():
 @ALONE
 def test_a_host_without_ports_left_says_so_and_blames_nobody_else():
     set_sysctl("ip_local_port_range", "40000 40001")
-    held = [listen(), *open_sockets(2, bind)]
-    with pytest.raises(SystemReadError, match="no ephemeral port"):
-        probe()
-    assert held
+    with listen(), held_tcp_ports(2):
+        with pytest.raises(SystemReadError, match="no ephemeral port"):
+            probe()
 
 
 @ALONE
@@ -192,25 +190,23 @@ def test_a_connection_to_itself_is_not_taken_for_an_open_port():
 @ALONE
 def test_addresses_are_tried_in_turn_until_one_is_open(tmp_path):
     hosts = "".join(f"127.0.0.{n} db.example.com\n" for n in (2, 3, 4))
-    held = listen("127.0.0.3")
-    resolve_by(tmp_path, hosts)
-    report = probe("db.example.com")
+    with listen("127.0.0.3"):
+        resolve_by(tmp_path, hosts)
+        report = probe("db.example.com")
     assert [(a.address, a.outcome) for a in report.attempts] == [
         ("127.0.0.2", Outcome.CLOSED),
         ("127.0.0.3", Outcome.OPEN),
     ]
     assert report.telling.address == "127.0.0.3"
-    assert held
 
 
 @ALONE
 def test_an_address_that_does_not_answer_leaves_time_for_the_others(tmp_path):
-    held = [full("127.0.0.2"), listen("127.0.0.3")]
-    resolve_by(tmp_path, "127.0.0.2 db.example.com\n127.0.0.3 db.example.com\n")
-    report = probe("db.example.com", limit_seconds=2.0)
+    with full("127.0.0.2"), listen("127.0.0.3"):
+        resolve_by(tmp_path, "127.0.0.2 db.example.com\n127.0.0.3 db.example.com\n")
+        report = probe("db.example.com", limit_seconds=2.0)
     assert [a.outcome for a in report.attempts] == [Outcome.FILTERED, Outcome.OPEN]
     assert report.attempts[0].seconds == pytest.approx(1, abs=0.2)
-    assert held
 
 
 @ALONE
@@ -229,11 +225,10 @@ def test_the_most_telling_outcome_wins_if_none_is_open(tmp_path):
 @pytest.mark.parametrize("ip_version, address", [(4, "127.0.0.2"), (6, "2001:db8::2")])
 def test_one_version_of_ip_alone(tmp_path, ip_version, address):
     add_address("2001:db8::2/128")
-    held = [listen("127.0.0.2"), listen("2001:db8::2")]
-    resolve_by(tmp_path, "127.0.0.2 db.example.com\n2001:db8::2 db.example.com\n")
-    report = probe("db.example.com", ip_version=ip_version)
+    with listen("127.0.0.2"), listen("2001:db8::2"):
+        resolve_by(tmp_path, "127.0.0.2 db.example.com\n2001:db8::2 db.example.com\n")
+        report = probe("db.example.com", ip_version=ip_version)
     assert [a.address for a in report.attempts] == [address]
-    assert held
 
 
 def farewell(banner_after_seconds, reply):
@@ -283,20 +278,18 @@ def test_a_server_that_talks_first_sees_no_reset(banner_after_seconds):
 
 @ALONE
 def test_a_server_that_never_closes_is_not_waited_for_long():
-    held = listen()
-    begin = time.monotonic()
-    probe()
-    assert time.monotonic() - begin < remote_probe.GOODBYE_SECONDS + 0.3
-    assert held
+    with listen():
+        begin = time.monotonic()
+        probe()
+        assert time.monotonic() - begin < remote_probe.GOODBYE_SECONDS + 0.3
 
 
 @ALONE
 def test_saying_goodbye_takes_no_longer_than_the_limit():
-    held = listen()
-    begin = time.monotonic()
-    assert probe(limit_seconds=0.2).telling.outcome is Outcome.OPEN
-    assert time.monotonic() - begin < 0.3
-    assert held
+    with listen():
+        begin = time.monotonic()
+        assert probe(limit_seconds=0.2).telling.outcome is Outcome.OPEN
+        assert time.monotonic() - begin < 0.3
 
 
 @ALONE

@@ -9,7 +9,7 @@ import shutil
 import socket
 import struct
 import subprocess
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 
 import pytest
 
@@ -27,6 +27,7 @@ from tests.kernel.sockets import (
     connect,
     connect_udp,
     established,
+    held_sockets,
     listen,
     time_wait,
 )
@@ -44,6 +45,7 @@ def bound(address, kind=socket.SOCK_STREAM, reuse=None, port=PORT):
     return holder
 
 
+@contextmanager
 def everything():
     """Sockets of every kind on the port, and as many that don't have it."""
     held = [
@@ -68,7 +70,8 @@ def everything():
     closing = bound("127.0.0.6", port=5004)
     closing.listen()
     time_wait(1, closing, lambda: connect(("127.0.0.6", 5004)))
-    return held, outside, closing
+    with held_sockets(*held, *outside, closing):
+        yield
 
 
 def of_port(entries, port=PORT):
@@ -108,22 +111,22 @@ def plain(text):
 @ALONE
 @pytest.mark.parametrize("port", [PORT, 5003, 5004])
 def test_the_same_sockets_as_ss(port):
-    held = everything()
-    listed = of_port(list_by_sock_diag(port, BOTH).entries, port)
-    idle = [entry for entry in listed if entry.state is TcpState.BOUND]
-    assert len(idle) == (port == PORT)
-    others = [entry for entry in listed if entry not in idle]
-    # idle ones, too, from some version of ss on
-    assert shown_by_ss(port) in (ends(others), ends(listed)) and others
-    assert held
+    with everything():
+        listed = of_port(list_by_sock_diag(port, BOTH).entries, port)
+        idle = [entry for entry in listed if entry.state is TcpState.BOUND]
+        assert len(idle) == (port == PORT)
+        others = [entry for entry in listed if entry not in idle]
+        # idle ones, too, from some version of ss on
+        assert shown_by_ss(port) in (ends(others), ends(listed)) and others
 
 
 @ALONE
 def test_the_same_sockets_and_processes_as_lsof():
     assert shutil.which("lsof"), "lsof is not installed"
-    held = everything()
     command = ["lsof", "-nP", "-i", f":{PORT}", "-F", "pPn"]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    with everything():
+        done = subprocess.run(command, capture_output=True, text=True, check=True)
+        listed = find_pids(of_port(list_by_sock_diag(PORT, BOTH).entries)).entries
     pids, shown, protocol = set(), [], ""
     for line in done.stdout.splitlines():
         if line[0] == "p":
@@ -133,23 +136,20 @@ def test_the_same_sockets_and_processes_as_lsof():
         elif line[0] == "n":
             local, _, remote = line[1:].partition("->")
             shown.append((protocol, plain(local), plain(remote or ":*")))
-    listed = find_pids(of_port(list_by_sock_diag(PORT, BOTH).entries)).entries
     with_process = [entry for entry in listed if entry.pid]
     assert pids == {entry.pid for entry in with_process} == {os.getpid()}
     # lsof, too, passes over idle sockets, or shows them without their address
     with_process = [e for e in with_process if e.state is not TcpState.BOUND]
     assert ends(with_process) == sorted(shown)
-    assert held
 
 
 @ALONE
 def test_psutil_lists_the_same_but_for_what_it_cannot_see():
-    held = everything()
-    by_psutil = of_port(list_by_psutil(PORT, BOTH).entries)
-    by_kernel = find_pids(of_port(list_by_sock_diag(PORT, BOTH).entries)).entries
+    with everything():
+        by_psutil = of_port(list_by_psutil(PORT, BOTH).entries)
+        by_kernel = find_pids(of_port(list_by_sock_diag(PORT, BOTH).entries)).entries
     visible = [entry for entry in by_kernel if entry.state is not TcpState.BOUND]
     assert sorted(map(plain_fields, by_psutil)) == sorted(map(plain_fields, visible))
-    assert held
 
 
 def plain_fields(entry):
@@ -160,31 +160,28 @@ def plain_fields(entry):
 @ALONE
 @pytest.mark.parametrize("lister", [list_by_sock_diag, list_by_psutil])
 def test_listeners_of_other_ports_are_listed_and_no_other_sockets(lister):
-    held = everything()
-    entries = lister(PORT, BOTH).entries
+    with everything():
+        entries = lister(PORT, BOTH).entries
     others = [entry for entry in entries if entry not in of_port(entries)]
     assert {entry.state for entry in others} == {TcpState.LISTEN}
     assert sorted(e.local.port for e in others) == [5001, 5002, 5003, 5004]
-    assert held
 
 
 @ALONE
 @pytest.mark.parametrize("lister", ["auto", "sock_diag", "psutil"])
 @pytest.mark.parametrize("protocol", BOTH)
 def test_one_protocol(lister, protocol):
-    held = everything()
-    found = list_sockets_of_port(PORT, [protocol], lister)
+    with everything():
+        found = list_sockets_of_port(PORT, [protocol], lister)
     assert {entry.protocol for entry in found.entries} == {protocol}
-    assert held
 
 
 @ALONE
 def test_time_wait_has_an_age():
-    held = everything()
-    entries = list_by_sock_diag(5004, ["tcp"]).entries
+    with everything():
+        entries = list_by_sock_diag(5004, ["tcp"]).entries
     (waits,) = [entry for entry in entries if entry.state is TcpState.TIME_WAIT]
     assert 0 <= waits.time_wait_age_seconds < 5
-    assert held
 
 
 @ALONE
@@ -219,15 +216,16 @@ def refuse_netlink(error=errno.EPERM):
 
 @ALONE
 def test_psutil_lists_where_sock_diag_is_refused():
-    held = everything()
-    usual = list_sockets_of_port(5003)
-    refuse_netlink()
-    found = list_sockets_of_port(5003)
-    with pytest.raises(SystemReadError, match="sock_diag: .*Operation not permitted"):
-        list_sockets_of_port(5003, lister="sock_diag")
+    with everything():
+        usual = list_sockets_of_port(5003)
+        refuse_netlink()
+        found = list_sockets_of_port(5003)
+        with pytest.raises(
+            SystemReadError, match="sock_diag: .*Operation not permitted"
+        ):
+            list_sockets_of_port(5003, lister="sock_diag")
     assert ends(found.entries) == ends(usual.entries)
     assert (usual.lister, usual.notes) == ("sock_diag", [])
     assert found.lister.startswith("psutil ")
     assert re.match("less exact, without sock_diag: .*not permitted", found.notes[0])
     assert "neither idle sockets" in found.notes[1]
-    assert held
