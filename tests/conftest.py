@@ -5,7 +5,9 @@ from functools import lru_cache, partial
 
 import pytest
 
-from tests.namespace import run_in_namespace, why_unavailable
+pytest.register_assert_rewrite("tests.support")
+
+from tests.support.namespace import run_in_namespace, why_unavailable  # noqa: E402
 
 NO_SKIPS = "CHECK_EPHEMERAL_PORT_NO_SKIPS"
 

@@ -2,8 +2,8 @@
 
 from typing import Callable, NamedTuple
 
-from tests.benchmarks.farm import Plan
 from tests.benchmarks.measuring import Scene
+from tests.support.farm import Plan
 
 AUTO, BY_PSUTIL, BY_SOCK_DIAG = "check", "check, psutil", "check, sock_diag"
 SAMPLERS = (BY_PSUTIL, BY_SOCK_DIAG)

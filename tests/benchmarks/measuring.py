@@ -10,9 +10,9 @@ from pathlib import Path
 from statistics import median
 from typing import Dict, List, NamedTuple, Tuple
 
-from tests.benchmarks.farm import PORTS, Children, Farm, Plan
-from tests.namespace import enter_namespace
-from tests.plugin_process import PROGRAM
+from tests.support.farm import PORTS, Children, Farm, Plan
+from tests.support.namespace import enter_namespace
+from tests.support.plugin_process import PROGRAM
 
 HERE = Path(__file__).parent
 PSUTIL_PEER = [sys.executable, str(HERE / "psutil_peer.py")]
@@ -71,7 +71,7 @@ def measure_scene(scene: Scene, tools: Path) -> Dict[str, Run]:
 
 def move_in(host: bool = False) -> None:
     """Move a worker into a network namespace; with ``host`` as
-    :func:`tests.namespace.enter_namespace` has it."""
+    :func:`tests.support.namespace.enter_namespace` has it."""
     # the pool leaves its workers behind if it is killed itself
     _end_with_parent()
     enter_namespace(PORTS, host)

@@ -10,8 +10,8 @@ from statistics import median
 from typing import Callable, Iterator, List, NamedTuple
 
 from check_ephemeral_port.system.netns import run_inside
-from tests.benchmarks.farm import Farm, Plan
 from tests.benchmarks.measuring import ALL_NETNS, Run, move_in, run
+from tests.support.farm import Farm, Plan
 
 SCENE = "namespaces"
 NAMESPACES = 200

@@ -9,12 +9,12 @@ import time
 
 import pytest
 
-from tests.benchmarks.farm import PORTS, Farm, Plan
 from tests.benchmarks.goals import GOALS, SCENES
 from tests.benchmarks.measuring import Run, compile_tools, run
 from tests.benchmarks.namespaces import LookCost
 from tests.benchmarks.report import page
-from tests.plugin_process import check
+from tests.support.farm import PORTS, Farm, Plan
+from tests.support.plugin_process import check
 
 
 @pytest.fixture

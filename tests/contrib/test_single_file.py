@@ -9,7 +9,7 @@ import pytest
 
 from check_ephemeral_port import __version__
 from contrib.packaging.single_file import build
-from tests.kernel.sockets import held_connections
+from tests.support.sockets import held_connections
 
 SYSTEM_PYTHON = Path("/usr/bin/python3")
 

@@ -3,7 +3,7 @@
 from contextlib import contextmanager
 from typing import Iterator
 
-from tests.kernel.sockets import held_connections, reset_at_close
+from tests.support.sockets import held_connections, reset_at_close
 
 PORTS = "40000-40039"
 SERVER = ("127.0.0.1", 5000)

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Callable, Optional, TypeVar
 
 from contrib.packaging.single_file import build
-from tests.namespace import run_in_namespace
+from tests.support.namespace import run_in_namespace
 
 CONTRIB = Path(__file__).parents[2] / "contrib"
 PLUGINS = Path("/usr/lib/nagios/plugins")

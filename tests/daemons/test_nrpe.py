@@ -10,8 +10,8 @@ import pytest
 from check_ephemeral_port.system.netns import run_inside
 from tests.daemons.filling import FULL, IDLE, PORTS, SERVER, filled
 from tests.daemons.machine import PLUGINS, install, install_plugin, run, start, wait_for
-from tests.kernel.sockets import connect, held_sockets, listen, open_sockets
-from tests.namespace import add_namespace
+from tests.support.namespace import add_namespace
+from tests.support.sockets import connect, held_sockets, listen, open_sockets
 
 OLD_PACKET = 1024
 """Bytes that a version 2 packet carries: clients and daemons before NRPE 3."""

@@ -11,7 +11,7 @@ import pytest
 from check_ephemeral_port import __version__
 from tests.daemons.filling import FULL, PORTS, filled
 from tests.daemons.machine import CONTRIB, PLUGIN, USER, run
-from tests.sources import copy_sources
+from tests.support.sources import copy_sources
 
 PACKAGING = CONTRIB / "packaging"
 RPM = ["rpm", "--dbpath", "/var/lib/rpm"]

@@ -8,10 +8,9 @@ import pytest
 from check_ephemeral_port.system.netns import run_inside
 from tests.daemons.filling import PORTS
 from tests.daemons.machine import PLUGIN, USER, install_plugin
-from tests.e2e.test_bad_input import assert_unknown
-from tests.kernel.sockets import bind_udp, connect, held_sockets, listen, open_sockets
-from tests.namespace import add_namespace, hold_namespace
-from tests.plugin_process import PluginRun
+from tests.support.namespace import add_namespace, hold_namespace
+from tests.support.plugin_process import PluginRun, assert_unknown
+from tests.support.sockets import bind_udp, connect, held_sockets, listen, open_sockets
 
 MEND = "; needs root (see contrib/sudoers), or CAP_SYS_ADMIN and CAP_SYS_PTRACE"
 

@@ -8,7 +8,9 @@ import time
 import pytest
 
 from check_ephemeral_port.system.netns import run_inside
-from tests.kernel.sockets import (
+from tests.support.namespace import add_address, add_namespace, set_sysctl
+from tests.support.plugin_process import check
+from tests.support.sockets import (
     bind,
     connect,
     held_connections,
@@ -18,8 +20,6 @@ from tests.kernel.sockets import (
     reset_at_close,
     time_wait,
 )
-from tests.namespace import add_address, add_namespace, set_sysctl
-from tests.plugin_process import check
 
 USUAL = pytest.mark.namespace(ports="32768-60999")
 TINY = pytest.mark.namespace(ports="40000-40039")

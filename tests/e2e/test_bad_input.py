@@ -16,24 +16,14 @@ from check_ephemeral_port.options import (
     build_parser,
     parse_options,
 )
-from tests.kernel.sockets import held_udp_ports
-from tests.namespace import set_sysctl
-from tests.plugin_process import PROGRAM, check
+from tests.support.namespace import set_sysctl
+from tests.support.plugin_process import PROGRAM, assert_unknown, check, with_stub
+from tests.support.sockets import held_udp_ports
 
 OPTIONS = [
     *("-w", "-c", "-d", "--top", "-t", "--source", "-v", "--exit-ok", "--", "1"),
     *("-4", "-4h", "-w--", "--top=--"),
 ]
-
-
-def assert_unknown(run, *parts):
-    assert run.exit_code == 3
-    assert run.stderr == ""
-    assert run.stdout.startswith("EPHEMERAL_PORT UNKNOWN - ")
-    assert run.stdout.count("\n") == 1 and run.stdout.endswith("\n")
-    assert "|" not in run.stdout and "Traceback" not in run.stdout
-    for part in parts:
-        assert part in run.stdout
 
 
 @pytest.mark.parametrize(
@@ -210,12 +200,6 @@ def test_unreadable_range_names_the_file():
         pytest.skip(f"needs mount namespaces: {done.stderr.strip()}")
     assert done.returncode == 3 and done.stderr == ""
     assert "cannot read /proc/sys/net/ipv4/ip_local_port_range" in done.stdout
-
-
-def with_stub(tmp_path, module, text):
-    """An environment in which ``module`` is this text."""
-    (tmp_path / f"{module}.py").write_text(text)
-    return {**os.environ, "PYTHONPATH": str(tmp_path)}
 
 
 PSUTIL = """

@@ -13,10 +13,17 @@ from functools import partial
 
 import pytest
 
-from tests.benchmarks.farm import PORTS as FARM_PORTS
-from tests.benchmarks.farm import Farm, Plan
-from tests.e2e.test_bad_input import assert_unknown, with_stub
-from tests.kernel.sockets import (
+from tests.support.farm import PORTS as FARM_PORTS
+from tests.support.farm import Farm, Plan
+from tests.support.plugin_process import (
+    PROGRAM,
+    PluginRun,
+    assert_unknown,
+    check,
+    with_stub,
+)
+from tests.support.seccomp import refuse_netlink
+from tests.support.sockets import (
     bind_udp,
     connect,
     held_connections,
@@ -24,8 +31,6 @@ from tests.kernel.sockets import (
     listen,
     open_sockets,
 )
-from tests.plugin_process import PROGRAM, PluginRun, check
-from tests.system.test_socket_list import refuse_netlink
 
 ALONE = pytest.mark.namespace(ports="40000-40039")
 HOST = pytest.mark.namespace(ports="40000-40039", host=True)

@@ -12,16 +12,16 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.kernel.sockets import (
+from tests.support.namespace import hold_namespace
+from tests.support.plugin_process import PROGRAM, check
+from tests.support.sockets import (
     connect,
     held_connections,
     held_sockets,
     held_udp_ports,
     listen,
 )
-from tests.namespace import hold_namespace
-from tests.plugin_process import PROGRAM, check
-from tests.waiting import wait_until
+from tests.support.waiting import wait_until
 
 PR_SET_NAME = 15
 CLONE_NEWUTS = 0x04000000

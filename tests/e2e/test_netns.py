@@ -8,8 +8,9 @@ from contextlib import contextmanager
 import pytest
 
 from check_ephemeral_port.system.netns import run_inside
-from tests.e2e.test_bad_input import assert_unknown
-from tests.kernel.sockets import (
+from tests.support.namespace import add_namespace, hold_namespace, set_sysctl
+from tests.support.plugin_process import assert_unknown, check
+from tests.support.sockets import (
     bind,
     connect,
     held_sockets,
@@ -18,8 +19,6 @@ from tests.kernel.sockets import (
     open_sockets,
     time_wait,
 )
-from tests.namespace import add_namespace, hold_namespace, set_sysctl
-from tests.plugin_process import check
 
 SERVER = ("127.0.0.1", 5000)
 MEND = "; needs root (see contrib/sudoers), or CAP_SYS_ADMIN and CAP_SYS_PTRACE"

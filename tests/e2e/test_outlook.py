@@ -11,7 +11,9 @@ from contextlib import ExitStack
 import pytest
 
 from check_ephemeral_port.system.state_file import decode_history
-from tests.kernel.sockets import (
+from tests.support.namespace import set_sysctl
+from tests.support.plugin_process import PROGRAM, check
+from tests.support.sockets import (
     bind_udp,
     connect,
     held_sockets,
@@ -20,8 +22,6 @@ from tests.kernel.sockets import (
     open_sockets,
     time_wait,
 )
-from tests.namespace import set_sysctl
-from tests.plugin_process import PROGRAM, check
 
 SERVER = ("127.0.0.1", 5000)
 ALONE = pytest.mark.namespace(ports="40000-40039")

@@ -5,7 +5,9 @@ from contextlib import contextmanager
 
 import pytest
 
-from tests.kernel.sockets import (
+from tests.support.namespace import set_sysctl
+from tests.support.plugin_process import check
+from tests.support.sockets import (
     bind_udp,
     connect,
     held_connections,
@@ -16,8 +18,6 @@ from tests.kernel.sockets import (
     open_sockets,
     time_wait,
 )
-from tests.namespace import set_sysctl
-from tests.plugin_process import check
 
 SERVER = ("127.0.0.1", 5000)
 

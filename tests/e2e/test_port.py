@@ -11,7 +11,9 @@ from contextlib import ExitStack, contextmanager
 
 import pytest
 
-from tests.kernel.sockets import (
+from tests.support.namespace import add_address, set_sysctl
+from tests.support.plugin_process import check
+from tests.support.sockets import (
     connect,
     established,
     held_connections,
@@ -19,8 +21,6 @@ from tests.kernel.sockets import (
     listen,
     time_wait,
 )
-from tests.namespace import add_address, set_sysctl
-from tests.plugin_process import check
 
 PR_SET_NAME = 15
 CLIENT, SERVER = ("198.51.100.5", 60840), ("192.0.2.7", 8443)

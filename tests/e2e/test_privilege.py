@@ -11,9 +11,8 @@ import pytest
 
 import check_ephemeral_port
 from check_ephemeral_port.options import UsageError, build_parser, parse_options
-from tests.e2e.test_bad_input import assert_unknown, with_stub
-from tests.kernel.sockets import held_connections, listen
-from tests.plugin_process import check
+from tests.support.plugin_process import assert_unknown, check, with_stub
+from tests.support.sockets import held_connections, listen
 
 ALONE = pytest.mark.namespace(ports="40000-40039")
 PACKAGE = Path(check_ephemeral_port.__file__).parent

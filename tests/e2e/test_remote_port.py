@@ -4,10 +4,9 @@ import re
 
 import pytest
 
-from tests.kernel.sockets import held_tcp_ports, listen
-from tests.namespace import set_sysctl
-from tests.plugin_process import check
-from tests.system.test_remote_probe import full, route, write_hosts
+from tests.support.namespace import add_route, set_sysctl, write_hosts
+from tests.support.plugin_process import check
+from tests.support.sockets import full_listener, held_tcp_ports, listen
 
 ALONE = pytest.mark.namespace(ports="40000-40999")
 
@@ -34,7 +33,7 @@ def test_open(host):
 
 @ALONE
 def test_filtered_is_an_answer_and_comes_before_the_time_out():
-    with full():
+    with full_listener():
         run = check_there("-t", "1500ms")
     assert (run.exit_code, run.stderr) == (0, "")
     assert "port 5000 of 127.0.0.1 is filtered after 1.2 s;" in run.status
@@ -44,7 +43,7 @@ def test_filtered_is_an_answer_and_comes_before_the_time_out():
 
 @ALONE
 def test_unreachable_in_the_words_of_the_system():
-    route("unreachable", "192.0.2.0/24")
+    add_route("unreachable", "192.0.2.0/24")
     run = check_there(host="192.0.2.7")
     assert run.exit_code == 0
     assert "192.0.2.7 is unreachable after " in run.status
@@ -64,8 +63,8 @@ def test_a_name_is_told_with_its_address():
     [("open", [0, 2, 2, 2]), ("closed", [2, 0, 2, 2]), ("filtered", [2, 2, 0, 2])],
 )
 def test_expectations(expected, exit_codes):
-    route("unreachable", "192.0.2.0/24")
-    with listen(), full(port=5002):
+    add_route("unreachable", "192.0.2.0/24")
+    with listen(), full_listener(port=5002):
         runs = [
             check_there("--expect", expected, "-t", "1s", port=port, host=host)
             for port, host in (
@@ -84,7 +83,7 @@ def test_expectations(expected, exit_codes):
 
 @ALONE
 def test_thresholds_are_seconds():
-    with full():
+    with full_listener():
         run = check_there("-t", "1s", "-w", "0.5", "-c", "5")
     assert run.exit_code == 1
     assert re.search(r" WARNING - it took 0\.[78]", run.status)

@@ -47,11 +47,10 @@ from check_ephemeral_port.system.sockstat import (
     read_time_wait_sockets,
 )
 from check_ephemeral_port.system.state_file import decode_history, encode_history
-from tests.recorded import recorded
-from tests.system.c_library import sysctls
-from tests.system.test_inet_diag import ask_kernel
-from tests.system.test_inet_diag_tally import assert_counts_as_many_as_are_listed
-from tests.system.test_state_file import HISTORY
+from tests.support.builders import HISTORY
+from tests.support.c_library import sysctls
+from tests.support.recorded import recorded
+from tests.support.sock_diag import ask_kernel, assert_counts_as_many_as_are_listed
 
 README = (Path(__file__).parents[2] / "README.rst").read_text()
 BSDS = sorted(NAMES)

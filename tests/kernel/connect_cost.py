@@ -17,8 +17,8 @@ from math import log10
 from statistics import median
 from typing import List, Tuple
 
-from tests.kernel.sockets import connect, listen, open_sockets
-from tests.namespace import run_in_namespace
+from tests.support.namespace import run_in_namespace
+from tests.support.sockets import connect, listen, open_sockets
 
 PORTS = (32768, 60999)
 FILLS_PERCENT = (0, 10, 20, 30, 40, 45, 49, 51, 55, 60, 70, 80, 90, 95, 99)

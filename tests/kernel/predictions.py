@@ -15,9 +15,9 @@ from typing import List, NamedTuple, Tuple
 import psutil
 
 from tests.kernel.situations import SITUATIONS, Asked, Situation
-from tests.kernel.sockets import successes_until_refused
-from tests.namespace import run_in_namespace
-from tests.plugin_process import check
+from tests.support.namespace import run_in_namespace
+from tests.support.plugin_process import check
+from tests.support.sockets import successes_until_refused
 
 
 class Prediction(NamedTuple):

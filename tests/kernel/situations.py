@@ -10,7 +10,8 @@ import socket
 import time
 from typing import Any, Callable, Dict, List, NamedTuple, Sequence
 
-from tests.kernel.sockets import (
+from tests.support.namespace import add_address, set_sysctl
+from tests.support.sockets import (
     SERVER_PORT,
     SO_BINDTODEVICE,
     bind,
@@ -25,7 +26,6 @@ from tests.kernel.sockets import (
     open_sockets,
     time_wait,
 )
-from tests.namespace import add_address, set_sysctl
 
 PORTS = "40000-40099"
 A = ("127.0.0.1", SERVER_PORT)

@@ -2,7 +2,9 @@
 
 import pytest
 
-from tests.kernel.sockets import (
+from tests.support.namespace import add_address, set_sysctl
+from tests.support.plugin_process import check
+from tests.support.sockets import (
     SERVER_PORT,
     bind,
     bind_udp,
@@ -15,8 +17,6 @@ from tests.kernel.sockets import (
     open_sockets,
     successes_until_refused,
 )
-from tests.namespace import add_address, set_sysctl
-from tests.plugin_process import check
 
 SERVER = ("127.0.0.1", SERVER_PORT)
 DESTINATION = f"{SERVER[0]}:{SERVER[1]}"

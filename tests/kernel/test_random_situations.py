@@ -18,7 +18,9 @@ from tests.kernel.situations import (
     ask_udp,
     connect_mapped,
 )
-from tests.kernel.sockets import (
+from tests.support.namespace import run_in_namespace, set_sysctl, why_unavailable
+from tests.support.plugin_process import check
+from tests.support.sockets import (
     SO_BINDTODEVICE,
     bind,
     bind_udp,
@@ -28,8 +30,6 @@ from tests.kernel.sockets import (
     successes_until_refused,
     time_wait,
 )
-from tests.namespace import run_in_namespace, set_sysctl, why_unavailable
-from tests.plugin_process import check
 
 PORTS = "40000-40059"
 

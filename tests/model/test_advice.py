@@ -29,7 +29,7 @@ from check_ephemeral_port.model.usage import (
     Usage,
     host_usage,
 )
-from tests.model.builders import THEM, US, bound, connected, pool, sample, waiting
+from tests.support.builders import THEM, US, bound, connected, pool, sample, waiting
 
 NONE = frozenset()
 DEFAULT = pool(32768, 60999)

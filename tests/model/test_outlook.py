@@ -23,7 +23,7 @@ from check_ephemeral_port.model.usage import (
     host_usage,
 )
 from check_ephemeral_port.system.state_file import MOST_BYTES, encode_history
-from tests.model.builders import UDP, bound, connected, pool, sample
+from tests.support.builders import UDP, bound, connected, pool, sample
 
 LOOKS = FEWEST_POINTS
 MINUTE = 60.0

@@ -5,7 +5,7 @@ import pytest
 from check_ephemeral_port.model.pace import connection_pace
 from check_ephemeral_port.model.sockets import Destination, endpoint
 from check_ephemeral_port.model.usage import ConnectRules, Sharing, host_usage
-from tests.model.builders import THEM, US, bound, connected, pool, sample, waiting
+from tests.support.builders import THEM, US, bound, connected, pool, sample, waiting
 
 LOOPBACK = {"local": "127.0.0.1", "remote": "127.0.0.1"}
 

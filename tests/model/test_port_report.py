@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from check_ephemeral_port.model.port_report import PortSocket, Role, port_report
 from check_ephemeral_port.model.sockets import TcpState
-from tests.model.builders import THEM, UDP, US, bound, connected, waiting
+from tests.support.builders import THEM, UDP, US, bound, connected, waiting
 
 LISTEN = TcpState.LISTEN
 PORT = 60840

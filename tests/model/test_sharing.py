@@ -13,7 +13,7 @@ from check_ephemeral_port.model.usage import (
     fullest_destinations,
     host_usage,
 )
-from tests.model.builders import THEM, UDP, bound, connected, pool, sample, waiting
+from tests.support.builders import THEM, UDP, bound, connected, pool, sample, waiting
 
 EVEN_HANDED = PortPool(PortRange(40000, 40039, step=1))
 

@@ -16,7 +16,7 @@ from check_ephemeral_port.model.usage import (
     host_usage,
     overlaps,
 )
-from tests.model.builders import (
+from tests.support.builders import (
     TCP,
     THEM,
     UDP,

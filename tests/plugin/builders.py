@@ -13,7 +13,7 @@ from check_ephemeral_port.model.usage import (
 from check_ephemeral_port.plugin.contexts import Thresholds, contexts
 from check_ephemeral_port.plugin.resources import EphemeralPorts, Observation
 from check_ephemeral_port.plugin.summaries import PortSummary
-from tests.model.builders import UDP, bound, connected, pool, sample
+from tests.support.builders import UDP, bound, connected, pool, sample
 
 DEFAULTS = Thresholds(ThresholdRange(end=80), ThresholdRange(end=90))
 NEVER = Thresholds()

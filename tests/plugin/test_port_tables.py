@@ -29,7 +29,7 @@ from check_ephemeral_port.plugin.port_tables import (
     remote_lines,
     socket_table,
 )
-from tests.model.builders import UDP, bound, connected, pool, waiting
+from tests.support.builders import UDP, bound, connected, pool, waiting
 
 PORT = 40001
 V6 = "2001:db8:1111:2222:3333:4444:5555:6666"

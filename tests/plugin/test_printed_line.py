@@ -10,7 +10,6 @@ from check_ephemeral_port.model.thresholds import ThresholdRange
 from check_ephemeral_port.plugin.contexts import Thresholds
 from check_ephemeral_port.plugin.output import render
 from check_ephemeral_port.plugin.summaries import SLOW
-from tests.model.builders import connected
 from tests.plugin.builders import (
     NEVER,
     check_of,
@@ -19,6 +18,7 @@ from tests.plugin.builders import (
     udp_sockets,
     watch,
 )
+from tests.support.builders import connected
 
 UNLIMITED = ThresholdRange(None)
 

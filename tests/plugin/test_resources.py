@@ -2,8 +2,8 @@
 
 import pytest
 
-from tests.model.builders import bound, connected, waiting
 from tests.plugin.builders import checked, clients, udp_sockets, watch
+from tests.support.builders import bound, connected, waiting
 
 
 def labels(check):

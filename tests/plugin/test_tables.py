@@ -28,7 +28,7 @@ from check_ephemeral_port.plugin.tables import (
     sample_lines,
     usage_table,
 )
-from tests.model.builders import connected, pool, sample, waiting
+from tests.support.builders import connected, pool, sample, waiting
 
 LONG = "2001:db8:1111:2222:3333:4444:5555:"
 

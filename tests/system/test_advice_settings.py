@@ -13,8 +13,8 @@ from check_ephemeral_port.system.advice_settings import (
 )
 from check_ephemeral_port.system.errors import SystemReadError
 from check_ephemeral_port.system.netns import run_inside
-from tests.kernel.sockets import connect, listen, time_wait
-from tests.namespace import add_namespace, set_sysctl
+from tests.support.namespace import add_namespace, set_sysctl
+from tests.support.sockets import connect, listen, time_wait
 
 NETSTAT = """\
 TcpExt: SyncookiesSent TCPTimeWaitOverflow TCPLoss

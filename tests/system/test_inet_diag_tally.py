@@ -18,7 +18,8 @@ from check_ephemeral_port.model.sample import sum_up
 from check_ephemeral_port.model.sockets import SocketListing, TcpState
 from check_ephemeral_port.system.inet_diag import NLM_F_DUMP_INTR, decode_chunk
 from check_ephemeral_port.system.inet_diag_tally import Tally
-from tests.model.builders import SEES_ALL
+from tests.support.builders import SEES_ALL
+from tests.support.sock_diag import assert_counts_as_many_as_are_listed
 
 ADDRESSES = {
     socket.AF_INET: ["127.0.0.1", "198.51.100.5", "192.0.2.7"],
@@ -133,21 +134,6 @@ def test_an_interruption_is_noticed_in_any_message(place, others):
     data = bytearray(plain * 3 + others)
     data[place * len(plain) + 6] |= NLM_F_DUMP_INTR
     assert assert_counted_as_listed(bytes(data)).interrupted
-
-
-def assert_counts_as_many_as_are_listed(data):
-    """``ValueError`` if either refuses the data: what the kernel never sends needn't be
-    refused by both."""
-    connections = Connections()
-    tally = Tally(connections, reuse_delay_seconds=30)
-    listed = decode_chunk(data, "tcp")
-    for times in (1, 2):
-        counted = tally.read(data)
-        assert (
-            len(counted.entries) * times + len(connections)
-            == len(listed.entries) * times
-        )
-        assert counted[1:] == listed[1:]
 
 
 def count_or_value_error(data):

@@ -16,8 +16,8 @@ from check_ephemeral_port.system.netns import (
     run_inside,
 )
 from check_ephemeral_port.system.port_ranges import read_port_settings
-from tests.kernel.sockets import bind_udp, held_sockets, held_udp_ports, open_sockets
-from tests.namespace import add_namespace, hold_namespace
+from tests.support.namespace import add_namespace, hold_namespace
+from tests.support.sockets import bind_udp, held_sockets, held_udp_ports, open_sockets
 
 HOST = pytest.mark.namespace(ports="40000-40039", host=True)
 

@@ -12,8 +12,8 @@ from check_ephemeral_port.system.errors import SystemReadError
 from check_ephemeral_port.system.netns import NamespaceGone, run_inside
 from check_ephemeral_port.system.netns_list import list_namespaces
 from check_ephemeral_port.system.port_ranges import read_port_settings
-from tests.namespace import add_namespace, hold_namespace
-from tests.waiting import wait_until
+from tests.support.namespace import add_namespace, hold_namespace
+from tests.support.waiting import wait_until
 
 HOST = pytest.mark.namespace(ports="40000-40039", host=True)
 PORTS = "50000-50019"

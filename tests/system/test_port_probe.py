@@ -3,8 +3,8 @@
 import pytest
 
 from check_ephemeral_port.system.port_probe import probe_ports
-from tests.kernel.sockets import bind, connect, held_sockets, listen, open_sockets
-from tests.plugin_process import check
+from tests.support.plugin_process import check
+from tests.support.sockets import bind, connect, held_sockets, listen, open_sockets
 
 SERVER = ("127.0.0.1", 5000)
 

@@ -12,7 +12,7 @@ from check_ephemeral_port.system.port_ranges_bsd import (
     read_bsd_port_settings,
 )
 from check_ephemeral_port.system.sysctl import sysctl_reader
-from tests.system.c_library import CLibrary, int32, sysctls
+from tests.support.c_library import CLibrary, int32, sysctls
 
 NETBSD = {
     "net.inet.ip.anonportmin": 49152,

@@ -14,8 +14,8 @@ import pytest
 
 from check_ephemeral_port.model.ownership import holdings
 from check_ephemeral_port.system.processes import describe_owner, find_pids
-from tests.benchmarks.farm import Children
-from tests.model.builders import bound
+from tests.support.builders import bound
+from tests.support.farm import Children
 
 
 def test_an_inode_leads_to_its_process():

@@ -12,8 +12,8 @@ from check_ephemeral_port.model.sockets import Endpoint
 from check_ephemeral_port.system import sockstat
 from check_ephemeral_port.system.errors import SystemReadError
 from check_ephemeral_port.system.psutil_sampler import list_by_psutil
-from tests.kernel.sockets import bind, held_sockets, listen
-from tests.recorded import psutil_rows
+from tests.support.recorded import psutil_rows
+from tests.support.sockets import bind, held_sockets, listen
 
 EPHEMERAL = PortRange(40000, 40039)
 POOL = PortPool(EPHEMERAL, reserved=[40010])

@@ -16,8 +16,8 @@ from check_ephemeral_port.model.remote_port import Outcome
 from check_ephemeral_port.system import remote_probe
 from check_ephemeral_port.system.errors import SystemReadError
 from check_ephemeral_port.system.remote_probe import probe_remote_port
-from tests.kernel.sockets import family_of, held_tcp_ports, listen
-from tests.namespace import add_address, set_sysctl
+from tests.support.namespace import add_address, add_route, set_sysctl, write_hosts
+from tests.support.sockets import full_listener, held_tcp_ports, listen
 
 CLONE_NEWNS, MS_BIND = 0x20000, 0x1000
 
@@ -28,36 +28,12 @@ def probe(host="127.0.0.1", port=5000, ip_version=None, limit_seconds=5.0):
     return probe_remote_port(host, port, ip_version, limit_seconds)
 
 
-def route(*words):
-    subprocess.run(["ip", "route", "add", *words], check=True)
-
-
-def write_hosts(folder, hosts):
-    """What resolves names, if it is in the place of ``/etc``."""
-    (folder / "hosts").write_text(hosts)
-    (folder / "nsswitch.conf").write_text("hosts: files\n")
-    (folder / "host.conf").write_text("multi on\n")
-
-
 def resolve_by(tmp_path, hosts):
     """From here on, the test's process takes names from this text only."""
     write_hosts(tmp_path, hosts)
     libc = ctypes.CDLL(None)
     assert libc.unshare(CLONE_NEWNS) == 0
     assert libc.mount(str(tmp_path).encode(), b"/etc", None, MS_BIND, None) == 0
-
-
-@contextmanager
-def full(address="127.0.0.1", port=5000):
-    """A listener whose queue is full: the kernel drops further SYNs silently."""
-    with socket.socket(family_of(address)) as server:
-        server.bind((address, port))
-        server.listen(0)
-        with socket.create_connection((address, port)):
-            with socket.socket(family_of(address)) as waiting:
-                waiting.setblocking(False)
-                waiting.connect_ex((address, port))
-                yield
 
 
 @ALONE
@@ -80,7 +56,7 @@ def test_closed(address):
 @ALONE
 @pytest.mark.parametrize("address", ["127.0.0.1", "::1"])
 def test_filtered_if_nobody_answers_in_time(address):
-    with full(address):
+    with full_listener(address):
         begin = time.monotonic()
         (attempt,) = probe(address, limit_seconds=1.0).attempts
         assert attempt.outcome is Outcome.FILTERED
@@ -138,7 +114,7 @@ def test_unreachable_at_once_if_a_router_says_so():
 @ALONE
 @pytest.mark.parametrize("kind", ["unreachable", "prohibit", "blackhole"])
 def test_unreachable_in_the_words_of_the_system(kind):
-    route(kind, "192.0.2.0/24")
+    add_route(kind, "192.0.2.0/24")
     (attempt,) = probe("192.0.2.7").attempts
     assert attempt.outcome is Outcome.UNREACHABLE
     words = {
@@ -202,7 +178,7 @@ def test_addresses_are_tried_in_turn_until_one_is_open(tmp_path):
 
 @ALONE
 def test_an_address_that_does_not_answer_leaves_time_for_the_others(tmp_path):
-    with full("127.0.0.2"), listen("127.0.0.3"):
+    with full_listener("127.0.0.2"), listen("127.0.0.3"):
         resolve_by(tmp_path, "127.0.0.2 db.example.com\n127.0.0.3 db.example.com\n")
         report = probe("db.example.com", limit_seconds=2.0)
     assert [a.outcome for a in report.attempts] == [Outcome.FILTERED, Outcome.OPEN]
@@ -211,7 +187,7 @@ def test_an_address_that_does_not_answer_leaves_time_for_the_others(tmp_path):
 
 @ALONE
 def test_the_most_telling_outcome_wins_if_none_is_open(tmp_path):
-    route("unreachable", "192.0.2.0/24")
+    add_route("unreachable", "192.0.2.0/24")
     resolve_by(tmp_path, "192.0.2.7 db.example.com\n127.0.0.3 db.example.com\n")
     report = probe("db.example.com")
     assert {a.outcome for a in report.attempts} == {

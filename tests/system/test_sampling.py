@@ -28,9 +28,11 @@ from check_ephemeral_port.system.sampling import (
     take_sample,
 )
 from check_ephemeral_port.system.sock_diag_sampler import list_by_sock_diag
-from tests.benchmarks.farm import PORTS as FARM_PORTS
-from tests.benchmarks.farm import Farm, Plan
-from tests.kernel.sockets import (
+from tests.support.builders import SEES_ALL, bound, connected, waiting
+from tests.support.farm import PORTS as FARM_PORTS
+from tests.support.farm import Farm, Plan
+from tests.support.plugin_process import check
+from tests.support.sockets import (
     bind,
     bind_udp,
     connect,
@@ -42,8 +44,6 @@ from tests.kernel.sockets import (
     open_sockets,
     time_wait,
 )
-from tests.model.builders import SEES_ALL, bound, connected, waiting
-from tests.plugin_process import check
 
 POOL = PortPool(PortRange(40000, 40099))
 BOTH = ("tcp", "udp")

@@ -1,13 +1,9 @@
 """The sockets of one port: all of them, as others list them, and no others."""
 
-import ctypes
-import errno
 import os
-import platform
 import re
 import shutil
 import socket
-import struct
 import subprocess
 from contextlib import ExitStack, contextmanager
 
@@ -21,7 +17,8 @@ from check_ephemeral_port.system.socket_list import (
     list_by_sock_diag,
     list_sockets_of_port,
 )
-from tests.kernel.sockets import (
+from tests.support.seccomp import refuse_netlink
+from tests.support.sockets import (
     bind,
     bind_udp,
     connect,
@@ -191,27 +188,6 @@ def test_the_filter_takes_the_lowest_and_the_highest_port():
             stack.enter_context(bound("127.0.0.1", port=port))
             (entry,) = list_by_sock_diag(port, BOTH).entries
             assert entry.local == ("127.0.0.1", port)
-
-
-def refuse_netlink(error=errno.EPERM):
-    """From here on, this process gets an error for netlink sockets, as in a sandbox."""
-    number = {"x86_64": 41, "aarch64": 198}[platform.machine()]  # socket(2)
-    load, equals, answer = 0x20, 0x15, 0x06
-    refuse, allow = 0x00050000 | error, 0x7FFF0000
-    code = (
-        struct.pack("=HBBI", load, 0, 0, 0)  # the system call's number
-        + struct.pack("=HBBI", equals, 0, 3, number)
-        + struct.pack("=HBBI", load, 0, 0, 16)  # its first argument
-        + struct.pack("=HBBI", equals, 0, 1, socket.AF_NETLINK)
-        + struct.pack("=HBBI", answer, 0, 0, refuse)
-        + struct.pack("=HBBI", answer, 0, 0, allow)
-    )
-    buffer = ctypes.create_string_buffer(code)
-    program = struct.pack("@HP", len(code) // 8, ctypes.addressof(buffer))
-    libc = ctypes.CDLL(None, use_errno=True)
-    no_new_privileges, set_seccomp, filter_mode = 38, 22, 2
-    assert libc.prctl(no_new_privileges, 1, 0, 0, 0) == 0
-    assert libc.prctl(set_seccomp, filter_mode, program, 0, 0) == 0
 
 
 @ALONE

@@ -7,7 +7,7 @@ import pytest
 from check_ephemeral_port.model.ports import PortPool, PortRange
 from check_ephemeral_port.system.sysctl import sysctl_reader
 from check_ephemeral_port.system.unlisted import unlisted_tcp_sockets
-from tests.system.c_library import CLibrary, int32
+from tests.support.c_library import CLibrary, int32
 
 POOL = PortPool(PortRange(49152, 65535, 1))
 LISTED = {

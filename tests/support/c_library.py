@@ -5,7 +5,7 @@ import errno
 import re
 import sys
 
-from tests.recorded import recorded
+from tests.support.recorded import recorded
 
 OUT = (
     ctypes.c_void_p,

@@ -5,11 +5,11 @@ import socket
 from collections import namedtuple
 from pathlib import Path
 
-FOLDER = Path(__file__).parent
+FOLDER = Path(__file__).parents[1] / "recorded"
 
 
 def recorded(name: str) -> str:
-    """The text of a file below this folder."""
+    """The text of a file below ``tests/recorded``."""
     return (FOLDER / name).read_text(encoding="utf-8")
 
 

@@ -1,4 +1,4 @@
-"""Short words for samples."""
+"""Short words for samples and histories."""
 
 from check_ephemeral_port.model.ports import PortPool, PortRange
 from check_ephemeral_port.model.sample import sum_up
@@ -11,10 +11,14 @@ from check_ephemeral_port.model.sockets import (
     Visibility,
     endpoint,
 )
+from check_ephemeral_port.model.trend import Point, Series
 
 US = "198.51.100.5"
 THEM = "192.0.2.7"
 SEES_ALL = Visibility(bound_sockets=True, time_wait_age=True, v6only=True, device=True)
+SERIES = Series("boot", "pool", (Point(1.5, 1e9, 7), Point(61.5, 1e9 + 60, 8)))
+HISTORY = {"tcp_connect": SERIES, "udp_bind": SERIES._replace(points=())}
+"""What a state file keeps."""
 
 
 def pool(first=40000, last=40039, reserved=()):

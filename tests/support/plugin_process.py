@@ -1,5 +1,6 @@
 """Runs the installed program as a process and reads what it prints."""
 
+import os
 import re
 import subprocess
 import sysconfig
@@ -59,3 +60,20 @@ def check(*arguments: str, within: Sequence[str] = (), **process: Any) -> Plugin
         **process,
     )
     return PluginRun(done.returncode, done.stdout, done.stderr)
+
+
+def assert_unknown(run: PluginRun, *parts: str) -> None:
+    """One line that has all the parts, and exit code 3."""
+    assert run.exit_code == 3
+    assert run.stderr == ""
+    assert run.stdout.startswith("EPHEMERAL_PORT UNKNOWN - ")
+    assert run.stdout.count("\n") == 1 and run.stdout.endswith("\n")
+    assert "|" not in run.stdout and "Traceback" not in run.stdout
+    for part in parts:
+        assert part in run.stdout
+
+
+def with_stub(tmp_path: Path, module: str, text: str) -> Dict[str, str]:
+    """An environment in which ``module`` is this text."""
+    (tmp_path / f"{module}.py").write_text(text)
+    return {**os.environ, "PYTHONPATH": str(tmp_path)}

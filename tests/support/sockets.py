@@ -120,6 +120,21 @@ def held_udp_ports(count: int) -> Iterator[Tuple[socket.socket, ...]]:
         yield held
 
 
+@contextmanager
+def full_listener(
+    address: str = "127.0.0.1", port: int = SERVER_PORT
+) -> Iterator[None]:
+    """A listener whose queue is full: the kernel drops further SYNs silently."""
+    with socket.socket(family_of(address)) as server:
+        server.bind((address, port))
+        server.listen(0)
+        with socket.create_connection((address, port)):
+            with socket.socket(family_of(address)) as waiting:
+                waiting.setblocking(False)
+                waiting.connect_ex((address, port))
+                yield
+
+
 def successes_until_refused(operation: Callable[[], socket.socket]) -> int:
     """How often the operation succeeds until the kernel has no port left.
 

@@ -1,6 +1,6 @@
 """A network namespace with a given number of TCP sockets, while a command runs.
 
-``python -m tests.benchmarks.farm --sockets 500000 -- ss -s`` needs no root. The
+``python -m tests.support.farm --sockets 500000 -- ss -s`` needs no root. The
 sockets are both ends of loopback connections, so about half of them have a port of the
 ephemeral range; clients get the ports that connect() would choose. They are spread
 over as many processes as the descriptor limit asks for, and vanish with the command.
@@ -19,7 +19,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Callable, Iterable, Iterator, List, NamedTuple, Tuple
 
-from tests.namespace import enter_namespace, set_sysctl
+from tests.support.namespace import enter_namespace, set_sysctl
 
 FIRST_PORT, LAST_PORT = 32768, 60999
 PORTS = f"{FIRST_PORT}-{LAST_PORT}"
@@ -231,7 +231,7 @@ def _connect(client: Client) -> socket.socket:
 
 def main() -> int:
     """Run a command in a farm; its exit code."""
-    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.farm")
+    parser = argparse.ArgumentParser(prog="python -m tests.support.farm")
     parser.add_argument("--sockets", type=int, required=True)
     parser.add_argument("--destinations", type=int, default=0)
     parser.add_argument("--time-wait-share", type=float, default=0.0)

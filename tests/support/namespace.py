@@ -12,6 +12,7 @@ import subprocess
 import sys
 import time
 import traceback
+from pathlib import Path
 from typing import Callable, List, Optional
 
 CLONE_NEWNS = 0x00020000
@@ -36,6 +37,18 @@ def add_address(address: str) -> None:
     subprocess.run(["ip", "addr", "add", address, "dev", "lo", *flags], check=True)
     if ":" in address:
         _wait_for_route(address.partition("/")[0])
+
+
+def add_route(*words: str) -> None:
+    """Add the route that these words of ip-route(8) describe."""
+    subprocess.run(["ip", "route", "add", *words], check=True)
+
+
+def write_hosts(folder: Path, hosts: str) -> None:
+    """What resolves names, if the folder is in the place of ``/etc``."""
+    (folder / "hosts").write_text(hosts)
+    (folder / "nsswitch.conf").write_text("hosts: files\n")
+    (folder / "host.conf").write_text("multi on\n")
 
 
 def _wait_for_route(address: str) -> None:
