@@ -11,6 +11,8 @@ import check_ephemeral_port
 
 PACKAGE = Path(check_ephemeral_port.__file__).parent
 MODULES = sorted(PACKAGE.rglob("*.py"))
+TESTS = Path(__file__).parent
+SUITES = sorted({path.parent.name for path in TESTS.glob("*/*.py")})
 PURE = {
     "__future__",
     "array",
@@ -143,3 +145,16 @@ def public_definitions(parent: ast.AST) -> Iterator[ast.AST]:
         yield node
         if isinstance(node, ast.ClassDef):
             yield from public_definitions(node)
+
+
+@pytest.mark.parametrize("suite", SUITES)
+def test_a_suite_imports_from_itself_and_support_only(suite):
+    found = set()
+    for module in (TESTS / suite).rglob("*.py"):
+        for node in ast.walk(ast.parse(module.read_text())):
+            if isinstance(node, ast.ImportFrom) and node.level == 0:
+                found.add(node.module)
+            elif isinstance(node, ast.Import):
+                found |= {alias.name for alias in node.names}
+    suites = {name.split(".")[1] for name in found if name.startswith("tests.")}
+    assert suites <= {suite, "support"}

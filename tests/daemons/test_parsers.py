@@ -34,8 +34,8 @@ from check_ephemeral_port.plugin.port_resources import (
 )
 from check_ephemeral_port.plugin.port_summaries import LocalSummary, RemoteSummary
 from check_ephemeral_port.plugin.resources import EphemeralPorts
-from tests.plugin.builders import check_of, clients, observe, udp_sockets, watch
 from tests.support.builders import bound, connected, pool, waiting
+from tests.support.check_builders import check_of, clients, observe, udp_sockets, watch
 
 SEED = 20
 LINES = 300

@@ -17,7 +17,7 @@ from check_ephemeral_port.plugin.namespaces import (
 from check_ephemeral_port.plugin.output import render
 from check_ephemeral_port.plugin.resources import EphemeralPorts
 from check_ephemeral_port.plugin.tables import survey_lines
-from tests.plugin.builders import DEFAULTS, clients, observe, udp_sockets
+from tests.support.check_builders import DEFAULTS, clients, observe, udp_sockets
 
 OWN = Namespace(("/proc/self/ns/net",), process=Owner(1, "init"), own=True)
 WEB = Namespace(("/run/netns/web",), "web")

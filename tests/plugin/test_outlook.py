@@ -11,7 +11,7 @@ from check_ephemeral_port.plugin.contexts import Thresholds
 from check_ephemeral_port.plugin.outlook import duration, pace_line, rate
 from check_ephemeral_port.plugin.resources import EphemeralPorts
 from check_ephemeral_port.plugin.tables import forecast_table
-from tests.plugin.builders import check_of, clients, observe, udp_sockets, watch
+from tests.support.check_builders import check_of, clients, observe, udp_sockets, watch
 
 THERE = Destination("198.51.100.5", endpoint("192.0.2.8", 443))
 FLAT = Forecast(15)

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from check_ephemeral_port.plugin.output import render
 from check_ephemeral_port.plugin.text import LEAST_TEXT
-from tests.plugin.builders import check_of, checked, clients, udp_sockets, watch
+from tests.support.check_builders import check_of, checked, clients, udp_sockets, watch
 
 UDP_ONLY = {"tcp": False}
 

@@ -10,7 +10,8 @@ from check_ephemeral_port.model.thresholds import ThresholdRange
 from check_ephemeral_port.plugin.contexts import Thresholds
 from check_ephemeral_port.plugin.output import render
 from check_ephemeral_port.plugin.summaries import SLOW
-from tests.plugin.builders import (
+from tests.support.builders import connected
+from tests.support.check_builders import (
     NEVER,
     check_of,
     checked,
@@ -18,7 +19,6 @@ from tests.plugin.builders import (
     udp_sockets,
     watch,
 )
-from tests.support.builders import connected
 
 UNLIMITED = ThresholdRange(None)
 

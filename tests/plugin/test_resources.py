@@ -2,8 +2,8 @@
 
 import pytest
 
-from tests.plugin.builders import checked, clients, udp_sockets, watch
 from tests.support.builders import bound, connected, waiting
+from tests.support.check_builders import checked, clients, udp_sockets, watch
 
 
 def labels(check):

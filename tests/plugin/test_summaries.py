@@ -8,7 +8,8 @@ from check_ephemeral_port.model.thresholds import parse_range
 from check_ephemeral_port.plugin.contexts import Thresholds
 from check_ephemeral_port.plugin.summaries import SLOW
 from check_ephemeral_port.plugin.tables import holder_name
-from tests.plugin.builders import (
+from tests.support.builders import TCP, UDP, bound
+from tests.support.check_builders import (
     NEVER,
     check_of,
     checked,
@@ -16,7 +17,6 @@ from tests.plugin.builders import (
     udp_sockets,
     watch,
 )
-from tests.support.builders import TCP, UDP, bound
 
 
 def status(check, *holdings):
