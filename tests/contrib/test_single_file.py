@@ -11,6 +11,8 @@ from check_ephemeral_port import __version__
 from contrib.packaging.single_file import build
 from tests.support.sockets import held_connections
 
+pytestmark = pytest.mark.library
+
 SYSTEM_PYTHON = Path("/usr/bin/python3")
 
 

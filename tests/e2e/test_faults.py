@@ -530,6 +530,7 @@ def test_processes_that_come_and_go_while_their_owners_are_looked_up():
                 assert check("--all-netns").exit_code in (0, 3)
 
 
+@pytest.mark.slow
 @pytest.mark.namespace(ports="32768-60999")
 def test_a_churn_of_10000_connections_a_second():
     reader, writer = os.pipe()
@@ -558,6 +559,7 @@ def test_a_churn_of_10000_connections_a_second():
     assert made / (time.monotonic() - begin) > 10_000
 
 
+@pytest.mark.slow
 @pytest.mark.namespace(ports=FARM_PORTS)
 def test_500000_sockets():
     with Farm(Plan(500_000)) as farm:

@@ -23,6 +23,7 @@ from tests.support.sockets import (
 )
 from tests.support.waiting import wait_until
 
+pytestmark = pytest.mark.slow
 PR_SET_NAME = 15
 CLONE_NEWUTS = 0x04000000
 ALONE = pytest.mark.namespace(ports="40000-40039")

@@ -23,6 +23,7 @@ from tests.support.sockets import (
     time_wait,
 )
 
+pytestmark = pytest.mark.slow
 SERVER = ("127.0.0.1", 5000)
 ALONE = pytest.mark.namespace(ports="40000-40039")
 ROOMY = pytest.mark.namespace(ports="40000-40799")
