@@ -210,8 +210,10 @@ def check_port(chance, thresholds):
         for _ in range(chance.randrange(9))
     ]
     report = port_report(PORT, entries)
-    identity = PortIdentity(PORT, iana_class(PORT), {}, pool())
-    resource = LocalPort(lambda: PortObservation(identity, report, "sock_diag"))
+    identity = PortIdentity(port=PORT, iana=iana_class(PORT), services={}, pool=pool())
+    resource = LocalPort(
+        lambda: PortObservation(identity=identity, report=report, lister="sock_diag")
+    )
     judge = thresholds()
     expected = chance.choice([None, "free", "used", "listening"])
     judges = local_contexts(judge, expected)
@@ -223,11 +225,20 @@ def check_port(chance, thresholds):
 def check_remote_port(chance, thresholds):
     """``--port`` with ``--hostname``."""
     seconds = chance.choice([0.00004, 0.0001, 0.01, 1, 24, 100000])
-    attempt = Attempt("192.0.2.7", chance.choice(list(Outcome)), seconds, "why")
-    report = RemoteReport("example.com", PORT, [attempt])
-    identity = PortIdentity(PORT, iana_class(PORT), {})
+    attempt = Attempt(
+        address="192.0.2.7",
+        outcome=chance.choice(list(Outcome)),
+        seconds=seconds,
+        reason="why",
+    )
+    report = RemoteReport(host="example.com", port=PORT, attempts=[attempt])
+    identity = PortIdentity(port=PORT, iana=iana_class(PORT), services={})
     limit = chance.choice([0.5, 1.5, 30])
-    resource = RemotePort(lambda: RemoteObservation(identity, report, limit))
+    resource = RemotePort(
+        lambda: RemoteObservation(
+            identity=identity, report=report, timeout_seconds=limit
+        )
+    )
     judge = thresholds()
     judges = remote_contexts(judge, chance.choice([None, "open", "closed"]))
     check = nagiosplugin.Check(resource, *judges, RemoteSummary(resource))
@@ -247,11 +258,20 @@ def random_outlook(chance, watches, udp):
 
     def forecast():
         seconds = chance.choice([0, 59, 36000, 10**7])
-        left = TimeLeft(0.8 * seconds, seconds, 1.5 * seconds)
-        return Forecast(15, Growth(1.5, 2.0, 2.5, 840), chance.choice([None, left]))
+        left = TimeLeft(soonest=0.8 * seconds, likely=seconds, latest=1.5 * seconds)
+        return Forecast(
+            looks=15,
+            growth=Growth(slowest=1.5, typical=2.0, fastest=2.5, span_seconds=840),
+            left=chance.choice([None, left]),
+        )
 
     watched = [forecast() for _ in watches]
-    return Outlook(forecast(), watched, forecast(), forecast() if udp else None)
+    return Outlook(
+        tcp_connect=forecast(),
+        watched=watched,
+        tcp_bind=forecast(),
+        udp_bind=forecast() if udp else None,
+    )
 
 
 def random_judges(thresholds):

@@ -38,17 +38,28 @@ LOOPBACK = Destination("127.0.0.1", endpoint("127.0.0.1", 443))
 
 
 def connect_usage(used, capacity=1000, destination=BACKEND):
-    ports = Usage(capacity, Bounds(used, used, used))
-    return ConnectUsage(destination, ports, ports)
+    ports = Usage(capacity=capacity, used=Bounds(used, used, used))
+    return ConnectUsage(destination=destination, ports=ports, first_choice=ports)
 
 
-def facts(*entries, settings=Settings(NONE), ports=DEFAULT, **more):
-    usage = host_usage(sample(*entries), ports, more.pop("rules", ConnectRules(2)))
+def facts(*entries, settings=Settings(reserved=NONE), ports=DEFAULT, **more):
+    usage = host_usage(
+        sample(*entries), ports, more.pop("rules", ConnectRules(reuse=2))
+    )
     return Facts(usage, settings, **more)
 
 
 def test_nothing_is_said_of_an_idle_host_with_default_settings():
-    assert advise(facts(settings=Settings(NONE, TimeWaitTable(0, 131072)))) == []
+    assert (
+        advise(
+            facts(
+                settings=Settings(
+                    reserved=NONE, time_wait=TimeWaitTable(sockets=0, limit=131072)
+                )
+            )
+        )
+        == []
+    )
 
 
 def test_nothing_is_said_of_ordinary_use():
@@ -130,29 +141,42 @@ def test_no_mend_of_the_range_needs_another(low, high, reserved):
     first, last = sorted((low, high))
     reserved = reserved - ports(first, last)
     found = advise(
-        facts(settings=Settings(frozenset(reserved)), ports=pool(first, last, reserved))
+        facts(
+            settings=Settings(reserved=frozenset(reserved)),
+            ports=pool(first, last, reserved),
+        )
     )
     if found:
         (advice,) = found
         bounds = advice.mend.partition("'")[2].strip("'").split()
         after = pool(*map(int, bounds), reserved)
-        settings = Settings(frozenset(reserved))
+        settings = Settings(reserved=frozenset(reserved))
         assert advise(facts(settings=settings, ports=after)) == []
 
 
 @pytest.mark.parametrize(
     "rules, destination, reasons, mend",
     [
-        (ConnectRules(0), BACKEND, "net.ipv4.tcp_tw_reuse is 0", "tcp_tw_reuse=1"),
-        (ConnectRules(0), LOOPBACK, "net.ipv4.tcp_tw_reuse is 0", "tcp_tw_reuse=1"),
         (
-            ConnectRules(2),
+            ConnectRules(reuse=0),
+            BACKEND,
+            "net.ipv4.tcp_tw_reuse is 0",
+            "tcp_tw_reuse=1",
+        ),
+        (
+            ConnectRules(reuse=0),
+            LOOPBACK,
+            "net.ipv4.tcp_tw_reuse is 0",
+            "tcp_tw_reuse=1",
+        ),
+        (
+            ConnectRules(reuse=2),
             BACKEND,
             "net.ipv4.tcp_tw_reuse is 2, which is for loopback only",
             "tcp_tw_reuse=1",
         ),
         (
-            ConnectRules(1, timestamps=False),
+            ConnectRules(reuse=1, timestamps=False),
             BACKEND,
             "net.ipv4.tcp_timestamps is 0",
             "tcp_tw_reuse=1 net.ipv4.tcp_timestamps=1",
@@ -171,11 +195,11 @@ def test_time_wait_that_may_not_be_taken_over(rules, destination, reasons, mend)
 @pytest.mark.parametrize(
     "waiting, destination, rules",
     [
-        (249, BACKEND, ConnectRules(0)),
-        (1000, BACKEND, ConnectRules(1)),
-        (1000, LOOPBACK, ConnectRules(2)),
-        (1000, BACKEND, ConnectRules(None)),
-        (0, None, ConnectRules(0)),
+        (249, BACKEND, ConnectRules(reuse=0)),
+        (1000, BACKEND, ConnectRules(reuse=1)),
+        (1000, LOOPBACK, ConnectRules(reuse=2)),
+        (1000, BACKEND, ConnectRules(reuse=None)),
+        (0, None, ConnectRules(reuse=0)),
     ],
 )
 def test_time_wait_that_does_not_matter(waiting, destination, rules):
@@ -184,7 +208,7 @@ def test_time_wait_that_does_not_matter(waiting, destination, rules):
 
 
 def test_what_is_less_than_half_of_the_used_ports_is_not_the_cause():
-    assert advise_time_wait(300, connect_usage(601), ConnectRules(0)).cause == ""
+    assert advise_time_wait(300, connect_usage(601), ConnectRules(reuse=0)).cause == ""
     assert advise_bind_before_connect(300, connect_usage(601), ()).cause == ""
     assert advise_bind_before_connect(300, connect_usage(600), ()).cause
 
@@ -270,10 +294,10 @@ def test_no_listener_no_advice():
 @pytest.mark.parametrize(
     "table, full",
     [
-        (TimeWaitTable(89, 100), False),
-        (TimeWaitTable(89, 100, overflows=7), False),  # long ago
-        (TimeWaitTable(90, 100), True),
-        (TimeWaitTable(0, 0), False),  # switched off
+        (TimeWaitTable(sockets=89, limit=100), False),
+        (TimeWaitTable(sockets=89, limit=100, overflows=7), False),  # long ago
+        (TimeWaitTable(sockets=90, limit=100), True),
+        (TimeWaitTable(sockets=0, limit=0), False),  # switched off
     ],
 )
 def test_the_time_wait_table_at_its_cap(table, full):
@@ -281,7 +305,7 @@ def test_the_time_wait_table_at_its_cap(table, full):
 
 
 def test_overflows_are_told():
-    advice = advise_time_wait_table(TimeWaitTable(100, 100, 7))
+    advice = advise_time_wait_table(TimeWaitTable(sockets=100, limit=100, overflows=7))
     assert advice.problem.endswith(", 7 connections went without")
     assert advice.mend == "sysctl -w net.ipv4.tcp_max_tw_buckets=200"
 

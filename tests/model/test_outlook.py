@@ -36,7 +36,9 @@ def to(remote, count, **more):
 
 def look(history, n, entries, question=Question(), ports=pool(), place="here"):
     usage = host_usage(sample(*entries), ports, ConnectRules(), question)
-    moment = Moment(n * MINUTE, 1e9 + n * MINUTE, "boot")
+    moment = Moment(
+        uptime_seconds=n * MINUTE, wall_seconds=1e9 + n * MINUTE, boot_id="boot"
+    )
     return look_ahead(history, usage, question, moment, place)
 
 
@@ -232,7 +234,9 @@ def test_a_history_never_outgrows_its_file():
     watches = tuple(Watch(f"{n}{longest}:65535", ()) for n in range(MOST_SERIES + 1))
     history, _ = look({}, 0, (), Question(watches=watches), place="net:[4026531833]")
     assert len(history) == MOST_SERIES
-    points = (Point(123456789.123, 1234567890.123, 65535),) * MOST_POINTS
+    points = (
+        Point(uptime_seconds=123456789.123, wall_seconds=1234567890.123, used=65535),
+    ) * MOST_POINTS
     full = {name: s._replace(points=points) for name, s in history.items()}
     assert len(encode_history(full)) < MOST_BYTES
 

@@ -188,8 +188,8 @@ def test_overlap_hangs_on_v6only_that_nobody_saw():
 
 
 def test_100_percent_means_that_nothing_is_left():
-    assert Usage(64511, Bounds(0, 64510, 64511)).used_percent == 99.99
-    assert Usage(64511, Bounds(0, 64511, 64511)).used_percent == 100
+    assert Usage(capacity=64511, used=Bounds(0, 64510, 64511)).used_percent == 99.99
+    assert Usage(capacity=64511, used=Bounds(0, 64511, 64511)).used_percent == 100
 
 
 ADDRESSES = st.sampled_from([US, THEM, "127.0.0.1", "::1", "2001:db8::1"])

@@ -16,7 +16,14 @@ from check_ephemeral_port.model.trend import Point, Series
 US = "198.51.100.5"
 THEM = "192.0.2.7"
 SEES_ALL = Visibility(bound_sockets=True, time_wait_age=True, v6only=True, device=True)
-SERIES = Series("boot", "pool", (Point(1.5, 1e9, 7), Point(61.5, 1e9 + 60, 8)))
+SERIES = Series(
+    boot_id="boot",
+    pool="pool",
+    points=(
+        Point(uptime_seconds=1.5, wall_seconds=1e9, used=7),
+        Point(uptime_seconds=61.5, wall_seconds=1e9 + 60, used=8),
+    ),
+)
 HISTORY = {"tcp_connect": SERIES, "udp_bind": SERIES._replace(points=())}
 """What a state file keeps."""
 
@@ -44,7 +51,15 @@ def bound(port, address=US, protocol=TCP, **more):
 
 
 def sample(*entries, unseen=0, reuse_delay_seconds=1.0):
-    return sum_up(SocketListing(entries, SEES_ALL, "test", unseen), reuse_delay_seconds)
+    return sum_up(
+        SocketListing(
+            entries=entries,
+            visibility=SEES_ALL,
+            sampler="test",
+            unseen_tcp_sockets=unseen,
+        ),
+        reuse_delay_seconds,
+    )
 
 
 __all__ = ["TCP", "UDP", "bound", "connected", "pool", "sample", "waiting"]

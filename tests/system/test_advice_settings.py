@@ -55,7 +55,8 @@ def test_the_kernel_counts_what_its_table_refuses():
     set_sysctl("tcp_max_tw_buckets", 10)
     time_wait(15, listen(), lambda: connect(("127.0.0.1", 5000)))
     assert read_advice_settings() == Settings(
-        frozenset({8080, 40000, 40001, 40002}), TimeWaitTable(10, 10, 5)
+        reserved=frozenset({8080, 40000, 40001, 40002}),
+        time_wait=TimeWaitTable(sockets=10, limit=10, overflows=5),
     )
 
 
@@ -70,7 +71,7 @@ def test_a_thread_in_another_namespace_reads_those_of_that():
     set_sysctl("tcp_max_tw_buckets", 10)
     inside = run_inside([web], read_advice_settings).time_wait
     assert (inside.sockets, inside.limit > 10) == (3, True)
-    assert read_advice_settings().time_wait == TimeWaitTable(0, 10)
+    assert read_advice_settings().time_wait == TimeWaitTable(sockets=0, limit=10)
 
 
 @pytest.fixture
@@ -88,7 +89,9 @@ def proc(tmp_path):
 
 def test_files_are_where_proc_is(proc):
     settings = read_advice_settings("linux", str(proc))
-    assert settings == Settings(frozenset(), TimeWaitTable(7, 99, 23))
+    assert settings == Settings(
+        reserved=frozenset(), time_wait=TimeWaitTable(sockets=7, limit=99, overflows=23)
+    )
 
 
 @pytest.mark.parametrize("name", ["sockstat", "netstat", "tcp_max_tw_buckets"])
@@ -98,7 +101,9 @@ def test_a_table_that_can_not_be_read_is_not_spoken_of(proc, name, text):
     path.unlink()
     if text is not None:
         path.write_text(text)
-    assert read_advice_settings("linux", str(proc)) == Settings(frozenset(), None)
+    assert read_advice_settings("linux", str(proc)) == Settings(
+        reserved=frozenset(), time_wait=None
+    )
 
 
 def test_reserved_ports_that_can_not_be_read_are_an_error(proc):

@@ -69,7 +69,9 @@ def assert_counted_as_listed(data):
     # the second time by the lengths that were met the first time
     for times in (1, 2):
         chunk = tally.read(data)
-        listing = SocketListing(listed * times, SEES_ALL, "list")
+        listing = SocketListing(
+            entries=listed * times, visibility=SEES_ALL, sampler="list"
+        )
         expected = sum_up(listing, reuse_delay_seconds=30)
         assert Counter(chunk.entries * times) == Counter(expected.entries)
         so_far = deepcopy(connections)

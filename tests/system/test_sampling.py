@@ -47,17 +47,25 @@ from tests.support.sockets import (
 
 POOL = PortPool(PortRange(40000, 40099))
 BOTH = ("tcp", "udp")
-SEES_LITTLE = Visibility(False, False, False, False)
+SEES_LITTLE = Visibility(
+    bound_sockets=False, time_wait_age=False, v6only=False, device=False
+)
 SERVER = ("127.0.0.1", 5000)
 FIN_WAIT2 = 5
 
 
 def listed(*entries):
-    return SocketListing(entries, SEES_LITTLE, "one", 5, ["a note"])
+    return SocketListing(
+        entries=entries,
+        visibility=SEES_LITTLE,
+        sampler="one",
+        unseen_tcp_sockets=5,
+        notes=["a note"],
+    )
 
 
 def known(*entries):
-    return SocketListing(entries, SEES_ALL, "other")
+    return SocketListing(entries=entries, visibility=SEES_ALL, sampler="other")
 
 
 def test_details_are_joined_to_what_is_listed():
