@@ -1,9 +1,9 @@
 """The folder is the rule: what each ring may import, and that everything is told."""
 
 import ast
+from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Iterator, Set, Tuple
 
 import pytest
 
@@ -31,7 +31,7 @@ FORBIDDEN = {
 }
 
 
-def imports(module: Path) -> Iterator[Tuple[str, bool]]:
+def imports(module: Path) -> Iterator[tuple[str, bool]]:
     """What a module imports, rings by their folder; and whether at its start."""
     tree = ast.parse(module.read_text())
     at_start = set(ast.walk(ast.Module(tree.body, []))) - {
@@ -54,7 +54,7 @@ def imports(module: Path) -> Iterator[Tuple[str, bool]]:
             yield (name or "").split(".")[0], node in at_start
 
 
-def imported(ring: str) -> Set[str]:
+def imported(ring: str) -> set[str]:
     return {
         name for module in (PACKAGE / ring).glob("*.py") for name, _ in imports(module)
     }

@@ -1,5 +1,7 @@
 """What is measured, and what it ought to come to."""
 
+from __future__ import annotations
+
 from typing import Callable, NamedTuple
 
 from tests.benchmarks.measuring import Scene

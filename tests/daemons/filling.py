@@ -1,7 +1,9 @@
 """Fills the range of 40 ports to one destination, and sets it free again."""
 
+from __future__ import annotations
+
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Iterator
 
 from tests.support.sockets import held_connections, reset_at_close
 

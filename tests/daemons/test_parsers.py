@@ -1,10 +1,12 @@
 """What the plugin prints, read by others: Perl's Monitoring::Plugin and Icinga 2."""
 
+from __future__ import annotations
+
 import json
 import random
 import shutil
 import subprocess
-from typing import NamedTuple, Optional
+from typing import NamedTuple
 
 import nagiosplugin
 import pytest
@@ -85,10 +87,10 @@ class Figure(NamedTuple):
     label: str
     value: float
     unit: str
-    warning: Optional[ThresholdRange]
-    critical: Optional[ThresholdRange]
+    warning: ThresholdRange | None
+    critical: ThresholdRange | None
     minimum: float
-    maximum: Optional[float]
+    maximum: float | None
 
 
 class Line(NamedTuple):

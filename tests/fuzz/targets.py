@@ -5,15 +5,18 @@ Seeds are real: what this kernel answers and has in ``/proc``, outputs of other 
 below ``tests/recorded``, and what the README shows.
 """
 
+from __future__ import annotations
+
 import os
 import re
 import shlex
 import socket
+from collections.abc import Sequence
 from contextlib import ExitStack
 from functools import lru_cache, partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Callable, Dict, List, NamedTuple, Sequence, Tuple, Type
+from typing import Callable, NamedTuple
 
 from check_ephemeral_port.cli import help_or_version
 from check_ephemeral_port.model.namespaces import container_id
@@ -60,7 +63,7 @@ class Target(NamedTuple):
     """Something that parses."""
 
     parse: Callable[[bytes], object]
-    declared: Tuple[Type[Exception], ...]
+    declared: tuple[type[Exception], ...]
     """By which errors it may refuse."""
     seeds: Sequence[bytes]
 
@@ -91,7 +94,7 @@ def below_proc(
     """A parser of files: their contents are the data, with zero bytes between."""
 
     @lru_cache(maxsize=None)
-    def proc() -> "TemporaryDirectory[str]":
+    def proc() -> TemporaryDirectory[str]:
         folder = TemporaryDirectory()
         for path in paths:
             Path(folder.name, path).parent.mkdir(parents=True, exist_ok=True)
@@ -133,7 +136,7 @@ def history(data: bytes) -> None:
     encode_history(decode_history(data))
 
 
-def kernel_answers(kind: int, protocol: str) -> List[bytes]:
+def kernel_answers(kind: int, protocol: str) -> list[bytes]:
     """What this kernel tells of listening and connected sockets, IPv6 and IPv4."""
     with ExitStack() as held:
         server, *clients = (
@@ -154,7 +157,7 @@ def from_proc(*paths: str) -> bytes:
     return b"\0".join(file.read_bytes() if file.exists() else b"" for file in files)
 
 
-def sysctl_seeds() -> List[bytes]:
+def sysctl_seeds() -> list[bytes]:
     """Values that were recorded, for :func:`sysctl_values`."""
     seeds = []
     for system in ("darwin", "freebsd", "openbsd"):
@@ -164,7 +167,7 @@ def sysctl_seeds() -> List[bytes]:
     return seeds
 
 
-def netsh_seeds() -> List[bytes]:
+def netsh_seeds() -> list[bytes]:
     """What was recorded, for both protocols and both versions of IP each."""
     return [
         b"\0".join(
@@ -195,7 +198,7 @@ CGROUPS = [
 
 TCP_ANSWERS = kernel_answers(socket.SOCK_STREAM, TCP)
 
-TARGETS: Dict[str, Target] = {
+TARGETS: dict[str, Target] = {
     "decode_chunk_tcp": Target(
         partial(decode_chunk, protocol=TCP), (ValueError,), TCP_ANSWERS
     ),

@@ -6,6 +6,8 @@ ephemeral range; clients get the ports that connect() would choose. They are spr
 over as many processes as the descriptor limit asks for, and vanish with the command.
 """
 
+from __future__ import annotations
+
 import argparse
 import os
 import resource
@@ -15,9 +17,10 @@ import subprocess
 import sys
 import time
 import traceback
+from collections.abc import Iterable, Iterator
 from itertools import islice
 from pathlib import Path
-from typing import Callable, Iterable, Iterator, List, NamedTuple, Tuple
+from typing import Callable, NamedTuple
 
 from tests.support.namespace import enter_namespace, set_sysctl
 
@@ -35,7 +38,7 @@ TIME_WAIT_FRESH_SECONDS = 25
 IP_LOCAL_PORT_RANGE = 51  # Linux 6.3, ip(7)
 RESET_AT_CLOSE = struct.pack("ii", 1, 0)
 
-Client = Tuple[str, int]
+Client = tuple[str, int]
 """Destination address and local port."""
 
 
@@ -91,7 +94,7 @@ class Children:
     """Forked processes that stay as long as the ``with`` block, or this process."""
 
     def __init__(self) -> None:
-        self.pids: List[int] = []
+        self.pids: list[int] = []
         self._gate, self._leash = os.pipe()
         self._news, self._failures = os.pipe()
 
@@ -120,7 +123,7 @@ class Children:
         if failures:
             raise RuntimeError(failures)
 
-    def __enter__(self) -> "Children":
+    def __enter__(self) -> Children:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -141,7 +144,7 @@ class Farm:
         self.plan = plan
         self.holders = Children()
 
-    def __enter__(self) -> "Farm":
+    def __enter__(self) -> Farm:
         set_sysctl("tcp_max_tw_buckets", 2 * self.plan.sockets + 1000)
         clients = self.plan.established_clients()
         try:
@@ -191,7 +194,7 @@ def connections_a_process() -> int:
     return (min(SOCKETS_A_PROCESS, limit) - SPARE_DESCRIPTORS) // 2
 
 
-def count_tcp_sockets() -> Tuple[int, int]:
+def count_tcp_sockets() -> tuple[int, int]:
     """IPv4 sockets listening or connected, and in TIME_WAIT, by the kernel's count."""
     lines = Path("/proc/net/sockstat").read_text().splitlines()
     words = next(line for line in lines if line.startswith("TCP:")).split()
@@ -206,7 +209,7 @@ def _listen() -> socket.socket:
 
 def _connect_and_hold(
     clients: Iterable[Client], listener: socket.socket
-) -> List[socket.socket]:
+) -> list[socket.socket]:
     _, limit = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (limit, limit))
     held = []

@@ -5,6 +5,8 @@ as ``unshare -rn`` does: no root is needed, and what it does to sockets, sysctls
 addresses goes with it.
 """
 
+from __future__ import annotations
+
 import ctypes
 import os
 import socket
@@ -13,7 +15,7 @@ import sys
 import time
 import traceback
 from pathlib import Path
-from typing import Callable, List, Optional
+from typing import Callable
 
 CLONE_NEWNS = 0x00020000
 CLONE_NEWUSER = 0x10000000
@@ -61,7 +63,7 @@ def _wait_for_route(address: str) -> None:
         time.sleep(0.01)
 
 
-def why_unavailable() -> Optional[str]:
+def why_unavailable() -> str | None:
     """Why this machine can't make namespaces; ``None`` if it can."""
     try:
         command = ["unshare", "-rn", "ip", "link", "set", "lo", "up"]
@@ -79,7 +81,7 @@ def add_namespace(name: str, ports: str) -> str:
     return path
 
 
-def hold_namespace(ports: str) -> "subprocess.Popen[bytes]":
+def hold_namespace(ports: str) -> subprocess.Popen[bytes]:
     """A process in a namespace that has no name; whoever wants it to end kills it."""
     holder = subprocess.Popen(
         ["unshare", "--net", "sh", "-c", "echo; exec sleep 1000"],
@@ -91,7 +93,7 @@ def hold_namespace(ports: str) -> "subprocess.Popen[bytes]":
     return holder
 
 
-def _set_up(inside: List[str], ports: str) -> None:
+def _set_up(inside: list[str], ports: str) -> None:
     subprocess.run([*inside, "ip", "link", "set", "lo", "up"], check=True)
     write = f"echo {ports.replace('-', ' ')} >/proc/sys/net/ipv4/ip_local_port_range"
     subprocess.run([*inside, "sh", "-c", write], check=True)
@@ -103,7 +105,7 @@ def run_in_namespace(
     limit_seconds: int = TIME_LIMIT_SECONDS,
     host: bool = False,
     users: bool = False,
-) -> Optional[str]:
+) -> str | None:
     """Run ``body`` in a namespace of its own; the traceback if it failed.
 
     With ``host``, no process but its own exists there, and ``/run`` is empty. With

@@ -3,16 +3,19 @@
 Everything stays on the loopback device of the test's own namespace.
 """
 
+from __future__ import annotations
+
 import errno
 import socket
 import struct
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from typing import Callable, Iterator, List, Optional, Tuple
+from typing import Callable
 
 IP_BIND_ADDRESS_NO_PORT = 24
 SO_BINDTODEVICE = 25
 SERVER_PORT = 5000
-Address = Tuple[str, int]
+Address = tuple[str, int]
 SERVER: Address = ("127.0.0.1", SERVER_PORT)
 
 # the kernel's ways to say: no port left
@@ -33,7 +36,7 @@ def listen(address: str = "127.0.0.1", port: int = SERVER_PORT) -> socket.socket
 
 
 def connect(
-    remote: Address, source: Optional[str] = None, no_port: bool = True
+    remote: Address, source: str | None = None, no_port: bool = True
 ) -> socket.socket:
     """connect(), the kernel choosing the port; without ``no_port`` at bind()."""
     client = socket.socket(family_of(remote[0]))
@@ -78,13 +81,13 @@ def connect_udp(remote: Address) -> socket.socket:
 
 def open_sockets(
     count: int, operation: Callable[[], socket.socket]
-) -> List[socket.socket]:
+) -> list[socket.socket]:
     """What ``count`` calls of the operation open."""
     return [operation() for _ in range(count)]
 
 
 @contextmanager
-def held_sockets(*sockets: socket.socket) -> Iterator[Tuple[socket.socket, ...]]:
+def held_sockets(*sockets: socket.socket) -> Iterator[tuple[socket.socket, ...]]:
     """Keep these open until the end of the block."""
     with ExitStack() as stack:
         for each in sockets:
@@ -96,9 +99,9 @@ def held_sockets(*sockets: socket.socket) -> Iterator[Tuple[socket.socket, ...]]
 def held_connections(
     count: int,
     server: Address = SERVER,
-    source: Optional[str] = None,
+    source: str | None = None,
     no_port: bool = True,
-) -> Iterator[Tuple[socket.socket, ...]]:
+) -> Iterator[tuple[socket.socket, ...]]:
     """A listener, and ``count`` connections to it, of which it accepts none."""
     with listen(*server):
         clients = open_sockets(count, lambda: connect(server, source, no_port))
@@ -107,14 +110,14 @@ def held_connections(
 
 
 @contextmanager
-def held_tcp_ports(count: int) -> Iterator[Tuple[socket.socket, ...]]:
+def held_tcp_ports(count: int) -> Iterator[tuple[socket.socket, ...]]:
     """TCP sockets that are bound and do nothing else."""
     with held_sockets(*open_sockets(count, bind)) as held:
         yield held
 
 
 @contextmanager
-def held_udp_ports(count: int) -> Iterator[Tuple[socket.socket, ...]]:
+def held_udp_ports(count: int) -> Iterator[tuple[socket.socket, ...]]:
     """UDP sockets that are bound."""
     with held_sockets(*open_sockets(count, bind_udp)) as held:
         yield held
@@ -154,7 +157,7 @@ def successes_until_refused(operation: Callable[[], socket.socket]) -> int:
 
 def established(
     server: socket.socket, client: socket.socket
-) -> Tuple[socket.socket, socket.socket]:
+) -> tuple[socket.socket, socket.socket]:
     """Both ends of the connection that ``client`` has just made."""
     return client, server.accept()[0]
 
