@@ -219,19 +219,22 @@ def net_connections(kind): raise {}
 )
 def test_psutil_fails(tmp_path, failure, part):
     env = with_stub(tmp_path, "psutil", PSUTIL.format(failure))
-    assert_unknown(check("-vv", env=env), "psutil", part)
+    run = check("--sampler", "psutil", "-vv", env=env)
+    assert_unknown(run, "psutil", part)
 
 
 @pytest.mark.parametrize("module", ["psutil", "nagiosplugin"])
 def test_a_dependency_is_missing(tmp_path, module):
     env = with_stub(tmp_path, module, f"raise ImportError('no {module} here')")
-    assert_unknown(check(env=env), "a dependency is missing", module)
+    run = check("--sampler", "psutil", env=env)
+    assert_unknown(run, "a dependency is missing", module)
 
 
 def test_a_traceback_only_with_vvv(tmp_path):
     env = with_stub(tmp_path, "psutil", PSUTIL.format("ZeroDivisionError('oops')"))
-    assert_unknown(check("-vv", env=env), "unexpected ZeroDivisionError: oops")
-    run = check("-vvv", env=env)
+    run = check("--sampler", "psutil", "-vv", env=env)
+    assert_unknown(run, "unexpected ZeroDivisionError: oops")
+    run = check("--sampler", "psutil", "-vvv", env=env)
     assert (run.exit_code, run.stderr) == (3, "")
     assert "Traceback" in run.stdout
 
@@ -240,7 +243,7 @@ def test_a_traceback_only_with_vvv(tmp_path):
 def test_a_traceback_is_harmless(tmp_path, verbose):
     error = "ZeroDivisionError('pipe | escape ' + chr(27) + '[31m')"
     env = with_stub(tmp_path, "psutil", PSUTIL.format(error))
-    run = check(verbose, env=env)
+    run = check("--sampler", "psutil", verbose, env=env)
     first, *trace = run.stdout.split("\n")
     assert first.startswith("EPHEMERAL_PORT UNKNOWN - unexpected ZeroDivisionError: ")
     assert trace[0] == "Traceback (most recent call last):"

@@ -12,7 +12,7 @@ import pytest
 import check_ephemeral_port
 from check_ephemeral_port.options import UsageError, build_parser, parse_options
 from tests.support.plugin_process import assert_unknown, check, with_stub
-from tests.support.sockets import held_connections, listen
+from tests.support.sockets import held_connections, held_tcp_ports, listen
 
 ALONE = pytest.mark.namespace(ports="40000-40039")
 PACKAGE = Path(check_ephemeral_port.__file__).parent
@@ -120,7 +120,8 @@ def test_psutil_alone_takes_no_socket(tmp_path):
 
 @ALONE
 def test_a_destination_by_address_asks_nobody(tmp_path):
-    asked = deeds(tmp_path, "-d", "192.0.2.7:443", "-d", "[2001:db8::7]:443")
+    with held_tcp_ports(1):  # without any socket, the kernel needn't be asked
+        asked = deeds(tmp_path, "-d", "192.0.2.7:443", "-d", "[2001:db8::7]:443")
     assert asked == {NETLINK, "socket.getaddrinfo"}
     # getaddrinfo() of literals: no look into any database, no question by UDP
     counters = udp_sent()
@@ -173,7 +174,7 @@ KERNEL_COUNTERS = ("ActiveOpens", "PassiveOpens", "AttemptFails", "OutDatagrams"
 def counters():
     """What the kernel counts of all that was opened in this namespace."""
     lines = Path("/proc/net/snmp").read_text().splitlines()
-    found = {}
+    found: dict[str, str] = {}
     for names, values in zip(lines[::2], lines[1::2]):
         found.update(
             (f"{names.split()[0]} {name}", value)
