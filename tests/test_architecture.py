@@ -47,11 +47,15 @@ def imports(module: Path) -> Iterator[tuple[str, bool]]:
         elif isinstance(node, ast.ImportFrom) and node.level == 0:
             names = [node.module or ""]
         elif isinstance(node, ast.ImportFrom) and node.level == 1:
-            names = [module.parent.name] if module.parent != PACKAGE else [node.module]
+            names = (
+                [module.parent.name]
+                if module.parent != PACKAGE
+                else [node.module or ""]
+            )
         elif isinstance(node, ast.ImportFrom):
             names = [node.module or ""]
         for name in names:
-            yield (name or "").split(".")[0], node in at_start
+            yield name.split(".")[0], node in at_start
 
 
 def imported(ring: str) -> set[str]:
@@ -138,7 +142,9 @@ def test_everything_public_has_a_docstring(module):
         assert ast.get_docstring(node), f"{node.name} says nothing"
 
 
-def public_definitions(parent: ast.AST) -> Iterator[ast.AST]:
+def public_definitions(
+    parent: ast.Module | ast.ClassDef,
+) -> Iterator[ast.FunctionDef | ast.ClassDef]:
     for node in parent.body:
         if not isinstance(node, (ast.FunctionDef, ast.ClassDef)) or node.name[0] == "_":
             continue
@@ -153,7 +159,7 @@ def test_a_suite_imports_from_itself_and_support_only(suite):
     for module in (TESTS / suite).rglob("*.py"):
         for node in ast.walk(ast.parse(module.read_text())):
             if isinstance(node, ast.ImportFrom) and node.level == 0:
-                found.add(node.module)
+                found.add(str(node.module))
             elif isinstance(node, ast.Import):
                 found |= {alias.name for alias in node.names}
     suites = {name.split(".")[1] for name in found if name.startswith("tests.")}

@@ -89,7 +89,7 @@ class Figure(NamedTuple):
     unit: str
     warning: ThresholdRange | None
     critical: ThresholdRange | None
-    minimum: float
+    minimum: float | None
     maximum: float | None
 
 
@@ -97,7 +97,7 @@ class Line(NamedTuple):
     """A printed line, and what it says."""
 
     text: str
-    figures: list
+    figures: list[Figure]
 
     @property
     def perfdata(self):
@@ -106,8 +106,11 @@ class Line(NamedTuple):
 
 def perl(script, lines):
     """What each line becomes, by one process for all of them."""
-    library = [shutil.which("perl"), "-MMonitoring::Plugin", "-e", "1"]
-    if not library[0] or subprocess.run(library, stderr=subprocess.DEVNULL).returncode:
+    library = ["perl", "-MMonitoring::Plugin", "-e", "1"]
+    if (
+        not shutil.which("perl")
+        or subprocess.run(library, stderr=subprocess.DEVNULL).returncode
+    ):
         pytest.skip("needs libmonitoring-plugin-perl: .ci/install-daemons")
     done = subprocess.run(
         ["perl", "-e", script],
@@ -142,7 +145,8 @@ def random_range(chance, inside=True):
     )
     kinds = [(0, high), (low, None), (None, high), (low, high), (None, None)]
     inverted = inside and chance.random() < 0.3
-    return ThresholdRange(*chance.choice(kinds), inverted)
+    start, end = chance.choice(kinds)
+    return ThresholdRange(start, end, inverted)
 
 
 def random_line(chance, inside):
@@ -157,12 +161,12 @@ def random_line(chance, inside):
     metrics = [result.metric for result in check.results]
     figures = [
         Figure(
-            metric.name,
-            metric.value,
-            metric.uom or "",
-            *by_context.get(metric.context, Thresholds()),
-            metric.min,
-            metric.max,
+            label=metric.name,
+            value=metric.value,
+            unit=metric.uom or "",
+            minimum=metric.min,
+            maximum=metric.max,
+            **by_context.get(metric.context, Thresholds())._asdict(),
         )
         for metric in metrics
         if metric.context != port_resources.EXPECTATION  # has no perfdata

@@ -7,6 +7,7 @@ import shutil
 import socket
 import subprocess
 from html.parser import HTMLParser
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -68,7 +69,7 @@ class Page(HTMLParser):
 
     def __init__(self):
         super().__init__(convert_charrefs=False)
-        self.markup = []
+        self.markup: list[tuple[Any, ...]] = []
         for kind in ("starttag", "endtag", "charref", "entityref", "comment", "decl"):
             setattr(self, f"handle_{kind}", lambda *what: self.markup.append(what))
 
@@ -124,7 +125,7 @@ def test_any_name_of_a_process(name):
 def test_the_command_line_behind_a_long_name(name, tmp_path):
     # psutil looks there for what the kernel has cut off a name of 15 bytes
     file = tmp_path / "longer-than-15-bytes"
-    shutil.copy(shutil.which("sleep"), file)
+    shutil.copy(shutil.which("sleep") or "", file)
     program = 'exec -a "$0" "$1" 100 3<>/dev/udp/127.0.0.1/9'
     called = b"longer-than-15-" + name.replace(b"/", b"\\")[:9000]
     holder = subprocess.Popen(["bash", "-c", program, called, str(file)])
@@ -270,7 +271,7 @@ def test_the_most_verbose_output_is_bounded_and_says_what_it_leaves_out(verbose)
 
 @ALONE
 def test_the_output_fits_into_old_nrpe_wherever_the_labels_leave_room():
-    watched = []
+    watched: list[str] = []
     with held_connections(38):
         for number in range(12):
             text = output_of(*watched)

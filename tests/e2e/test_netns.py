@@ -107,7 +107,7 @@ def test_a_container_is_told_by_its_process_and_its_short_id(tmp_path):
 def test_range_sockets_and_owners_of_one_that_is_asked_for(kind):
     holder = hold_namespace("50000-50019")
     path = f"/proc/{holder.pid}/ns/net"
-    asked = {"name": "web", "pid": str(holder.pid), "path": path}.get(kind)
+    asked = {"name": "web", "pid": str(holder.pid), "path": path}[kind]
     if kind == "name":
         path = add_namespace("web", "50000-50019")
     with connections(path, 19), held_udp_ports(30):

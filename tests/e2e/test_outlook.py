@@ -36,7 +36,7 @@ class Leak(threading.Thread):
     def __init__(self, operation, a_second):
         super().__init__(daemon=True)
         self.operation, self.a_second = operation, a_second
-        self.held, self.failed_at, self.error = [], None, None
+        self.held, self.failed_at, self.error = [], 0.0, None
 
     def run(self):
         begin = time.monotonic()

@@ -163,7 +163,9 @@ def sysctl_seeds() -> list[bytes]:
     for system in ("darwin", "freebsd", "openbsd"):
         values = sysctls(f"{system}/sysctl.txt")
         number = BSDS.index(system)
-        seeds.append(bytes([number]) + b"".join(map(values.get, NAMES[system].ipv4)))
+        seeds.append(
+            bytes([number]) + b"".join(values[name] for name in NAMES[system].ipv4)
+        )
     return seeds
 
 

@@ -480,12 +480,16 @@ def _bind_v6only(kind: int = socket.SOCK_STREAM) -> socket.socket:
     return holder
 
 
+def _bind_on_a_mixed_host(address: str) -> Callable[[], Asked]:
+    return lambda: ask_bind(address, _mixed_tcp())
+
+
 for _address in ("127.0.0.1", "127.0.0.2", "127.0.0.9", "::1", "::"):
     situation(f"TCP bind to {_address} on a mixed host")(
-        lambda address=_address: ask_bind(address, _mixed_tcp())
+        _bind_on_a_mixed_host(_address)
     )
 situation("TCP bind to 0.0.0.0 on a mixed host", settled=False)(
-    lambda: ask_bind("0.0.0.0", _mixed_tcp())
+    _bind_on_a_mixed_host("0.0.0.0")
 )
 
 

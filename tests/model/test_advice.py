@@ -31,7 +31,7 @@ from check_ephemeral_port.model.usage import (
 )
 from tests.support.builders import THEM, US, bound, connected, pool, sample, waiting
 
-NONE = frozenset()
+NONE: frozenset[int] = frozenset()
 DEFAULT = pool(32768, 60999)
 BACKEND = Destination(US, endpoint(THEM, 443))
 LOOPBACK = Destination("127.0.0.1", endpoint("127.0.0.1", 443))
@@ -133,7 +133,8 @@ def test_reserved_ports_that_leave_enough_are_no_problem(settings):
 def test_bounds_of_the_same_parity_get_one_that_differs(first, last, mend):
     advice = advise_odd_size(pool(first, last))
     assert advice.mend == f"sysctl -w net.ipv4.ip_local_port_range='{mend}'"
-    assert advise_odd_size(pool(*map(int, mend.split()))) is None
+    low, high = map(int, mend.split())
+    assert advise_odd_size(pool(low, high)) is None
 
 
 @given(st.integers(1, 65535), st.integers(1, 65535), st.sets(st.integers(1, 65535)))
@@ -149,7 +150,8 @@ def test_no_mend_of_the_range_needs_another(low, high, reserved):
     if found:
         (advice,) = found
         bounds = advice.mend.partition("'")[2].strip("'").split()
-        after = pool(*map(int, bounds), reserved)
+        low, high = map(int, bounds)
+        after = pool(low, high, reserved)
         settings = Settings(reserved=frozenset(reserved))
         assert advise(facts(settings=settings, ports=after)) == []
 
@@ -253,7 +255,9 @@ def test_connections_that_a_listener_accepted_were_not_bound_first():
 def test_destinations_with_most_of_the_ports_come_first():
     entries = [connected(port, "192.0.2.8") for port in (40001, 40003)]
     entries += [connected(port) for port in (40000, 40002, 40004, 40005)]
-    found = destinations_of(sample(*entries).connections, {40001, 40003, 40005}, 5)
+    found = destinations_of(
+        sample(*entries).connections, frozenset({40001, 40003, 40005}), 5
+    )
     assert [held.remote.address for held in found] == ["192.0.2.8", THEM]
 
 

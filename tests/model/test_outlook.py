@@ -1,5 +1,7 @@
 """What is remembered of a look, and which end comes first."""
 
+from __future__ import annotations
+
 import pytest
 
 from check_ephemeral_port.model.outlook import (
@@ -15,6 +17,7 @@ from check_ephemeral_port.model.trend import (
     Break,
     Moment,
     Point,
+    Series,
 )
 from check_ephemeral_port.model.usage import (
     ConnectRules,
@@ -52,7 +55,8 @@ def watching(*hosts):
 
 
 def looks(entries_of, question=Question(), count=LOOKS, **more):
-    history, outlook = {}, None
+    history: dict[str, Series] = {}
+    outlook = None
     for n in range(count):
         history, outlook = look(history, n, entries_of(n), question, **more)
     return history, outlook
@@ -148,7 +152,7 @@ OTHER_QUESTIONS = [
 
 def test_checks_that_share_a_history_look_each_at_times_of_its_own():
     # the growth was chosen for one look a minute, not for one of each check
-    history = {}
+    history: dict[str, Series] = {}
     for n in range(4):
         for late, question in enumerate([Question(), *OTHER_QUESTIONS]):
             entries = to("192.0.2.7", n)
@@ -157,7 +161,7 @@ def test_checks_that_share_a_history_look_each_at_times_of_its_own():
 
 
 def test_another_answer_of_the_resolver_is_the_same_question():
-    history = {}
+    history: dict[str, Series] = {}
     for n, address in enumerate(("192.0.2.7", "192.0.2.8")):
         watch = Watch("a.example:443", (endpoint(address, 443),))
         history, outlook = look(history, n, (), Question(watches=(watch,)))
@@ -169,7 +173,7 @@ def test_many_places_can_share_a_history():
         crowd = [f"192.0.2.{size}" for size in range(1, 10)]
         return [entry for size, one in enumerate(crowd, 1) for entry in to(one, size)]
 
-    history = {}
+    history: dict[str, Series] = {}
     for n in range(3):
         for place in map(str, range(20)):
             history, outlook = look(history, n, entries(n), place=place)
@@ -221,7 +225,7 @@ def test_the_fullest_are_remembered_and_those_that_no_longer_are_fall_out():
 
 
 def test_what_is_looked_at_once_an_hour_has_a_history_beside_what_is_each_minute():
-    history = {}
+    history: dict[str, Series] = {}
     for n in range(4 * 60):
         history, _ = look(history, n, (), place="often")
         if n % 60 == 30:
@@ -242,7 +246,7 @@ def test_a_history_never_outgrows_its_file():
 
 
 def test_series_from_a_clock_that_was_wrong_once_make_room():
-    history = {}
+    history: dict[str, Series] = {}
     for n in range(MOST_SERIES + 1):
         history, _ = look(history, 10**6, (), Question(tcp=False), place=str(n))
     history, _ = look(history, 1, ())

@@ -34,10 +34,9 @@ ON_LOOPBACK = ConnectRules(reuse=2)
 
 
 def usage(*entries, rules=ConnectRules(), settled={}, unseen=0, **question):
-    question = Question(**question)
     delay = rules.reuse_delay_seconds
     seen = sample(*entries, unseen=unseen, reuse_delay_seconds=delay)
-    return host_usage(seen, pool(), rules, question, settled)
+    return host_usage(seen, pool(), rules, Question(**question), settled)
 
 
 def free_to_them(*entries, **how):

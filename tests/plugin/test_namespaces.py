@@ -5,6 +5,7 @@ import pytest
 
 from check_ephemeral_port.model.namespaces import Namespace
 from check_ephemeral_port.model.ownership import Owner
+from check_ephemeral_port.model.thresholds import parse_range
 from check_ephemeral_port.plugin.contexts import Thresholds, contexts
 from check_ephemeral_port.plugin.namespaces import (
     FailedContext,
@@ -143,7 +144,7 @@ def test_thresholds_come_before_percent():
     roomy, small = observed(WEB, *clients(20)), observed(OWN, *udp_sockets(8))
     assert look_of(roomy, judges()).severity == (0, 50.0)
     assert look_of(small, judges()).severity == (0, 20.0)
-    few_left = judges(free=Thresholds(None, "33:"))
+    few_left = judges(free=Thresholds(None, parse_range("33:")))
     assert look_of(small, few_left).severity == (2, 20.0)
 
 

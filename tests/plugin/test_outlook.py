@@ -169,10 +169,10 @@ def test_a_history_that_is_too_short_says_why():
 @pytest.mark.parametrize("why", Break)
 @pytest.mark.parametrize("name", ["a.example:443", f"{'x' * 200}.example:65535"])
 def test_forecasts_are_no_wider_than_80_columns(why, name):
-    question = {"watches": (watch(name, "192.0.2.7"),)}
+    watches = (watch(name, "192.0.2.7"),)
     for one in (Forecast(9, broken=why), ending(10**6), ending(0.5)):
         outlook = Outlook(one, (one,), one, one)
-        look = observe(*clients(10), **question)._replace(outlook=outlook)
+        look = observe(*clients(10), watches=watches)._replace(outlook=outlook)
         resource = EphemeralPorts(lambda: look)
         resource.probe()
         assert 4 <= len(forecast_table(resource.readings)) <= 5

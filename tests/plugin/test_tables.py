@@ -98,9 +98,11 @@ def observed(question=Question(), notes=()):
 def test_rows_with_the_largest_numbers_are_no_longer_than_80_columns():
     resource = EphemeralPorts(observed)
     resource.probe()
-    usage = resource.observation.usage
+    observation = resource.observation
+    assert observation
+    usage = observation.usage
     fullest = fullest_destinations(usage.tcp_use, usage.pool, 20)
-    rows = detail_lines(resource.observation, resource.readings, fullest, [], [], 3)
+    rows = detail_lines(observation, resource.readings, fullest, [], [], 3)
     assert max(map(len, rows)) <= 80
 
 
@@ -130,7 +132,10 @@ def test_no_name_widens_or_breaks_the_table_of_holders(name, user, pid, ports):
 @given(st.text())
 def test_no_note_breaks_the_table(note):
     observation = Observation(
-        pool(), "/proc", sample()._replace(notes=[note]), usage=None
+        pool(),
+        "/proc",
+        sample()._replace(notes=[note]),
+        usage=host_usage(sample(), pool(), ConnectRules()),
     )
     for line in sample_lines(observation, ()):
         assert len(line) <= 80 and line.isascii() and line.isprintable()
@@ -138,7 +143,8 @@ def test_no_note_breaks_the_table(note):
 
 
 def test_notes_on_the_pool_stand_below_it():
-    observation = Observation(pool(), "sysctl", sample(), None, pool_notes=["a", "b"])
+    usage = host_usage(sample(), pool(), ConnectRules())
+    observation = Observation(pool(), "sysctl", sample(), usage, pool_notes=["a", "b"])
     assert pool_lines(observation)[1:] == ["from: sysctl", "note: a", "note: b"]
 
 

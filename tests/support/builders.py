@@ -1,7 +1,12 @@
 """Short words for samples and histories."""
 
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Any
+
 from check_ephemeral_port.model.ports import PortPool, PortRange
-from check_ephemeral_port.model.sample import sum_up
+from check_ephemeral_port.model.sample import SocketSample, sum_up
 from check_ephemeral_port.model.sockets import (
     TCP,
     UDP,
@@ -28,11 +33,20 @@ HISTORY = {"tcp_connect": SERIES, "udp_bind": SERIES._replace(points=())}
 """What a state file keeps."""
 
 
-def pool(first=40000, last=40039, reserved=()):
+def pool(
+    first: int = 40000, last: int = 40039, reserved: Collection[int] = ()
+) -> PortPool:
     return PortPool(PortRange(first, last), reserved)
 
 
-def connected(port, remote=THEM, remote_port=443, local=US, protocol=TCP, **more):
+def connected(
+    port: int,
+    remote: str = THEM,
+    remote_port: int = 443,
+    local: str = US,
+    protocol: str = TCP,
+    **more: Any,
+) -> SocketEntry:
     if protocol == TCP:
         more.setdefault("state", TcpState.ESTABLISHED)
     return SocketEntry(
@@ -40,17 +54,21 @@ def connected(port, remote=THEM, remote_port=443, local=US, protocol=TCP, **more
     )
 
 
-def waiting(port, age=30.0, **more):
+def waiting(port: int, age: float | None = 30.0, **more: Any) -> SocketEntry:
     return connected(port, state=TcpState.TIME_WAIT, time_wait_age_seconds=age, **more)
 
 
-def bound(port, address=US, protocol=TCP, **more):
+def bound(
+    port: int, address: str = US, protocol: str = TCP, **more: Any
+) -> SocketEntry:
     if protocol == TCP:
         more.setdefault("state", TcpState.BOUND)
     return SocketEntry(protocol, endpoint(address, port), **more)
 
 
-def sample(*entries, unseen=0, reuse_delay_seconds=1.0):
+def sample(
+    *entries: SocketEntry, unseen: int = 0, reuse_delay_seconds: float = 1.0
+) -> SocketSample:
     return sum_up(
         SocketListing(
             entries=entries,

@@ -1,8 +1,12 @@
 """A check of a sample, without a host."""
 
+from __future__ import annotations
+
+from typing import Any, Callable
+
 import nagiosplugin
 
-from check_ephemeral_port.model.sockets import endpoint
+from check_ephemeral_port.model.sockets import SocketEntry, endpoint
 from check_ephemeral_port.model.thresholds import ThresholdRange
 from check_ephemeral_port.model.usage import (
     ConnectRules,
@@ -19,22 +23,24 @@ DEFAULTS = Thresholds(ThresholdRange(end=80), ThresholdRange(end=90))
 NEVER = Thresholds()
 
 
-def clients(count, remote="192.0.2.7", **more):
+def clients(count: int, remote: str = "192.0.2.7", **more: Any) -> list[SocketEntry]:
     """So many connections to one destination, on the ports that connect() takes."""
     ports = [*range(40000, 40040, 2), *range(40001, 40040, 2)]
     return [connected(port, remote, **more) for port in ports[:count]]
 
 
-def udp_sockets(count, **more):
+def udp_sockets(count: int, **more: Any) -> list[SocketEntry]:
     return [bound(40000 + n, protocol=UDP, **more) for n in range(count)]
 
 
-def watch(name, *addresses):
+def watch(name: str, *addresses: str) -> Watch:
     port = int(name.rpartition(":")[2])
     return Watch(name, tuple(endpoint(address, port) for address in addresses))
 
 
-def observe(*entries, unseen=0, time_wait=True, **question):
+def observe(
+    *entries: SocketEntry, unseen: int = 0, time_wait: bool = True, **question: Any
+) -> Observation:
     seen = sample(*entries, unseen=unseen)
     visibility = seen.visibility._replace(time_wait=time_wait)
     seen = seen._replace(visibility=visibility)
@@ -43,8 +49,13 @@ def observe(*entries, unseen=0, time_wait=True, **question):
 
 
 def check_of(
-    look, used=DEFAULTS, free=NEVER, bind_used=NEVER, fast_used=NEVER, eta=NEVER
-):
+    look: Callable[[], Observation],
+    used: Thresholds = DEFAULTS,
+    free: Thresholds = NEVER,
+    bind_used: Thresholds = NEVER,
+    fast_used: Thresholds = NEVER,
+    eta: Thresholds = NEVER,
+) -> Any:
     """The check that this look at a host results in."""
     resource = EphemeralPorts(look)
     judges = contexts(used, free, bind_used, fast_used, eta)
@@ -53,5 +64,5 @@ def check_of(
     return check
 
 
-def checked(*entries, question=(), **thresholds):
+def checked(*entries: SocketEntry, question: Any = (), **thresholds: Any) -> Any:
     return check_of(lambda: observe(*entries, **dict(question)), **thresholds)

@@ -82,7 +82,7 @@ def links_of(pid):
 )
 def test_the_leader_is_the_same_if_nobody_else_is_asked_for(numbers):
     with holders(*numbers) as held:
-        entries = sum(held.values(), [])
+        entries = [entry for entries in held.values() for entry in entries]
         everybody = holdings(find_pids(entries).entries, False)
         leader = holdings(find_pids(entries, leader_only=True).entries, True)[0]
     assert sorted(ports for ports, _ in everybody) == sorted(numbers)

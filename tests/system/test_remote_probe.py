@@ -1,5 +1,7 @@
 """One connect(): every outcome, by sockets and routes that cause it."""
 
+from __future__ import annotations
+
 import ctypes
 import errno
 import os
@@ -210,7 +212,7 @@ def test_one_version_of_ip_alone(tmp_path, ip_version, address):
 def farewell(banner_after_seconds, reply):
     """What a server sees that sends a banner and then waits for the client."""
     server = listen()
-    seen = []
+    seen: list[bytes | OSError] = []
 
     def serve():
         connection = server.accept()[0]
