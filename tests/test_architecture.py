@@ -1,5 +1,7 @@
 """The folder is the rule: what each ring may import, and that everything is told."""
 
+from __future__ import annotations
+
 import ast
 from collections.abc import Iterator
 from importlib.util import find_spec
