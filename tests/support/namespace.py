@@ -54,13 +54,22 @@ def write_hosts(folder: Path, hosts: str) -> None:
 
 
 def _wait_for_route(address: str) -> None:
-    # kernel: addrconf_dad_work() makes the route of an IPv6 address some time later
+    # kernel: addrconf_dad_work() makes the local route of an IPv6 address some time
+    # later; until then, packets go out by its prefix's route and aren't taken in
     give_up = time.monotonic() + ROUTE_LIMIT_SECONDS
-    while True:
-        with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as anyone:
-            if anyone.connect_ex((address, 9)) == 0 or time.monotonic() > give_up:
-                return
+    while not _reaches_itself(address) and time.monotonic() < give_up:
         time.sleep(0.01)
+
+
+def _reaches_itself(address: str) -> bool:
+    with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as udp:
+        udp.settimeout(0.1)
+        try:
+            udp.bind((address, 0))
+            udp.sendto(b"?", udp.getsockname())
+            return udp.recv(1) == b"?"
+        except OSError:
+            return False
 
 
 def why_unavailable() -> str | None:
