@@ -78,7 +78,7 @@ def test_a_listener_inside_the_range_is_named_until_it_is_reserved():
 
 
 @USUAL
-def test_a_listener_that_may_have_been_placed_by_the_system_has_a_proviso():
+def test_a_listener_on_a_port_of_the_systems_choice_has_a_proviso():
     with bind() as server:
         server.listen()
         assert mend().endswith("unless the system chose the port (bind() to port 0)")
@@ -130,7 +130,7 @@ def test_time_wait_that_is_never_reused_is_mended(remote, reuse):
 
 
 @pytest.mark.namespace(ports="32768-47999")
-def test_programs_that_bind_before_they_connect_are_named_until_they_do_not():
+def test_programs_that_bind_before_they_connect_are_named():
     binding = held_connections(1000, source="127.0.0.1", no_port=False)
     with binding as clients:
         ((problem, words),) = advice().items()

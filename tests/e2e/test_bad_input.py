@@ -149,7 +149,7 @@ def test_version_is_told_in_one_line(option):
     assert check(option).stdout == f"check_ephemeral_port {__version__}\n"
 
 
-def test_help_names_every_option_and_is_the_same_however_it_is_asked_for():
+def test_help_names_every_option_and_is_always_the_same():
     text = check("-h").stdout
     flags = [flag for option in options() for flag in option.flags]
     assert len(flags) > 30
@@ -268,9 +268,7 @@ class Process:
     ],
     ids=["missing", "gone", "malformed"],
 )
-def test_a_name_that_cannot_be_had_degrades_the_text_and_not_the_state(
-    tmp_path, psutil
-):
+def test_a_name_that_cannot_be_read_changes_the_text_only(tmp_path, psutil):
     env = with_stub(tmp_path, "psutil", psutil)
     with held_udp_ports(38):
         run = check("--sampler", "sock_diag", env=env)

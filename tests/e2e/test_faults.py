@@ -280,7 +280,7 @@ def strange(tmp_path, *statements):
 
 
 @ALONE
-def test_a_dump_that_is_always_interrupted_is_asked_for_thrice_and_told(tmp_path):
+def test_a_dump_that_is_always_interrupted_is_repeated_and_reported(tmp_path):
     count = f"open({str(tmp_path / 'count')!r}, 'w').write(str(asked))"
     env = strange(tmp_path, "interrupt(data)", count)
     options = ("-v", "--sampler", "sock_diag", "--protocol", "udp")

@@ -255,7 +255,7 @@ def test_what_the_name_service_answers(host, tmp_path):
 
 @ALONE
 @pytest.mark.parametrize("verbose", ["-v", "-vv", "-vvv"])
-def test_the_most_verbose_output_is_bounded_and_says_what_it_leaves_out(verbose):
+def test_the_most_verbose_output_is_bounded_and_says_so(verbose):
     addresses = [f"127.0.{number}.1" for number in range(1, 255)]
     with held_sockets(*map(listen, addresses)):
         with held_sockets(*(connect((address, 5000)) for address in addresses)):

@@ -201,7 +201,7 @@ def vanishing():
 
 
 @HOST
-def test_without_privilege_others_are_unknown_with_the_reason_and_the_mend():
+def test_without_privilege_others_are_unknown_with_reason_and_fix():
     add_namespace("web", "50000-50019")
     run = check("--netns", "web", within=STRANGER)
     refused = "cannot enter network namespace /run/netns/web: Operation not permitted"
@@ -308,7 +308,7 @@ def test_20000_sockets_are_counted_in_their_namespace_only():
 
 
 @HOST
-def test_psutil_is_left_out_too_if_its_walk_would_meet_many_sockets_elsewhere():
+def test_psutil_is_left_out_if_other_namespaces_hold_many_sockets():
     with connections(add_namespace("busy", "32768-60999"), 1500):
         run = check("-v")
     assert "\nsampled by sock_diag: 0 sockets in the pool\n" in run.stdout

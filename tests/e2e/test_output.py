@@ -159,7 +159,7 @@ def test_exit_ok_exits_0_and_tells_the_state():
 
 
 @ALONE
-def test_without_privilege_the_state_is_the_same_and_names_are_missing():
+def test_without_privilege_the_state_is_the_same_without_names():
     with held_udp_ports(38):
         # root of a user namespace of its own has no say over processes outside of it
         stranger = check("-v", within=["unshare", "--map-root-user"])

@@ -271,7 +271,7 @@ def test_a_listener_in_the_first_half_is_to_be_reserved():
     assert advice.mend == "sysctl -w net.ipv4.ip_local_reserved_ports=8080,40000-40001"
 
 
-def test_a_listener_that_the_system_may_have_placed_is_spoken_of_with_a_proviso():
+def test_a_listener_on_a_port_of_the_systems_choice_has_a_proviso():
     advice = advise_listeners(pool(), [Listener(40001)], NONE)
     assert advice.problem.endswith(
         "unless the system chose the port (bind() to port 0)"

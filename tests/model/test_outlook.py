@@ -208,7 +208,7 @@ def test_a_full_pool_has_no_time_left_from_the_first_look_on():
     assert outlook.udp_bind.left is None
 
 
-def test_the_fullest_are_remembered_and_those_that_no_longer_are_fall_out():
+def test_only_the_fullest_destinations_are_remembered():
     def entries(n):
         crowd = [f"192.0.2.{n * 10 + m}" for m in range(10)]
         return [entry for size, one in enumerate(crowd, 1) for entry in to(one, size)]
@@ -224,7 +224,7 @@ def test_the_fullest_are_remembered_and_those_that_no_longer_are_fall_out():
     assert len(udp.points) == 40
 
 
-def test_what_is_looked_at_once_an_hour_has_a_history_beside_what_is_each_minute():
+def test_hourly_runs_have_a_history_beside_those_of_each_minute():
     history: dict[str, Series] = {}
     for n in range(4 * 60):
         history, _ = look(history, n, (), place="often")

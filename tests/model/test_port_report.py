@@ -68,7 +68,7 @@ def test_sockets_with_the_port_at_the_other_end_are_apart():
     assert [socket.entry for socket in report.callers] == [there]
 
 
-def test_a_listener_of_another_port_shows_who_was_accepted_from_the_port():
+def test_a_listener_of_another_port_shows_what_it_accepted_from_here():
     report = port_report(PORT, [listener(443), connected(443, remote_port=PORT)])
     assert report.sockets == []
     assert [socket.role for socket in report.callers] == [Role.SERVER_END]

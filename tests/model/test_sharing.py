@@ -33,7 +33,7 @@ ENTRIES = [
 ]
 
 
-def test_by_destination_only_the_4_tuple_and_unconnected_sockets_count():
+def test_by_destination_the_4_tuple_and_unconnected_sockets_count():
     found = usage(Sharing.BY_DESTINATION, *ENTRIES)
     assert found.tcp_connect.ports.used == Bounds(3, 3, 3)
     assert found.tcp_connect.destination.remote.address in ("192.0.2.8", THEM)

@@ -165,7 +165,7 @@ def test_another_start_or_pool_is_another_matter(boot, pool, reason):
 
 @pytest.mark.parametrize("sign", [1, -1])
 @pytest.mark.parametrize("clock", ["uptime_seconds", "wall_seconds"])
-def test_a_clock_that_jumps_begins_anew_and_one_that_is_trimmed_does_not(clock, sign):
+def test_a_clock_that_jumps_begins_again_and_a_trimmed_one_does_not(clock, sign):
     series, _ = remembered((1000 + 60.0 * n, n) for n in range(5))
     for by, reason in ((CLOCK_TOLERANCE_SECONDS - 1, None), (999, Break.CLOCK)):
         moment = moment_at(1300.0)

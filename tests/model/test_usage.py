@@ -67,7 +67,7 @@ def test_a_port_of_the_second_half_was_most_likely_bound():
     assert free_to_them(connected(40001, remote="192.0.2.8")) == Bounds(39, 39, 40)
 
 
-def test_a_port_of_the_second_half_was_not_bound_if_the_first_was_used_up():
+def test_a_port_of_the_second_half_is_free_if_the_first_is_used_up():
     others = [connected(40000 + n, remote="192.0.2.8") for n in range(0, 40, 2)]
     others.append(connected(40001, remote="192.0.2.8"))
     assert free_to_them(*others).best == 40

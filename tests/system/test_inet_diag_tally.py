@@ -105,7 +105,7 @@ def test_messages_of_two_lengths_are_counted_by_length():
     assert connections.states == {TcpState.ESTABLISHED: 6, TcpState.TIME_WAIT: 8}
 
 
-def test_messages_that_contain_the_start_of_another_are_not_taken_for_it():
+def test_messages_that_contain_the_start_of_another_are_kept_apart():
     # the length of the others, where the inode is
     long, short = (message(socket.AF_INET, 1, 40000, 0, 0, n) for n in (2, 0))
     tricky = bytearray(long)

@@ -76,7 +76,7 @@ def test_what_the_look_raises_is_raised_and_the_process_has_not_moved():
 
 
 @HOST
-def test_a_process_is_a_way_in_and_the_first_path_that_is_there_counts():
+def test_a_process_is_a_way_in_and_the_first_existing_path_counts():
     holder = hold_namespace("50000-50019")
     paths = ["/run/netns/gone", "/proc/999999/ns/net", namespace_path(str(holder.pid))]
     assert run_inside(paths, port_range) == PortRange(50000, 50019)

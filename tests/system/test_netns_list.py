@@ -61,7 +61,7 @@ def test_the_own_one_is_known_by_its_name_too():
 
 
 @HOST
-def test_the_busiest_process_has_most_descriptors_and_else_the_lowest_pid():
+def test_the_busiest_process_has_most_descriptors_or_the_lowest_pid():
     idle = hold_namespace(PORTS)
     inside = ["nsenter", f"--net=/proc/{idle.pid}/ns/net"]
     busy = subprocess.Popen(
@@ -100,7 +100,7 @@ def test_who_has_ended_but_is_not_yet_buried_is_passed_over():
 
 
 @HOST
-def test_those_of_other_users_are_listed_though_they_can_not_be_entered():
+def test_namespaces_of_other_users_are_listed():
     add_namespace("web", PORTS)
     holders = [hold_namespace(PORTS) for _ in range(2)]
     program = (

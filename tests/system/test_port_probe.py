@@ -14,7 +14,7 @@ def ports_of(sockets):
 
 
 @pytest.mark.namespace(ports="40000-40039")
-def test_it_tells_bound_ports_from_connected_ones_and_leaves_nothing_behind():
+def test_bound_and_connected_ports_are_told_apart():
     with listen():
         connected = open_sockets(7, lambda: connect(SERVER))
         bound = open_sockets(5, bind)

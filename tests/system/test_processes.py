@@ -96,7 +96,7 @@ def test_nobody_is_looked_into_once_the_leader_is_clear():
 
 
 @pytest.mark.parametrize("turn", [0, 1])
-def test_a_proxy_of_which_every_second_socket_is_wanted_is_guessed_right(turn):
+def test_a_proxy_with_every_second_socket_wanted_is_guessed_right(turn):
     with holders(208, 20) as held:
         (proxy, of_proxy), (_, of_other) = held.items()
         found = find_pids(of_proxy[turn::2] + of_other, leader_only=True).entries

@@ -99,7 +99,7 @@ def test_rows_that_were_merged_come_apart():
     assert [entry.inode for entry in merged.entries] == [1, 2]
 
 
-def test_a_bound_socket_is_not_taken_for_a_listener_of_the_same_address():
+def test_a_bound_socket_is_kept_apart_from_a_listener_of_its_address():
     listener = bound(40001, state=TcpState.LISTEN, pid=7)
     idle = bound(40001, inode=501)
     assert supplement(listed(listener), known(idle)).entries == [listener, idle]
