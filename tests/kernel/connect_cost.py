@@ -11,7 +11,6 @@ import os
 import platform
 import signal
 import socket
-import struct
 import sys
 import time
 from datetime import date
@@ -19,7 +18,7 @@ from math import log10
 from statistics import median
 
 from tests.support.namespace import run_in_namespace
-from tests.support.sockets import connect, listen, open_sockets
+from tests.support.sockets import connect, listen, open_sockets, reset_at_close
 
 PORTS = (32768, 60999)
 FILLS_PERCENT = (0, 10, 20, 30, 40, 45, 49, 51, 55, 60, 70, 80, 90, 95, 99)
@@ -27,7 +26,6 @@ CONNECTS_A_POINT = 501
 DESTINATION = ("127.0.0.1", 5000)
 HOLD_AT_MOST = 5000
 """Sockets in one process: descriptors are limited."""
-RESET_AT_CLOSE = struct.pack("ii", 1, 0)
 
 Point = tuple[int, float]
 
@@ -61,7 +59,7 @@ def _connect_seconds() -> float:
     client = connect(DESTINATION)
     seconds = time.perf_counter() - begin
     # gone without TIME_WAIT, so that the fill stays what it is
-    client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET_AT_CLOSE)
+    reset_at_close(client)
     client.close()
     return seconds
 

@@ -24,7 +24,7 @@ NEVER = Thresholds()
 
 
 def clients(count: int, remote: str = "192.0.2.7", **more: Any) -> list[SocketEntry]:
-    """So many connections to one destination, on the ports that connect() takes."""
+    """``count`` connections to one destination, on the ports that connect() takes."""
     ports = [*range(40000, 40040, 2), *range(40001, 40040, 2)]
     return [connected(port, remote, **more) for port in ports[:count]]
 

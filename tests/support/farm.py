@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Callable, NamedTuple
 
 from tests.support.namespace import enter_namespace, set_sysctl
+from tests.support.sockets import reset_at_close
 
 FIRST_PORT, LAST_PORT = 32768, 60999
 PORTS = f"{FIRST_PORT}-{LAST_PORT}"
@@ -36,7 +37,6 @@ SPARE_DESCRIPTORS = 64
 TIME_WAIT_FRESH_SECONDS = 25
 """They last 60 s; building them and a measurement must fit into the rest."""
 IP_LOCAL_PORT_RANGE = 51  # Linux 6.3, ip(7)
-RESET_AT_CLOSE = struct.pack("ii", 1, 0)
 
 Client = tuple[str, int]
 """Destination address and local port."""
@@ -47,7 +47,7 @@ class Plan(NamedTuple):
 
     sockets: int
     destinations: int = 0
-    """At most so many addresses; 0 for as few as busy hosts have."""
+    """Maximum number of addresses; 0 for as few as busy hosts have."""
     time_wait_share: float = 0.0
 
     @property
@@ -111,7 +111,7 @@ class Children:
             except BaseException:
                 os.write(self._failures, traceback.format_exc().encode())
             os.close(self._failures)
-            os.read(self._gate, 1)  # ends when nobody holds the leash any more
+            os.read(self._gate, 1)  # ends when no process holds the leash any more
         finally:
             os._exit(0)
 
@@ -215,7 +215,7 @@ def _connect_and_hold(
     held = []
     for client in clients:
         held.append(_connect(client))
-        held[-1].setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET_AT_CLOSE)
+        reset_at_close(held[-1])
         # any holder's connection will do: there is one for each that asks
         held.append(listener.accept()[0])
     listener.close()

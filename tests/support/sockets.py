@@ -27,7 +27,7 @@ def family_of(address: str) -> socket.AddressFamily:
 
 
 def listen(address: str = "127.0.0.1", port: int = SERVER_PORT) -> socket.socket:
-    """A listener that completes handshakes by itself; nobody has to accept."""
+    """A listener that completes handshakes without accept()."""
     server = socket.socket(family_of(address))
     server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     server.bind((address, port))
@@ -165,7 +165,7 @@ def established(
 def time_wait(
     count: int, server: socket.socket, operation: Callable[[], socket.socket]
 ) -> None:
-    """So many connections, closed from the client's side: TIME_WAIT on its port."""
+    """``count`` connections, closed from the client's side: TIME_WAIT on its port."""
     pairs = [established(server, operation()) for _ in range(count)]
     for client, _ in pairs:
         client.close()

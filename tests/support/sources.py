@@ -1,4 +1,4 @@
-"""The sources as somebody else has them who wants to package them."""
+"""The sources as a packager has them."""
 
 import shutil
 from pathlib import Path
