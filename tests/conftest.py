@@ -2,14 +2,26 @@
 
 import os
 from functools import lru_cache, partial
+from pathlib import Path
 
 import pytest
 
-from tests.namespace import run_in_namespace, why_unavailable
+pytest.register_assert_rewrite("tests.support")
 
+from tests.support.namespace import run_in_namespace, why_unavailable  # noqa: E402
+
+TESTS = Path(__file__).parent
+LIBRARY_SUITES = {"e2e", "kernel", "plugin", "system"}
+"""Folders whose tests all depend on nagiosplugin or psutil."""
 NO_SKIPS = "CHECK_EPHEMERAL_PORT_NO_SKIPS"
 
 _why_no_namespace = lru_cache(maxsize=None)(why_unavailable)
+
+
+def pytest_collection_modifyitems(items):
+    for item in items:
+        if item.path.relative_to(TESTS).parts[0] in LIBRARY_SUITES:
+            item.add_marker("library")
 
 
 def pytest_runtest_setup(item):

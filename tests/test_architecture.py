@@ -1,9 +1,11 @@
 """The folder is the rule: what each ring can import; and everything is documented."""
 
+from __future__ import annotations
+
 import ast
+from collections.abc import Iterator
 from importlib.util import find_spec, resolve_name
 from pathlib import Path
-from typing import Dict, Iterator, Set, Tuple
 
 import pytest
 
@@ -11,6 +13,8 @@ import check_ephemeral_port
 
 PACKAGE = Path(check_ephemeral_port.__file__).parent
 MODULES = sorted(PACKAGE.rglob("*.py"))
+TESTS = Path(__file__).parent
+SUITES = sorted({path.parent.name for path in TESTS.glob("*/*.py")})
 RINGS = ("model", "system", "plugin", "checks")
 PURE = {
     "__future__",
@@ -54,7 +58,7 @@ def ring(name: str) -> str:
     return name.partition(".")[0]
 
 
-def imports(module: Path) -> Iterator[Tuple[str, bool]]:
+def imports(module: Path) -> Iterator[tuple[str, bool]]:
     """What a module imports at run time, and whether it does at its start.
 
     A module of the package comes by its name within the package, behind a dot.
@@ -82,7 +86,7 @@ def imports(module: Path) -> Iterator[Tuple[str, bool]]:
                 yield name, node not in late
 
 
-def imported_from(module: Path, node: ast.ImportFrom) -> Set[str]:
+def imported_from(module: Path, node: ast.ImportFrom) -> set[str]:
     if node.level == 0:
         return {node.module or ""}
     package = ".".join(("package", *module.relative_to(PACKAGE).parent.parts))
@@ -92,7 +96,7 @@ def imported_from(module: Path, node: ast.ImportFrom) -> Set[str]:
     return {"." + (name if name in NAMES else base) for name in found}
 
 
-def graph() -> Dict[str, Set[str]]:
+def graph() -> dict[str, set[str]]:
     """The modules of the package that each of them imports, late or not."""
     return {
         name: {other[1:] for other, _ in imports(module) if other[0] == "."}
@@ -135,7 +139,7 @@ def test_no_imports_are_circular():
             del left[name]
 
 
-def foreign(importer: str) -> Set[str]:
+def foreign(importer: str) -> set[str]:
     """What a ring imports from outside of the package."""
     return {
         other.partition(".")[0]
@@ -198,10 +202,25 @@ def test_everything_public_has_a_docstring(module):
         assert ast.get_docstring(node), f"{node.name} says nothing"
 
 
-def public_definitions(parent: ast.AST) -> Iterator[ast.AST]:
+def public_definitions(
+    parent: ast.Module | ast.ClassDef,
+) -> Iterator[ast.FunctionDef | ast.ClassDef]:
     for node in parent.body:
         if not isinstance(node, (ast.FunctionDef, ast.ClassDef)) or node.name[0] == "_":
             continue
         yield node
         if isinstance(node, ast.ClassDef):
             yield from public_definitions(node)
+
+
+@pytest.mark.parametrize("suite", SUITES)
+def test_a_suite_imports_from_itself_and_support_only(suite):
+    found = set()
+    for module in (TESTS / suite).rglob("*.py"):
+        for node in ast.walk(ast.parse(module.read_text())):
+            if isinstance(node, ast.ImportFrom) and node.level == 0:
+                found.add(str(node.module))
+            elif isinstance(node, ast.Import):
+                found |= {alias.name for alias in node.names}
+    suites = {name.split(".")[1] for name in found if name.startswith("tests.")}
+    assert suites <= {suite, "support"}

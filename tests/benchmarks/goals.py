@@ -1,9 +1,11 @@
 """What is measured, and what it ought to come to."""
 
+from __future__ import annotations
+
 from typing import Callable, NamedTuple
 
-from tests.benchmarks.farm import Plan
 from tests.benchmarks.measuring import Scene
+from tests.support.farm import Plan
 
 AUTO, BY_PSUTIL, BY_SOCK_DIAG = "check", "check, psutil", "check, sock_diag"
 SAMPLERS = (BY_PSUTIL, BY_SOCK_DIAG)

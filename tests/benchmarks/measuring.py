@@ -1,5 +1,7 @@
 """Runs the check and its peers in turn, in a farm, and tells what they cost."""
 
+from __future__ import annotations
+
 import ctypes
 import signal
 import subprocess
@@ -8,11 +10,11 @@ from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
 from statistics import median
-from typing import Dict, List, NamedTuple, Tuple
+from typing import NamedTuple
 
-from tests.benchmarks.farm import PORTS, Children, Farm, Plan
-from tests.namespace import enter_namespace
-from tests.plugin_process import PROGRAM
+from tests.support.farm import PORTS, Children, Farm, Plan
+from tests.support.namespace import enter_namespace
+from tests.support.plugin_process import PROGRAM
 
 HERE = Path(__file__).parent
 PSUTIL_PEER = [sys.executable, str(HERE / "psutil_peer.py")]
@@ -42,7 +44,7 @@ class Scene(NamedTuple):
 
     plan: Plan
     rounds: int
-    commands: Tuple[str, ...]
+    commands: tuple[str, ...]
     idle_processes: int = 0
 
 
@@ -62,7 +64,7 @@ def compile_tools(folder: Path) -> Path:
     return folder
 
 
-def measure_scene(scene: Scene, tools: Path) -> Dict[str, Run]:
+def measure_scene(scene: Scene, tools: Path) -> dict[str, Run]:
     """The median of each figure, by command."""
     # in a worker, since a process can't leave its namespaces
     with ProcessPoolExecutor(1, get_context("fork"), move_in) as pool:
@@ -71,7 +73,7 @@ def measure_scene(scene: Scene, tools: Path) -> Dict[str, Run]:
 
 def move_in(host: bool = False) -> None:
     """Move a worker into a network namespace; with ``host`` as
-    :func:`tests.namespace.enter_namespace` has it."""
+    :func:`tests.support.namespace.enter_namespace` has it."""
     # the pool leaves its workers behind if it is killed itself
     _end_with_parent()
     enter_namespace(PORTS, host)
@@ -82,8 +84,8 @@ def _end_with_parent() -> None:
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
-def _measure(scene: Scene, tools: Path) -> Dict[str, Run]:
-    runs: Dict[str, List[Run]] = {name: [] for name in scene.commands}
+def _measure(scene: Scene, tools: Path) -> dict[str, Run]:
+    runs: dict[str, list[Run]] = {name: [] for name in scene.commands}
     with Farm(scene.plan) as farm, Children() as idle:
         for _ in range(scene.idle_processes):
             idle.start(_open_files)
@@ -108,5 +110,5 @@ def run(name: str, tools: Path) -> Run:
     return Run(float(wall), float(cpu), int(peak_kib) / 1024)
 
 
-def _open_files() -> List[object]:
+def _open_files() -> list[object]:
     return [open("/dev/null") for _ in range(OPEN_FILES)]

@@ -1,17 +1,20 @@
 """Measures what a look into one of many network namespaces costs."""
 
+from __future__ import annotations
+
 import subprocess
+from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
 from socket import socket
 from statistics import median
-from typing import Callable, Iterator, List, NamedTuple
+from typing import Callable, NamedTuple
 
-from tests.benchmarks.farm import Farm, Plan
 from tests.benchmarks.measuring import ALL_NETNS, Run, move_in, run
-from tests.namespace import run_inside
+from tests.support.farm import Farm, Plan
+from tests.support.namespace import run_inside
 
 SCENE = "namespaces"
 NAMESPACES = 200
@@ -29,7 +32,7 @@ class LookCost(NamedTuple):
     cpu_seconds: float
 
 
-def measure_namespaces(tools: Path) -> List[LookCost]:
+def measure_namespaces(tools: Path) -> list[LookCost]:
     """The costs, by kind of namespace."""
     # in a worker, since a process can't leave its namespaces
     in_a_host = partial(move_in, host=True)
@@ -37,7 +40,7 @@ def measure_namespaces(tools: Path) -> List[LookCost]:
         return pool.submit(_measure, partial(run, ALL_NETNS, tools)).result()
 
 
-def _measure(check: Callable[[], Run]) -> List[LookCost]:
+def _measure(check: Callable[[], Run]) -> list[LookCost]:
     return [cost for others in OTHER_SOCKETS for cost in _beside(others, check)]
 
 

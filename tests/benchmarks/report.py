@@ -1,13 +1,15 @@
 """The page that the benchmark prints, in reStructuredText."""
 
+from __future__ import annotations
+
 import os
 import platform
 import re
 import subprocess
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from importlib.metadata import version
 from pathlib import Path
-from typing import Iterator, List, Mapping, Sequence
 
 from tests.benchmarks.goals import GOALS, IDLE_PROCESSES, Cost
 from tests.benchmarks.measuring import OPEN_FILES, Run
@@ -82,7 +84,7 @@ def page(medians: Medians, looks: Sequence[LookCost] = ()) -> str:
     )
 
 
-def _goal_rows(medians: Medians) -> Iterator[List[str]]:
+def _goal_rows(medians: Medians) -> Iterator[list[str]]:
     def cost_in(unit: str) -> Cost:
         return lambda scene, command: getattr(medians[scene][command], unit)
 
@@ -98,20 +100,20 @@ def _goal_rows(medians: Medians) -> Iterator[List[str]]:
         yield [goal.case, goal.against, goal.at_most, *figures]
 
 
-def _median_rows(medians: Medians) -> Iterator[List[str]]:
+def _median_rows(medians: Medians) -> Iterator[list[str]]:
     for scene, runs in medians.items():
         for command, run in runs.items():
             figures = (run.cpu_seconds * 1000, run.wall_seconds * 1000, run.peak_mib)
             yield [scene, command, *(f"{figure:.1f}" for figure in figures)]
 
 
-def _look_row(look: LookCost) -> List[str]:
+def _look_row(look: LookCost) -> list[str]:
     figures = (look.cpu_seconds * 1000, look.wall_seconds * 1000)
     others = f"{look.other_sockets:,}"
     return [look.kind, others, *(f"{figure:.2f}" for figure in figures)]
 
 
-def _table(rows: List[List[str]]) -> str:
+def _table(rows: list[list[str]]) -> str:
     widths = [max(map(len, column)) for column in zip(*rows)]
     rule = "  ".join("=" * width for width in widths)
     head, *body = [

@@ -8,7 +8,7 @@ from collections import Counter
 
 import pytest
 
-from tests.benchmarks.farm import PORTS, Farm, Plan, count_tcp_sockets
+from tests.support.farm import PORTS, Farm, Plan, count_tcp_sockets
 
 
 def states_listed_by_ss():
@@ -66,7 +66,7 @@ def test_holders_go_when_their_farm_is_killed():
 
 
 def run_in_farm(*arguments):
-    command = [sys.executable, "-m", "tests.benchmarks.farm", *arguments]
+    command = [sys.executable, "-m", "tests.support.farm", *arguments]
     return subprocess.run(command, stdout=subprocess.PIPE, text=True, timeout=60)
 
 

@@ -1,15 +1,16 @@
 """Tables below contrib/docs whose rows name the tests that show them."""
 
+from __future__ import annotations
+
 import ast
 import re
 from pathlib import Path
-from typing import List, Tuple
 
 TESTS = Path(__file__).parents[1]
 DOCS = TESTS.parent / "contrib/docs"
 
 
-def rows(document: str) -> List[str]:
+def rows(document: str) -> list[str]:
     """The rows of all tables of a document, without their headings."""
     _, *tables = (DOCS / document).read_text().split(".. list-table::")
     return [
@@ -19,7 +20,7 @@ def rows(document: str) -> List[str]:
     ]
 
 
-def named_tests(text: str) -> List[Tuple[str, str]]:
+def named_tests(text: str) -> list[tuple[str, str]]:
     """File and name of each test that the text names."""
     return re.findall(r"``([\w/]+\.py)::(\w+)``", text)
 

@@ -9,7 +9,9 @@ import pytest
 
 from check_ephemeral_port import __version__
 from contrib.packaging.single_file import build
-from tests.kernel.sockets import connect, listen, open_sockets
+from tests.support.sockets import held_connections
+
+pytestmark = pytest.mark.library
 
 SYSTEM_PYTHON = Path("/usr/bin/python3")
 
@@ -69,15 +71,13 @@ def test_the_same_sources_give_the_same_bytes(program, tmp_path):
 @pytest.mark.namespace(ports="40000-40039")
 @pytest.mark.parametrize("sampler", ["psutil", "sock_diag"])
 def test_it_tells_a_full_range(program, sampler):
-    server = ("127.0.0.1", 5000)
-    held = [listen(), *open_sockets(38, lambda: connect(server))]
-    done = run(program, "--sampler", sampler)
+    with held_connections(38):
+        done = run(program, "--sampler", sampler)
     assert (done.returncode, done.stderr) == (2, "")
     assert done.stdout.startswith(
         "EPHEMERAL_PORT CRITICAL - 95% of 40 ports to 127.0.0.1:5000 used, 2 left"
     )
     assert f"[{os.getpid()}] holds 38" in done.stdout
-    assert held
 
 
 def test_without_psutil_it_says_what_is_missing(program):

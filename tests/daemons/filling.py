@@ -1,10 +1,11 @@
 """Fills the range of 40 ports to one destination, and sets it free again."""
 
-import socket
-from contextlib import contextmanager
-from typing import Iterator
+from __future__ import annotations
 
-from tests.kernel.sockets import connect, listen, open_sockets
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from tests.support.sockets import held_connections, reset_at_close
 
 PORTS = "40000-40039"
 SERVER = ("127.0.0.1", 5000)
@@ -16,11 +17,7 @@ FULL = "EPHEMERAL_PORT CRITICAL - 95% of 40 ports to 127.0.0.1:5000 used, 2 left
 @contextmanager
 def filled() -> Iterator[None]:
     """38 of 40 ports taken."""
-    server = listen(*SERVER)
-    clients = open_sockets(38, lambda: connect(SERVER))
-    yield
-    # a listener that goes resets what nobody accepted, so that no TIME_WAIT is left
-    server.close()
-    for client in clients:
-        client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, bytes([1] + [0] * 7))
-        client.close()
+    with held_connections(38) as clients:
+        yield
+        for client in clients:
+            reset_at_close(client)

@@ -5,6 +5,8 @@ It has the files of the real one, but what the test changes below /etc, /usr, /v
 So the distribution's own configuration and default ports can be used.
 """
 
+from __future__ import annotations
+
 import os
 import re
 import shutil
@@ -12,10 +14,10 @@ import subprocess
 import time
 from functools import lru_cache, partial
 from pathlib import Path
-from typing import Callable, Optional, TypeVar
+from typing import Callable, TypeVar
 
 from contrib.packaging.single_file import build
-from tests.namespace import run_in_namespace
+from tests.support.namespace import run_in_namespace
 
 CONTRIB = Path(__file__).parents[2] / "contrib"
 PLUGINS = Path("/usr/lib/nagios/plugins")
@@ -37,7 +39,7 @@ T = TypeVar("T")
 
 
 @lru_cache(maxsize=None)
-def why_unavailable() -> Optional[str]:
+def why_unavailable() -> str | None:
     """Why this machine can't make another; ``None`` if it can."""
     if os.getuid():
         return "it takes root to run daemons as their own users"
@@ -49,7 +51,7 @@ def why_unavailable() -> Optional[str]:
     return done.stderr.strip() if done.returncode else None
 
 
-def run_on_machine(ports: str, body: Callable[[], None]) -> Optional[str]:
+def run_on_machine(ports: str, body: Callable[[], None]) -> str | None:
     """Run ``body`` on such a machine; the traceback if it failed."""
     return run_in_namespace(ports, partial(_prepared, body), host=True, users=True)
 
@@ -105,7 +107,7 @@ def run(*command: str) -> str:
     return done.stdout
 
 
-def start(*command: str, user: str = USER) -> "subprocess.Popen[bytes]":
+def start(*command: str, user: str = USER) -> subprocess.Popen[bytes]:
     """Start a daemon that stays in the foreground; it ends with the machine."""
     groups = ["--reuid", user, "--regid", user, "--init-groups"]
     with open(f"/run/{Path(command[0]).name}.output", "w") as output:
@@ -119,7 +121,7 @@ def start(*command: str, user: str = USER) -> "subprocess.Popen[bytes]":
         )
 
 
-def wait_for(look: Callable[[], Optional[T]]) -> T:
+def wait_for(look: Callable[[], T | None]) -> T:
     """What ``look`` sees, as soon as it sees something."""
     end = time.monotonic() + WAIT_SECONDS
     while time.monotonic() < end:

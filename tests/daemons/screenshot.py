@@ -26,8 +26,8 @@ from tests.daemons.machine import (
     wait_for,
 )
 from tests.daemons.test_nagios import CONFIGURATION, HOST, service
-from tests.kernel.sockets import connect, listen, time_wait
-from tests.namespace import add_address
+from tests.support.namespace import add_address
+from tests.support.sockets import connect, listen, time_wait
 
 PORTS = "32768-47999"
 REMOTE, PORT, BATCHES, BATCH = "192.0.2.7", 443, 5, 2850

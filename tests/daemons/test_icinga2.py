@@ -150,17 +150,19 @@ def test_icinga_tells_ok_critical_and_ok_again():
 @pytest.mark.machine(ports=PORTS)
 def test_every_option_is_a_custom_variable_that_reaches_the_program():
     settings, expected = [], []
+    setting: object
     for option in options():
         if not option.checks:
             continue
         if option.counted:
             setting, arguments = 3, ["-" + 3 * option.flags[0].lstrip("-")]
         elif option.repeatable:
-            setting = [f"{option.name} {n}" for n in (1, 2)]
-            arguments = [word for text in setting for word in (option.flag, text)]
+            values = [f"{option.name} {n}" for n in (1, 2)]
+            setting = values
+            arguments = [word for text in values for word in (option.flag, text)]
         elif option.takes_value:
-            setting = f"{option.name} value"
-            arguments = [option.flag, setting]
+            value = f"{option.name} value"
+            setting, arguments = value, [option.flag, value]
         else:
             setting, arguments = True, [option.flag]
         settings.append(f"    vars.{variable(option)} = {json.dumps(setting)}\n")

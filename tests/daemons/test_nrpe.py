@@ -9,8 +9,8 @@ import pytest
 
 from tests.daemons.filling import FULL, IDLE, PORTS, SERVER, filled
 from tests.daemons.machine import PLUGINS, install, install_plugin, run, start, wait_for
-from tests.kernel.sockets import connect, listen, open_sockets
-from tests.namespace import add_namespace, run_inside
+from tests.support.namespace import add_namespace, run_inside
+from tests.support.sockets import connect, held_sockets, listen, open_sockets
 
 OLD_PACKET = 1024
 """Bytes that a version 2 packet carries: clients and daemons before NRPE 3."""
@@ -78,12 +78,12 @@ def test_sudo_lets_it_look_into_the_namespaces_of_others():
     start_nrpe()
     web = add_namespace("web", "50000-50039")
     fill = partial(open_sockets, 38, lambda: connect(SERVER))
-    held = run_inside([web], lambda: [listen(), *fill()])
-    exit_code, output = ask("-c", "check_ephemeral_port_netns")
+    opened = run_inside([web], lambda: [listen(), *fill()])
+    with held_sockets(*opened):
+        exit_code, output = ask("-c", "check_ephemeral_port_netns")
     assert exit_code == 2
     assert output.startswith("EPHEMERAL_PORT CRITICAL - netns web, worst of 2: 95% of ")
     assert f"[{os.getpid()}] holds 38 | netns=2;;;0 netns_failed=0;;;0 " in output
-    assert held
 
 
 @pytest.mark.machine(ports=PORTS)

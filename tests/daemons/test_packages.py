@@ -11,7 +11,7 @@ import pytest
 from check_ephemeral_port import __version__
 from tests.daemons.filling import FULL, PORTS, filled
 from tests.daemons.machine import CONTRIB, PLUGIN, USER, run
-from tests.sources import copy_sources
+from tests.support.sources import copy_sources
 
 PACKAGING = CONTRIB / "packaging"
 RPM = ["rpm", "--dbpath", "/var/lib/rpm"]
@@ -67,7 +67,8 @@ def test_packages_have_the_version_of_the_program():
 
 def test_packages_need_what_the_program_needs():
     setup = (CONTRIB.parent / "setup.cfg").read_text()
-    needed = re.search(r"install_requires =\n((?: +\S+\n)+)", setup)[1].split()
+    _, _, lines = setup.partition("\ninstall_requires =\n")
+    needed = lines.partition("\n\n")[0].split()
     spec = (PACKAGING / "check_ephemeral_port.spec").read_text()
     named = re.findall(r"^Requires: +python3-(.+)$", spec, re.MULTILINE)
     assert [text.replace(" ", "") for text in named] == needed

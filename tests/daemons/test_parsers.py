@@ -1,10 +1,13 @@
 """What the plugin prints, read by others: Perl's Monitoring::Plugin and Icinga 2."""
 
+from __future__ import annotations
+
 import json
 import random
 import shutil
 import subprocess
-from typing import NamedTuple, Optional, Sequence
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import nagiosplugin
 import pytest
@@ -45,8 +48,8 @@ from check_ephemeral_port.plugin.port.summaries import (
     remote_sentences,
 )
 from check_ephemeral_port.plugin.thresholds import Judgement, Thresholds, judge
-from tests.model.builders import bound, connected, pool, waiting
-from tests.plugin.pool.builders import (
+from tests.support.builders import bound, connected, pool, waiting
+from tests.support.check_builders import (
     Made,
     check_of,
     clients,
@@ -103,17 +106,17 @@ class Figure(NamedTuple):
     label: str
     value: float
     unit: str
-    warning: Optional[ThresholdRange]
-    critical: Optional[ThresholdRange]
-    minimum: float
-    maximum: Optional[float]
+    warning: ThresholdRange | None
+    critical: ThresholdRange | None
+    minimum: float | None
+    maximum: float | None
 
 
 class Line(NamedTuple):
     """A printed line, and what it says."""
 
     text: str
-    figures: list
+    figures: list[Figure]
 
     @property
     def perfdata(self):
@@ -122,8 +125,11 @@ class Line(NamedTuple):
 
 def perl(script, lines):
     """What each line becomes, by one process for all of them."""
-    library = [shutil.which("perl"), "-MMonitoring::Plugin", "-e", "1"]
-    if not library[0] or subprocess.run(library, stderr=subprocess.DEVNULL).returncode:
+    library = ["perl", "-MMonitoring::Plugin", "-e", "1"]
+    if (
+        not shutil.which("perl")
+        or subprocess.run(library, stderr=subprocess.DEVNULL).returncode
+    ):
         pytest.skip("needs libmonitoring-plugin-perl: .ci/install-daemons")
     done = subprocess.run(
         ["perl", "-e", script],
@@ -158,7 +164,8 @@ def random_range(chance, inside=True):
     )
     kinds = [(0, high), (low, None), (None, high), (low, high), (None, None)]
     inverted = inside and chance.random() < 0.3
-    return ThresholdRange(*chance.choice(kinds), inverted)
+    start, end = chance.choice(kinds)
+    return ThresholdRange(start, end, inverted)
 
 
 def random_line(chance, inside):
@@ -257,9 +264,14 @@ def check_port(chance, thresholds):
 def check_remote_port(chance, thresholds):
     """``--port`` with ``--hostname``."""
     seconds = chance.choice([0.00004, 0.0001, 0.01, 1, 24, 100000])
-    attempt = Attempt("192.0.2.7", chance.choice(list(Outcome)), seconds, "why")
-    report = RemoteReport("example.com", PORT, [attempt])
-    identity = PortIdentity(PORT, iana_class(PORT), {})
+    attempt = Attempt(
+        address="192.0.2.7",
+        outcome=chance.choice(list(Outcome)),
+        seconds=seconds,
+        reason="why",
+    )
+    report = RemoteReport(host="example.com", port=PORT, attempts=[attempt])
+    identity = PortIdentity(port=PORT, iana=iana_class(PORT), services={})
     limit = chance.choice([0.5, 1.5, 30])
     observation = RemoteObservation(identity, report, limit)
     of_seconds = thresholds()
@@ -281,11 +293,22 @@ def random_forecast(chance, watches, udp):
 
     def forecast():
         seconds = chance.choice([0, 59, 36000, 10**7])
-        left = TimeRemaining(0.8 * seconds, seconds, 1.5 * seconds)
-        return Forecast(15, Growth(1.5, 2.0, 2.5, 840), chance.choice([None, left]))
+        left = TimeRemaining(
+            soonest=0.8 * seconds, likely=seconds, latest=1.5 * seconds
+        )
+        return Forecast(
+            samples=15,
+            growth=Growth(slowest=1.5, typical=2.0, fastest=2.5, span_seconds=840),
+            remaining=chance.choice([None, left]),
+        )
 
     watched = [forecast() for _ in watches]
-    return HostForecast(forecast(), watched, forecast(), forecast() if udp else None)
+    return HostForecast(
+        tcp_connect=forecast(),
+        watched=watched,
+        tcp_bind=forecast(),
+        udp_bind=forecast() if udp else None,
+    )
 
 
 def random_thresholds(thresholds):

@@ -7,10 +7,9 @@ import pytest
 
 from tests.daemons.filling import PORTS
 from tests.daemons.machine import PLUGIN, USER, install_plugin
-from tests.e2e.test_bad_input import assert_unknown
-from tests.kernel.sockets import bind_udp, connect, listen, open_sockets
-from tests.namespace import add_namespace, hold_namespace, run_inside
-from tests.plugin_process import PluginRun
+from tests.support.namespace import add_namespace, hold_namespace, run_inside
+from tests.support.plugin_process import PluginRun, assert_unknown
+from tests.support.sockets import bind_udp, connect, held_sockets, listen, open_sockets
 
 MEND = "; needs root (see contrib/sudoers), or CAP_SYS_ADMIN and CAP_SYS_PTRACE"
 
@@ -27,38 +26,41 @@ def check(*arguments, capabilities="-all"):
 @pytest.mark.machine(ports=PORTS)
 def test_all_sockets_of_a_port_and_a_hint_how_to_see_their_owners():
     install_plugin()
-    held = [listen("127.0.0.1", 60840), connect(("127.0.0.1", 60840))]
-    run = check("-p", "60840", "-v")
-    assert (run.exit_code, run.stderr) == (0, "")
-    counts = {"sockets": 2, "listening": 1, "established": 1, "time_wait": 0}
-    assert run.perfdata == counts
-    first = "first: LISTEN 127.0.0.1:60840, "
-    assert f"{first}unknown process of root (try as root); 1 connected" in run.status
-    assert "unknown process: try as root to see processes of other" in run.stdout
+    with listen("127.0.0.1", 60840), connect(("127.0.0.1", 60840)):
+        run = check("-p", "60840", "-v")
+        assert (run.exit_code, run.stderr) == (0, "")
+        counts = {"sockets": 2, "listening": 1, "established": 1, "time_wait": 0}
+        assert run.perfdata == counts
+        first = "first: LISTEN 127.0.0.1:60840, "
+        assert (
+            f"{first}unknown process of root (try as root); 1 connected" in run.status
+        )
+        assert "unknown process: try as root to see processes of other" in run.stdout
 
-    run = check("-p", "60840", capabilities="+sys_ptrace,+dac_read_search")
+        run = check("-p", "60840", capabilities="+sys_ptrace,+dac_read_search")
     assert first in run.status and f"[{os.getpid()}] (root); 1 connected" in run.status
-    assert held
 
 
 @pytest.mark.machine(ports=PORTS)
 def test_its_own_namespace_and_what_it_takes_to_see_the_others():
     install_plugin()
     web, holder = add_namespace("web", "50000-50019"), hold_namespace("50000-50019")
-    held = run_inside([web], lambda: open_sockets(19, bind_udp))
     pid = str(holder.pid)
-    assert check("--netns", "/proc/self/ns/net").exit_code == 0
-    for asked, path in (("web", web), (pid, f"/proc/{pid}/ns/net")):
-        refused = f"cannot enter network namespace {path}: "
-        assert_unknown(check("--netns", asked), refused, MEND)
-    run = check("--all-netns")
-    assert (run.exit_code, run.stderr) == (3, "")
-    which = f"2 of 3 network namespaces can't be looked into (web, sleep[{pid}]): "
-    assert f" UNKNOWN - {which}" in run.status and MEND in run.status
-    assert "; own netns: 0% of 40 ports " in run.status
+    opened = run_inside([web], lambda: open_sockets(19, bind_udp))
+    with held_sockets(*opened):
+        assert check("--netns", "/proc/self/ns/net").exit_code == 0
+        for asked, path in (("web", web), (pid, f"/proc/{pid}/ns/net")):
+            refused = f"cannot enter network namespace {path}: "
+            assert_unknown(check("--netns", asked), refused, MEND)
+        run = check("--all-netns")
+        assert (run.exit_code, run.stderr) == (3, "")
+        which = f"2 of 3 network namespaces can't be looked into (web, sleep[{pid}]): "
+        assert f" UNKNOWN - {which}" in run.status and MEND in run.status
+        assert "; own netns: 0% of 40 ports " in run.status
 
-    run = check("--all-netns", capabilities="+sys_admin,+sys_ptrace")
-    assert run.exit_code == 2 and " - netns web, worst of 3: 95% of 20 " in run.status
-    for lone in ("+sys_admin", "+sys_ptrace"):
-        assert_unknown(check("--netns", pid, capabilities=lone), MEND)
-    assert held
+        run = check("--all-netns", capabilities="+sys_admin,+sys_ptrace")
+        assert (
+            run.exit_code == 2 and " - netns web, worst of 3: 95% of 20 " in run.status
+        )
+        for lone in ("+sys_admin", "+sys_ptrace"):
+            assert_unknown(check("--netns", pid, capabilities=lone), MEND)

@@ -2,15 +2,23 @@
 
 import os
 import re
-import socket
 import subprocess
 import time
 
 import pytest
 
-from tests.kernel.sockets import connect, listen, open_sockets, time_wait
-from tests.namespace import add_address, add_namespace, run_inside, set_sysctl
-from tests.plugin_process import check
+from tests.support.namespace import add_address, add_namespace, run_inside, set_sysctl
+from tests.support.plugin_process import check
+from tests.support.sockets import (
+    bind,
+    connect,
+    held_connections,
+    held_sockets,
+    listen,
+    open_sockets,
+    reset_at_close,
+    time_wait,
+)
 
 USUAL = pytest.mark.namespace(ports="32768-60999")
 TINY = pytest.mark.namespace(ports="40000-40039")
@@ -50,33 +58,29 @@ def test_an_idle_host_with_default_settings_gets_none():
 
 @USUAL
 def test_an_ordinary_host_gets_none():
-    held = [listen(), listen("127.0.0.1", 8080), listen("::1", 443)]
-    time_wait(100, held[0], lambda: connect(SERVER))
-    held += open_sockets(300, lambda: connect(SERVER))
-    assert advice() == {}
-    assert held
+    with listen() as server, listen("127.0.0.1", 8080), listen("::1", 443):
+        time_wait(100, server, lambda: connect(SERVER))
+        with held_sockets(*open_sockets(300, lambda: connect(SERVER))):
+            assert advice() == {}
 
 
 @USUAL
 def test_a_listener_inside_the_range_is_named_until_it_is_reserved():
     set_sysctl("ip_local_reserved_ports", "8080,50000-50009")
-    held = listen(port=33060)
-    problem = fix()
+    with listen(port=33060):
+        problem = fix()
     assert problem.startswith(
         f"inside the range, not reserved, but listened on: 33060 ({myself()})"
     )
     with open("/proc/sys/net/ipv4/ip_local_reserved_ports") as file:
         assert file.read() == "8080,33060,50000-50009\n"
-    assert held
 
 
 @USUAL
-def test_a_listener_that_may_have_been_placed_by_the_system_has_a_proviso():
-    held = socket.socket()
-    held.bind(("127.0.0.1", 0))
-    held.listen()
-    assert fix().endswith("unless the system chose the port (bind() to port 0)")
-    assert held
+def test_a_listener_on_a_port_of_the_systems_choice_has_a_proviso():
+    with bind() as server:
+        server.listen()
+        assert fix().endswith("unless the system chose the port (bind() to port 0)")
 
 
 @pytest.mark.namespace(ports="32768-60998")
@@ -86,25 +90,23 @@ def test_bounds_of_the_same_parity_are_mended():
 
 @TINY
 def test_a_small_range_is_mended():
-    held = [listen(), *open_sockets(38, lambda: connect(SERVER))]
-    assert check().status.endswith(
-        f"; the range is small: 28232 ports are usual; {myself()} holds 38"
-    )
-    assert fix() == "the range 40000-40039 is small: 28232 ports are usual"
-    assert check().exit_code == 0
-    assert held
+    with held_connections(38):
+        assert check().status.endswith(
+            f"; the range is small: 28232 ports are usual; {myself()} holds 38"
+        )
+        assert fix() == "the range 40000-40039 is small: 28232 ports are usual"
+        assert check().exit_code == 0
 
 
 @USUAL
 def test_reserved_ports_that_eat_the_pool_are_made_up_for():
     set_sysctl("ip_local_reserved_ports", "32768-60979")
     https = ("127.0.0.1", 443)  # outside of the wider range, too
-    held = [listen(*https), *open_sockets(20, lambda: connect(https))]
     taken = "reserved ports take 28212 of the range's 28232"
-    assert check().status.endswith(f"0 left; {taken}; {myself()} holds 20")
-    assert fix() == taken
-    assert check().exit_code == 0
-    assert held
+    with held_connections(20, https):
+        assert check().status.endswith(f"0 left; {taken}; {myself()} holds 20")
+        assert fix() == taken
+        assert check().exit_code == 0
 
 
 @pytest.mark.namespace(ports="32768-47999")
@@ -127,25 +129,23 @@ def test_time_wait_that_is_never_reused_is_mended(remote, reuse):
 
 
 @pytest.mark.namespace(ports="32768-47999")
-def test_programs_that_bind_before_they_connect_are_named_until_they_do_not():
-    server = listen()
-    held = open_sockets(1000, lambda: connect(SERVER, "127.0.0.1", no_port=False))
-    ((problem, words),) = advice().items()
+def test_programs_that_bind_before_they_connect_are_named():
+    binding = held_connections(1000, source="127.0.0.1", no_port=False)
+    with binding as clients:
+        ((problem, words),) = advice().items()
+        run = check("-w", "5")
+        for client in clients:  # leave no TIME_WAIT
+            reset_at_close(client)
     assert problem == (
         f"most likely, 1000 ports were bound before they connected by {myself()}:"
         " no destination can have them"
     )
     assert "IP_BIND_ADDRESS_NO_PORT before bind()" in words
-    run = check("-w", "5")
     assert run.status.endswith(
         f"; 1000 ports were bound before they connected; {myself()} holds 1000"
     )
-    for client in held:
-        client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, bytes([1] + [0] * 7))
-        client.close()
-    held = open_sockets(1000, lambda: connect(SERVER, "127.0.0.1"))
-    assert advice() == {}
-    assert server and held
+    with held_connections(1000, source="127.0.0.1"):
+        assert advice() == {}
 
 
 @USUAL
@@ -162,30 +162,28 @@ def test_a_time_wait_table_at_its_cap_is_raised():
 @pytest.mark.parametrize("arguments", [["--netns", "web"], ["--all-netns", "-w", "50"]])
 def test_what_is_wrong_in_a_namespace_is_mended_there(arguments):
     web = add_namespace("web", "50000-50019")
-    held = run_inside(
+    opened = run_inside(
         [web], lambda: [listen(), *open_sockets(15, lambda: connect(SERVER))]
     )
-    assert "; the range is small: " in check(*arguments, "-w", "50").status
-    assert fix(*arguments) == "the range 50000-50019 is small: 28232 ports are usual"
+    with held_sockets(*opened):
+        assert "; the range is small: " in check(*arguments, "-w", "50").status
+        problem = fix(*arguments)
+    assert problem == "the range 50000-50019 is small: 28232 ports are usual"
     with open("/proc/sys/net/ipv4/ip_local_port_range") as file:
         assert file.read().split() == ["32768", "60999"]
-    assert held
 
 
 @TINY
 def test_no_advice_is_given_if_it_is_not_wanted():
-    held = [listen(), listen(port=40000)]
-    held += open_sockets(38, lambda: connect(SERVER))
-    run = check("-v", "--no-advice")
-    assert "advice" not in run.stdout and "small" not in run.stdout
-    assert "\nadvice: the range 40000-40039 is small" in check("-v").stdout
-    assert held
+    with listen(port=40000), held_connections(38):
+        run = check("-v", "--no-advice")
+        assert "advice" not in run.stdout and "small" not in run.stdout
+        assert "\nadvice: the range 40000-40039 is small" in check("-v").stdout
 
 
 @TINY
 def test_advice_changes_neither_state_nor_figures():
-    held = [listen(), listen(port=40000), *open_sockets(36, lambda: connect(SERVER))]
-    with_it, without = check("-v"), check("-v", "--no-advice")
+    with listen(port=40000), held_connections(36):
+        with_it, without = check("-v"), check("-v", "--no-advice")
     assert with_it.exit_code == without.exit_code == 2
     assert with_it.perfdata_fields == without.perfdata_fields
-    assert held

@@ -6,14 +6,24 @@ import re
 import subprocess
 import threading
 import time
+from contextlib import ExitStack
 
 import pytest
 
 from check_ephemeral_port.system.state_file import decode_history
-from tests.kernel.sockets import bind_udp, connect, listen, open_sockets, time_wait
-from tests.namespace import set_sysctl
-from tests.plugin_process import PROGRAM, check
+from tests.support.namespace import set_sysctl
+from tests.support.plugin_process import PROGRAM, check
+from tests.support.sockets import (
+    bind_udp,
+    connect,
+    held_sockets,
+    held_udp_ports,
+    listen,
+    open_sockets,
+    time_wait,
+)
 
+pytestmark = pytest.mark.slow
 SERVER = ("127.0.0.1", 5000)
 ALONE = pytest.mark.namespace(ports="40000-40039")
 ROOMY = pytest.mark.namespace(ports="40000-40799")
@@ -26,7 +36,7 @@ class Leak(threading.Thread):
     def __init__(self, operation, a_second):
         super().__init__(daemon=True)
         self.operation, self.a_second = operation, a_second
-        self.held, self.failed_at, self.error = [], None, None
+        self.held, self.failed_at, self.error = [], 0.0, None
 
     def run(self):
         begin = time.monotonic()
@@ -43,22 +53,21 @@ class Leak(threading.Thread):
 
 @ROOMY
 def test_the_predicted_end_is_the_real_one_within_a_tenth(tmp_path):
-    server = listen()
     leaks = {
         "tcp_connect_eta": Leak(lambda: connect(SERVER), a_second=40),
         "udp_bind_eta": Leak(bind_udp, a_second=36),
     }
-    for leak in leaks.values():
-        leak.start()
     # how long psutil takes depends on all else that this machine is busy with
     options = (*NOBODY_ALARMS, "--sampler", "sock_diag")
     predictions = []
-    while any(leak.is_alive() for leak in leaks.values()):
-        run = check(*options, "--state-file", str(tmp_path / "state"))
-        assert (run.exit_code, run.stderr) == (0, "")
-        predictions.append((time.monotonic(), run.perfdata))
-        time.sleep(0.1)
-    assert server
+    with listen():
+        for leak in leaks.values():
+            leak.start()
+        while any(leak.is_alive() for leak in leaks.values()):
+            run = check(*options, "--state-file", str(tmp_path / "state"))
+            assert (run.exit_code, run.stderr) == (0, "")
+            predictions.append((time.monotonic(), run.perfdata))
+            time.sleep(0.1)
     assert leaks["tcp_connect_eta"].error == errno.EADDRNOTAVAIL
     assert leaks["udp_bind_eta"].error == errno.EADDRINUSE
     for label, leak in leaks.items():
@@ -76,14 +85,15 @@ def test_the_predicted_end_is_the_real_one_within_a_tenth(tmp_path):
 
 @ALONE
 def test_an_end_in_sight_alarms_and_names_the_leak(tmp_path):
-    server = listen()
     state = ("--state-file", str(tmp_path / "state"))
-    held = []
-    for _ in range(11):
-        held.append(connect(SERVER))
-        before = check(*state, "--eta-warning", "1h:", "--eta-critical", "30m:")
-        time.sleep(0.1)
-    assert server and before.exit_code == 2
+    with ExitStack() as stack:
+        stack.enter_context(listen())
+        for _ in range(11):
+            stack.enter_context(connect(SERVER))
+            before = check(*state, "--eta-warning", "1h:", "--eta-critical", "30m:")
+            time.sleep(0.1)
+        told = check(*state, "-v").stdout
+    assert before.exit_code == 2
     assert re.fullmatch(
         r"EPHEMERAL_PORT CRITICAL - ports to 127\.0\.0\.1:5000 run out in about \d+ s"
         rf" at [\d.]+ ports/s; .*\[{os.getpid()}\] holds 11",
@@ -92,7 +102,6 @@ def test_an_end_in_sight_alarms_and_names_the_leak(tmp_path):
     field = before.perfdata_fields["tcp_connect_eta"]
     assert re.fullmatch(r"\d+s;3600:;1800:;0", field)
     assert "udp_bind_eta" not in before.perfdata
-    told = check(*state, "-v").stdout
     assert re.search(
         r"^tcp_connect  [\d.]+ ports/s +\d+ s +\d+ s to \d+ s$", told, re.M
     )
@@ -129,15 +138,14 @@ def test_foreign_content_is_no_history_and_no_error(tmp_path, content):
 
 @ALONE
 def test_a_link_is_one_clear_line_even_if_the_ports_are_used_up(tmp_path):
-    held = open_sockets(40, bind_udp)
     path = tmp_path / "state"
     path.symlink_to("/etc/passwd")
-    run = check("--state-file", str(path))
+    with held_udp_ports(40):
+        run = check("--state-file", str(path))
     assert (run.exit_code, run.stderr) == (3, "")
     assert run.stdout == (
         f"EPHEMERAL_PORT UNKNOWN - --state-file {path} is a symbolic link\n"
     )
-    assert held
 
 
 @ALONE
@@ -155,11 +163,11 @@ def test_the_pace_is_told_by_time_wait_and_the_pool():
     set_sysctl("tcp_tw_reuse", 0)
     server = listen()
     time_wait(12, server, lambda: connect(SERVER))
-    held = open_sockets(10, lambda: connect(SERVER))
-    time.sleep(1.1)  # the youngest are told apart from the rest
+    with held_sockets(*open_sockets(10, lambda: connect(SERVER))):
+        time.sleep(1.1)  # the youngest are told apart from the rest
+        told = check("-v").stdout
     line = "pace to the fullest: TIME_WAIT shows 12/min, the pool sustains 30/min"
-    assert line in check("-v").stdout
-    assert held
+    assert line in told
 
 
 @ALONE

@@ -7,16 +7,24 @@ import shutil
 import socket
 import subprocess
 from html.parser import HTMLParser
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.kernel.sockets import bind_udp, connect, listen, open_sockets
-from tests.namespace import hold_namespace
-from tests.plugin_process import PROGRAM, check
-from tests.waiting import wait_until
+from tests.support.namespace import hold_namespace
+from tests.support.plugin_process import PROGRAM, check
+from tests.support.sockets import (
+    connect,
+    held_connections,
+    held_sockets,
+    held_udp_ports,
+    listen,
+)
+from tests.support.waiting import wait_until
 
+pytestmark = pytest.mark.slow
 PR_SET_NAME = 15
 CLONE_NEWUTS = 0x04000000
 ALONE = pytest.mark.namespace(ports="40000-40039")
@@ -61,7 +69,7 @@ class Page(HTMLParser):
 
     def __init__(self):
         super().__init__(convert_charrefs=False)
-        self.markup = []
+        self.markup: list[tuple[Any, ...]] = []
         for kind in ("starttag", "endtag", "charref", "entityref", "comment", "decl"):
             setattr(self, f"handle_{kind}", lambda *what: self.markup.append(what))
 
@@ -98,11 +106,9 @@ def output_of(*arguments, within=(), **process):
 @pytest.mark.parametrize("name", HOSTILE, ids=in_short)
 def test_the_name_of_a_process(name):
     ctypes.CDLL(None).prctl(PR_SET_NAME, name, 0, 0, 0)
-    held = [listen(), *open_sockets(20, lambda: connect(("127.0.0.1", 5000)))]
-    held += open_sockets(38, bind_udp)
-    assert f"[{os.getpid()}] holds 38 | " in output_of("-vvv")
-    assert f"[{os.getpid()}]" in output_of("-p", "5000", "-v")
-    assert held
+    with held_connections(20), held_udp_ports(38):
+        assert f"[{os.getpid()}] holds 38 | " in output_of("-vvv")
+        assert f"[{os.getpid()}]" in output_of("-p", "5000", "-v")
 
 
 @ALONE
@@ -110,10 +116,8 @@ def test_the_name_of_a_process(name):
 @given(name=st.binary(max_size=15).filter(lambda name: b"\0" not in name))
 def test_any_name_of_a_process(name):
     ctypes.CDLL(None).prctl(PR_SET_NAME, name, 0, 0, 0)
-    held = open_sockets(38, bind_udp)
-    assert f"[{os.getpid()}] holds 38 | " in output_of("-v")
-    for holder in held:
-        holder.close()
+    with held_udp_ports(38):
+        assert f"[{os.getpid()}] holds 38 | " in output_of("-v")
 
 
 @ALONE
@@ -121,7 +125,7 @@ def test_any_name_of_a_process(name):
 def test_the_command_line_behind_a_long_name(name, tmp_path):
     # psutil looks there for what the kernel has cut off a name of 15 bytes
     file = tmp_path / "longer-than-15-bytes"
-    shutil.copy(shutil.which("sleep"), file)
+    shutil.copy(shutil.which("sleep") or "", file)
     program = 'exec -a "$0" "$1" 100 3<>/dev/udp/127.0.0.1/9'
     called = b"longer-than-15-" + name.replace(b"/", b"\\")[:9000]
     holder = subprocess.Popen(["bash", "-c", program, called, str(file)])
@@ -148,10 +152,9 @@ def test_the_name_of_a_user(name, tmp_path):
     name = re.sub(rb"[\n:]", b"?", name)  # no name in a file of users can have these
     users = b"%s:x:0:0:%s:/:/bin/sh\n" % (name, name)
     on_a_host_with("/etc/passwd", users, tmp_path)
-    held = [listen(), *open_sockets(38, bind_udp)]
-    assert f"[{os.getpid()}]" in output_of("-v")
-    output_of("-p", "5000", "-v")
-    assert held
+    with listen(), held_udp_ports(38):
+        assert f"[{os.getpid()}]" in output_of("-v")
+        output_of("-p", "5000", "-v")
 
 
 @HOST
@@ -160,10 +163,9 @@ def test_the_name_of_a_service(name, tmp_path):
     name = re.sub(rb"[\s#]", b"?", name)
     services = b"%s 5000/tcp\n%s 5000/udp %s\n" % (name, name, name)
     on_a_host_with("/etc/services", services, tmp_path)
-    held = listen()
-    assert "port 5000: user by IANA" in output_of("-p", "5000", "-v")
-    output_of("-p", "5000", "-H", "127.0.0.1", "-v")
-    assert held
+    with listen():
+        assert "port 5000: user by IANA" in output_of("-p", "5000", "-v")
+        output_of("-p", "5000", "-H", "127.0.0.1", "-v")
 
 
 @HOST
@@ -171,11 +173,10 @@ def test_the_name_of_a_service(name, tmp_path):
 def test_the_name_of_the_host(name):
     assert ctypes.CDLL(None).unshare(CLONE_NEWUTS) == 0
     socket.sethostname(name[:64])
-    held = [listen(), *open_sockets(38, bind_udp)]
-    assert f"[{os.getpid()}] holds 38 | " in output_of("-vvv")
-    output_of("-p", "5000", "-v")
-    output_of("-p", "5000", "-H", "localhost", "-v")
-    assert held
+    with listen(), held_udp_ports(38):
+        assert f"[{os.getpid()}] holds 38 | " in output_of("-vvv")
+        output_of("-p", "5000", "-v")
+        output_of("-p", "5000", "-H", "localhost", "-v")
 
 
 @HOST
@@ -254,33 +255,32 @@ def test_what_the_name_service_answers(host, tmp_path):
 
 @ALONE
 @pytest.mark.parametrize("verbose", ["-v", "-vv", "-vvv"])
-def test_the_most_verbose_output_is_bounded_and_says_what_it_leaves_out(verbose):
-    held = []
-    for number in range(1, 255):
-        held.append(listen(f"127.0.{number}.1"))
-        held.append(connect((f"127.0.{number}.1", 5000)))
-    text = output_of(verbose, "--top", "999999")
+def test_the_most_verbose_output_is_bounded_and_says_so(verbose):
+    addresses = [f"127.0.{number}.1" for number in range(1, 255)]
+    with held_sockets(*map(listen, addresses)):
+        with held_sockets(*(connect((address, 5000)) for address in addresses)):
+            text = output_of(verbose, "--top", "999999")
+            short = output_of(verbose, "--top", "20")
+            port = output_of("-p", "5000", verbose, "--top", "999999")
     *_, last = text[:-1].split("\n")
     assert len(text) > 7000
     assert re.fullmatch(r"\([0-9]+ lines left out\)", last)
-    assert "\n(" not in output_of(verbose, "--top", "20")
-    port = output_of("-p", "5000", verbose, "--top", "999999")
+    assert "\n(" not in short
     assert len(port) > 7000 and port.endswith(" lines left out)\n")
-    assert held
 
 
 @ALONE
 def test_the_output_fits_into_old_nrpe_wherever_the_labels_leave_room():
-    held = [listen(), *open_sockets(38, lambda: connect(("127.0.0.1", 5000)))]
-    watched = []
-    for number in range(12):
-        text = output_of(*watched)
-        status, _, perfdata = text[:-1].partition(" | ")
-        assert len(text) < 1024 or len(status) <= 160
-        assert f"'tcp_connect_127.0.0.1:{5000 + number - 1}'=" in perfdata or not number
-        assert status.endswith(f"[{os.getpid()}] holds 38")
-        watched += ["-d", f"127.0.0.1:{5000 + number}"]
-    assert held
+    watched: list[str] = []
+    with held_connections(38):
+        for number in range(12):
+            text = output_of(*watched)
+            status, _, perfdata = text[:-1].partition(" | ")
+            assert len(text) < 1024 or len(status) <= 160
+            last = f"'tcp_connect_127.0.0.1:{5000 + number - 1}'="
+            assert last in perfdata or not number
+            assert status.endswith(f"[{os.getpid()}] holds 38")
+            watched += ["-d", f"127.0.0.1:{5000 + number}"]
 
 
 @ALONE

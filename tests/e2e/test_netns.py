@@ -7,17 +7,22 @@ from contextlib import contextmanager
 
 import pytest
 
-from tests.e2e.test_bad_input import assert_unknown
-from tests.kernel.sockets import (
+from tests.support.namespace import (
+    add_namespace,
+    hold_namespace,
+    run_inside,
+    set_sysctl,
+)
+from tests.support.plugin_process import assert_unknown, check
+from tests.support.sockets import (
     bind,
-    bind_udp,
     connect,
+    held_sockets,
+    held_udp_ports,
     listen,
     open_sockets,
     time_wait,
 )
-from tests.namespace import add_namespace, hold_namespace, run_inside, set_sysctl
-from tests.plugin_process import check
 
 SERVER = ("127.0.0.1", 5000)
 MEND = "; needs root (see contrib/sudoers), or CAP_SYS_ADMIN and CAP_SYS_PTRACE"
@@ -29,11 +34,14 @@ HOST = pytest.mark.namespace(ports="40000-40039", host=True)
 STRANGER = ["unshare", "--map-root-user"]
 
 
-def connections(path, count, server=SERVER):
-    """So many to one destination in this namespace, as long as the result is kept."""
-    return run_inside(
-        [path], lambda: [listen(), *open_sockets(count, lambda: connect(server))]
+@contextmanager
+def connections(path, count):
+    """Connections to one destination in this namespace."""
+    opened = run_inside(
+        [path], lambda: [listen(), *open_sockets(count, lambda: connect(SERVER))]
     )
+    with held_sockets(*opened):
+        yield
 
 
 def write_inside(path, name, value):
@@ -51,8 +59,8 @@ def test_the_worst_of_three_named_ones_is_judged_and_named():
     add_namespace("db", "50000-50099")
     web = add_namespace("web", "60000-60019")
     add_namespace("mail", "45000-45199")
-    held = connections(web, 20)
-    run = check("--all-netns")
+    with connections(web, 20):
+        run = check("--all-netns")
     assert (run.exit_code, run.stderr) == (2, "")
     assert run.status == (
         "EPHEMERAL_PORT CRITICAL - netns web, worst of 4:"
@@ -61,7 +69,6 @@ def test_the_worst_of_three_named_ones_is_judged_and_named():
     )
     assert run.perfdata_fields["tcp_connect_free"] == "0;;;0;20"
     assert (run.perfdata["netns"], run.perfdata["netns_failed"]) == (4, 0)
-    assert held
 
 
 @HOST
@@ -76,13 +83,12 @@ def test_perfdata_has_the_worst_and_two_counts_however_many_there_are():
 @HOST
 def test_one_that_only_a_process_holds_is_found():
     holder = hold_namespace("50000-50039")
-    held = connections(f"/proc/{holder.pid}/ns/net", 34)
-    run = check("--all-netns")
+    with connections(f"/proc/{holder.pid}/ns/net", 34):
+        run = check("--all-netns")
     assert run.exit_code == 1
     assert run.status.startswith(
         f"EPHEMERAL_PORT WARNING - netns sleep[{holder.pid}], worst of 2: 85% of 40 "
     )
-    assert held
 
 
 @HOST
@@ -93,12 +99,11 @@ def test_a_container_is_told_by_its_process_and_its_short_id(tmp_path):
     cgroup.write_text(f"0::/system.slice/docker-{'4f5a12345678' * 5}abcd.scope\n")
     there = f"/proc/{holder.pid}/cgroup"
     subprocess.run(["mount", "--bind", str(cgroup), there], check=True)
-    held = connections(f"/proc/{holder.pid}/ns/net", 34)
-    run = check("--all-netns", "-v")
+    with connections(f"/proc/{holder.pid}/ns/net", 34):
+        run = check("--all-netns", "-v")
     where = f"sleep[{holder.pid}] 4f5a12345678"
     assert f" WARNING - netns {where}, worst of 2: 85% of 40 " in run.status
     assert f"\n{where}  50000-50039   85.00%" in run.stdout
-    assert held
 
 
 @HOST
@@ -106,17 +111,16 @@ def test_a_container_is_told_by_its_process_and_its_short_id(tmp_path):
 def test_range_sockets_and_owners_of_one_that_is_asked_for(kind):
     holder = hold_namespace("50000-50019")
     path = f"/proc/{holder.pid}/ns/net"
-    asked = {"name": "web", "pid": str(holder.pid), "path": path}.get(kind)
+    asked = {"name": "web", "pid": str(holder.pid), "path": path}[kind]
     if kind == "name":
         path = add_namespace("web", "50000-50019")
-    held = connections(path, 19), open_sockets(30, bind_udp)
-    run = check("--netns", asked, "-v")
+    with connections(path, 19), held_udp_ports(30):
+        run = check("--netns", asked, "-v")
     assert run.exit_code == 2
     assert run.status.startswith(f"EPHEMERAL_PORT CRITICAL - netns {asked}: 95% of 20 ")
     assert run.status.endswith(f"; {myself()} holds 19")
     assert run.perfdata["udp_sockets"] == 0
     assert "pool: 50000-50019 less 0 reserved: 20 ports" in run.stdout
-    assert held
 
 
 # processes and network of its own, and the host's processes in a folder
@@ -131,17 +135,16 @@ exec "$@"
 @HOST
 def test_from_within_a_container_through_the_proc_of_the_host():
     web = hold_namespace("50000-50019")
-    held = connections(f"/proc/{web.pid}/ns/net", 19)
     asked = f"/run/host/proc/{web.pid}/ns/net"
     unshare = ["unshare", "--mount", "--pid", "--net", "--fork"]
     within = [*unshare, "sh", "-ec", CONTAINER, "sh"]
-    run = check("--netns", asked, "-v", within=within)
+    with connections(f"/proc/{web.pid}/ns/net", 19):
+        run = check("--netns", asked, "-v", within=within)
     assert (run.exit_code, run.stderr) == (2, "")
     assert run.status.startswith(f"EPHEMERAL_PORT CRITICAL - netns {asked}: 95% of 20 ")
     assert run.status.endswith(f"; {myself()} holds 19")
     # a number, since users may have other names here
     assert re.search(rf"^{re.escape(myself())} +{os.getuid()} +19$", run.stdout, re.M)
-    assert held
 
     refused = check("--netns", asked, within=[*within, *STRANGER])
     reason = f"cannot enter network namespace {asked}: Permission denied{MEND}"
@@ -170,13 +173,12 @@ def test_probing_happens_inside():
     def bound_first():
         return [listen(), *open_sockets(6, lambda: connect(SERVER, "127.0.0.1", False))]
 
-    held = run_inside([path], bound_first)
-    guessed = check("--netns", "web", "-vv").free_bounds("tcp_connect")
-    settled = check("--netns", "web", "-vv", "--probe").free_bounds("tcp_connect")
-    assert guessed[0] == settled[0] == settled[1] == 14
-    every = check("--all-netns", "--probe", "-vv").free_bounds("tcp_connect")
+    with held_sockets(*run_inside([path], bound_first)):
+        guessed = check("--netns", "web", "-vv").free_bounds("tcp_connect")
+        settled = check("--netns", "web", "-vv", "--probe").free_bounds("tcp_connect")
+        assert guessed[0] == settled[0] == settled[1] == 14
+        every = check("--all-netns", "--probe", "-vv").free_bounds("tcp_connect")
     assert every == (14, 14)
-    assert held
 
 
 @HOST
@@ -203,7 +205,7 @@ def vanishing():
 
 
 @HOST
-def test_without_privilege_others_are_unknown_with_the_reason_and_the_mend():
+def test_without_privilege_others_are_unknown_with_reason_and_fix():
     add_namespace("web", "50000-50019")
     run = check("--netns", "web", within=STRANGER)
     refused = "cannot enter network namespace /run/netns/web: Operation not permitted"
@@ -221,23 +223,21 @@ def test_without_privilege_others_are_unknown_with_the_reason_and_the_mend():
 
 @HOST
 def test_without_privilege_the_own_one_is_fine():
-    held = open_sockets(38, bind_udp)
-    for asked in ("/proc/self/ns/net", str(os.getpid())):
-        run = check("--netns", asked, within=STRANGER)
-        assert run.exit_code == 2 and run.perfdata["udp_bind"] == 95
-    assert check("--all-netns", within=STRANGER).exit_code == 2
-    assert held
+    with held_udp_ports(38):
+        for asked in ("/proc/self/ns/net", str(os.getpid())):
+            run = check("--netns", asked, within=STRANGER)
+            assert run.exit_code == 2 and run.perfdata["udp_bind"] == 95
+        assert check("--all-netns", within=STRANGER).exit_code == 2
 
 
 @HOST
 def test_an_alarm_is_not_hidden_by_one_that_can_not_be_entered():
     add_namespace("web", "50000-50019")
-    held = open_sockets(38, bind_udp)
-    run = check("--all-netns", within=STRANGER)
+    with held_udp_ports(38):
+        run = check("--all-netns", within=STRANGER)
     assert run.exit_code == 2
     assert run.status.startswith("EPHEMERAL_PORT CRITICAL - own netns: 95% of 40 ")
     assert "; 1 of 2 network namespaces can't be looked into (web): " in run.status
-    assert held
 
 
 @HOST
@@ -260,8 +260,10 @@ def test_a_row_for_each_with_the_fullest_first_within_80_columns():
     for number in range(8):
         add_namespace(f"n{number}", f"5000{number}-50099")
     web = add_namespace("x" * 60, "60000-60019")
-    held = connections(web, 10), run_inside([web], lambda: open_sockets(3, bind))
-    run = check("--all-netns", "-v")
+    bound = run_inside([web], lambda: open_sockets(3, bind))
+    with connections(web, 10), held_sockets(*bound):
+        run = check("--all-netns", "-v")
+        few = check("--all-netns", "-v", "--top", "2").stdout.split("\n\n")[-1]
     head, *rows = run.stdout.split("\n\n")[-1].splitlines()
     name = "x" * 38 + ".."
     assert head.split() == ["namespace", "range", "connect", "UDP", "sockets"]
@@ -269,22 +271,19 @@ def test_a_row_for_each_with_the_fullest_first_within_80_columns():
     assert rows[1].split() == ["own", "40000-40039", "0.00%", "0.00%", "0"]
     assert [row.split()[0] for row in rows[2:]] == [f"n{number}" for number in range(8)]
     assert max(map(len, run.stdout.splitlines()[1:])) <= 80
-    few = check("--all-netns", "-v", "--top", "2").stdout.split("\n\n")[-1]
     assert few.splitlines() == [head, *rows[:2], "and 8 more, none of them worse"]
-    assert held
 
 
 @HOST
 @pytest.mark.parametrize("name", ["a|b", "\x1b[31m", "a'b=c;d", "<script>", "x y"])
 def test_a_hostile_name_breaks_nothing(name):
     path = add_namespace(name, "50000-50019")
-    held = connections(path, 20)
-    run = check("--all-netns", "-v")
+    with connections(path, 20):
+        run = check("--all-netns", "-v")
     first = run.stdout.split("\n")[0]
     assert run.exit_code == 2
     assert first.count("|") == 1 and run.stdout.isascii()
     assert not set("<>\x1b") & set(run.stdout) and name not in run.stdout
-    assert held
 
 
 @HOST
@@ -313,11 +312,10 @@ def test_20000_sockets_are_counted_in_their_namespace_only():
 
 
 @HOST
-def test_psutil_is_left_out_too_if_its_walk_would_meet_many_sockets_elsewhere():
-    held = connections(add_namespace("busy", "32768-60999"), 1500)
-    run = check("-v")
+def test_psutil_is_left_out_if_other_namespaces_hold_many_sockets():
+    with connections(add_namespace("busy", "32768-60999"), 1500):
+        run = check("-v")
     assert "\nsampled by sock_diag: 0 sockets in the pool\n" in run.stdout
-    assert held
 
 
 @HOST

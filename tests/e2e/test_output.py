@@ -1,24 +1,37 @@
 """The installed program as a process: whole output and exit code."""
 
 import os
+from contextlib import contextmanager
 
 import pytest
 
-from tests.kernel.sockets import (
-    bind,
+from tests.support.namespace import set_sysctl
+from tests.support.plugin_process import check
+from tests.support.sockets import (
     bind_udp,
     connect,
+    held_connections,
+    held_sockets,
+    held_tcp_ports,
+    held_udp_ports,
     listen,
     open_sockets,
     time_wait,
 )
-from tests.namespace import set_sysctl
-from tests.plugin_process import check
 
 SERVER = ("127.0.0.1", 5000)
 
 # nothing but what the test itself opens
 ALONE = pytest.mark.namespace(ports="40000-40039")
+
+
+@contextmanager
+def one_connection_each(addresses):
+    """A listener at each address, and a connection to it."""
+    servers = [listen(address) for address in addresses]
+    clients = [connect(server.getsockname()) for server in servers]
+    with held_sockets(*servers, *clients):
+        yield
 
 
 @ALONE
@@ -41,87 +54,78 @@ def test_ok_on_an_idle_host():
     [(32, 0, "OK", 8), (33, 1, "WARNING", 7), (37, 2, "CRITICAL", 3)],
 )
 def test_the_default_thresholds(connections, exit_code, state, left):
-    held = [listen(), *open_sockets(connections, lambda: connect(SERVER))]
-    run = check()
+    with held_connections(connections):
+        run = check()
     assert (run.exit_code, run.stderr) == (exit_code, "")
     assert run.status.startswith(f"EPHEMERAL_PORT {state} - ")
     assert f"of 40 ports to 127.0.0.1:5000 used, {left} left" in run.status
     assert "connects have become slow: the half tried first is used up" in run.status
     if exit_code:
         assert run.status.endswith(f"[{os.getpid()}] holds {connections}")
-    assert held
 
 
 @ALONE
 def test_a_full_pool_is_100_percent_and_not_slow():
-    held = [listen(), *open_sockets(40, lambda: connect(SERVER))]
-    run = check()
+    with held_connections(40):
+        run = check()
     assert "100% of 40 ports to 127.0.0.1:5000 used, 0 left" in run.status
     assert "slow" not in run.status
     assert run.perfdata_fields["tcp_connect"] == "100%;80;90;0;100"
-    assert held
 
 
 @ALONE
 def test_udp_alarms_by_itself():
-    held = open_sockets(38, bind_udp)
-    run = check()
+    with held_udp_ports(38):
+        run = check()
     assert run.exit_code == 2
     assert run.status.startswith(
         "EPHEMERAL_PORT CRITICAL - 95% of 40 ports for UDP used, 2 left;"
     )
-    assert held
 
 
 @ALONE
 def test_bind_alarms_only_if_asked():
-    held = open_sockets(39, bind)
-    assert check("-w", "~:", "-c", "~:").exit_code == 0
-    run = check("-w", "~:", "-c", "~:", "--bind-critical", "95%")
+    with held_tcp_ports(39):
+        assert check("-w", "~:", "-c", "~:").exit_code == 0
+        run = check("-w", "~:", "-c", "~:", "--bind-critical", "95%")
     assert run.exit_code == 2
     assert "97% of 40 ports for TCP bind() used, 1 left" in run.status
     assert run.perfdata_fields["tcp_bind"] == "97.5%;;95;0;100"
-    assert held
 
 
 @ALONE
 def test_thresholds_in_ports_left():
-    held = [listen(), *open_sockets(15, lambda: connect(SERVER))]
-    run = check("--free-warning", "30:", "--free-critical", "@0:10")
+    with held_connections(15):
+        run = check("--free-warning", "30:", "--free-critical", "@0:10")
     assert run.exit_code == 1
     assert run.perfdata_fields["tcp_connect_free"] == "25;30:;@10;0;40"
-    assert held
 
 
 @ALONE
 def test_thresholds_for_the_half_that_is_tried_first():
-    held = [listen(), *open_sockets(15, lambda: connect(SERVER))]
-    run = check("--fast-warning", "50", "--fast-critical", "90")
+    with held_connections(15):
+        run = check("--fast-warning", "50", "--fast-critical", "90")
     assert run.exit_code == 1
     assert "75% of the ports that connect() tries first to 127.0.0.1" in run.status
     assert run.perfdata_fields["tcp_connect_fast"] == "75%;50;90;0;100"
-    assert held
 
 
 @ALONE
 @pytest.mark.parametrize("verbose", ["-v", "-vv", "-vvv"])
 def test_perfdata_is_whole_on_the_first_line_at_every_verbosity(verbose):
-    held = [listen(), *open_sockets(35, lambda: connect(SERVER)), bind_udp()]
-    plain, run = check(), check(verbose)
+    with held_connections(35), bind_udp():
+        plain, run = check(), check(verbose)
     assert run.stdout.split("\n")[0] == plain.stdout.rstrip("\n")
     assert "|" not in run.stdout.split("\n", 1)[1]
     assert run.exit_code == plain.exit_code == 1
     assert max(map(len, run.stdout.split("\n")[1:])) <= 80
-    assert held
 
 
 @ALONE
 def test_top_limits_the_tables():
-    held = [listen(f"127.0.0.{n}") for n in range(1, 8)]
-    held += [connect((f"127.0.0.{n}", 5000)) for n in range(1, 8)]
-    assert check("-v").stdout.count(":5000") - check().stdout.count(":5000") == 5
-    assert check("-v", "--top", "2").stdout.count(":5000") == 3
-    assert held
+    with one_connection_each(f"127.0.0.{n}" for n in range(1, 8)):
+        assert check("-v").stdout.count(":5000") - check().stdout.count(":5000") == 5
+        assert check("-v", "--top", "2").stdout.count(":5000") == 3
 
 
 @ALONE
@@ -134,39 +138,36 @@ def test_one_protocol_leaves_the_other_out():
 
 @ALONE
 def test_several_destinations_have_perfdata_each():
-    held = [listen(), listen("::1"), listen("127.0.0.2")]
-    held += open_sockets(4, lambda: connect(("127.0.0.2", 5000)))
-    held += open_sockets(8, lambda: connect(("::1", 5000)))
-    held += open_sockets(20, lambda: connect(SERVER))
-    run = check("-d", "127.0.0.2:5000", "-d", "[::1]:5000")
+    with listen("127.0.0.2"), listen("::1"), held_connections(20):
+        others = open_sockets(4, lambda: connect(("127.0.0.2", 5000)))
+        others += open_sockets(8, lambda: connect(("::1", 5000)))
+        with held_sockets(*others):
+            run = check("-d", "127.0.0.2:5000", "-d", "[::1]:5000")
     v6 = "[0000:0000:0000:0000:0000:0000:0000:0001]:5000"
     assert run.perfdata["tcp_connect_127.0.0.2:5000"] == 10
     assert run.perfdata[f"tcp_connect_{v6}"] == run.perfdata["tcp_connect"] == 20
     assert run.perfdata[f"tcp_connect_{v6}_free"] == 32
     assert "20% of 40 ports to [::1]:5000 used, 32 left" in run.status
-    assert held
 
 
 @ALONE
 def test_exit_ok_exits_0_and_tells_the_state():
-    held = open_sockets(38, bind_udp)
-    run = check("--exit-ok")
+    with held_udp_ports(38):
+        run = check("--exit-ok")
     assert run.exit_code == 0
     assert run.status.startswith("EPHEMERAL_PORT CRITICAL - ")
-    assert held
 
 
 @ALONE
-def test_without_privilege_the_state_is_the_same_and_names_are_missing():
-    held = open_sockets(38, bind_udp)
-    # root of a user namespace of its own has no say over processes outside of it
-    stranger = check("-v", within=["unshare", "--map-root-user"])
-    owner = check("-v")
+def test_without_privilege_the_state_is_the_same_without_names():
+    with held_udp_ports(38):
+        # root of a user namespace of its own has no say over processes outside of it
+        stranger = check("-v", within=["unshare", "--map-root-user"])
+        owner = check("-v")
     assert stranger.exit_code == owner.exit_code == 2
     assert stranger.perfdata_fields == owner.perfdata_fields
     assert owner.status.endswith(f"[{os.getpid()}] holds 38")
     assert stranger.status.endswith("unknown process (try as root) holds 38")
-    assert held
 
 
 def myself():
@@ -181,8 +182,9 @@ def myself():
     [(33, 1, "WARNING", "82"), (37, 2, "CRITICAL", "92")],
 )
 def test_the_whole_of_an_alarm(connections, exit_code, state, share):
-    held = [listen(), *open_sockets(connections, lambda: connect(SERVER))]
-    run, left = check(), 40 - connections
+    with held_connections(connections):
+        run = check()
+    left = 40 - connections
     assert (run.exit_code, run.stderr) == (exit_code, "")
     assert run.stdout == (
         f"EPHEMERAL_PORT {state} - {share}% of 40 ports to 127.0.0.1:5000 used,"
@@ -194,7 +196,6 @@ def test_the_whole_of_an_alarm(connections, exit_code, state, share):
         f" tcp_sockets={connections};;;0 tcp_time_wait=0;;;0"
         " udp_bind=0%;80;90;0;100 udp_bind_free=40;;;0;40 udp_sockets=0;;;0\n"
     )
-    assert held
 
 
 @ALONE
@@ -224,15 +225,14 @@ def test_every_threshold_is_printed_as_it_was_given():
     ],
 )
 def test_each_pair_of_thresholds_warns_or_is_critical(option, text):
-    held = [listen(), *open_sockets(20, lambda: connect(SERVER))]
     quiet = ("--free-critical=~:", "--protocol=tcp")
-    for severity, exit_code in (("warning", 1), ("critical", 2)):
-        run = check(*quiet, option.replace("warning", severity))
-        assert run.exit_code == exit_code
-        state = severity.upper()
-        assert run.status.startswith(f"EPHEMERAL_PORT {state} - {text}")
-        assert run.status.endswith(f"{myself()} holds 20")
-    assert held
+    with held_connections(20):
+        for severity, exit_code in (("warning", 1), ("critical", 2)):
+            run = check(*quiet, option.replace("warning", severity))
+            assert run.exit_code == exit_code
+            state = severity.upper()
+            assert run.status.startswith(f"EPHEMERAL_PORT {state} - {text}")
+            assert run.status.endswith(f"{myself()} holds 20")
 
 
 @ALONE
@@ -274,14 +274,14 @@ def test_no_label_is_printed_twice(asked):
 
 @ALONE
 def test_the_source_narrows_the_count():
-    held = [listen(), *open_sockets(20, lambda: connect(SERVER, "127.0.0.2"))]
-    held += open_sockets(4, lambda: connect(SERVER, "127.0.0.3"))
-    used = [
-        check("--source", source).perfdata["tcp_connect"]
-        for source in ("127.0.0.2", "127.0.0.3", "127.0.0.4", "0.0.0.0")
-    ]
+    with held_connections(20, source="127.0.0.2"):
+        others = open_sockets(4, lambda: connect(SERVER, "127.0.0.3"))
+        with held_sockets(*others):
+            used = [
+                check("--source", source).perfdata["tcp_connect"]
+                for source in ("127.0.0.2", "127.0.0.3", "127.0.0.4", "0.0.0.0")
+            ]
     assert used == [50, 10, 0, 50]
-    assert held
 
 
 @ALONE
@@ -297,12 +297,9 @@ def test_time_wait_is_counted_and_named_as_the_cause():
 
 @ALONE
 def test_more_rows_with_more_v_unless_top_says_how_many():
-    held = [listen(f"127.0.0.{n}") for n in range(1, 26)]
-    held += [connect((f"127.0.0.{n}", 5000)) for n in range(1, 26)]
-
     def rows(*arguments):
         return check(*arguments).stdout.split("\n", 1)[1].count(":5000")
 
-    assert [rows("-v"), rows("-vv"), rows("-vvv")] == [5, 20, 20]
-    assert [rows("-v", "--top=1"), rows("-vvv", "--top=25")] == [1, 25]
-    assert held
+    with one_connection_each(f"127.0.0.{n}" for n in range(1, 26)):
+        assert [rows("-v"), rows("-vv"), rows("-vvv")] == [5, 20, 20]
+        assert [rows("-v", "--top=1"), rows("-vvv", "--top=25")] == [1, 25]

@@ -8,7 +8,7 @@ import zipfile
 import pytest
 
 from check_ephemeral_port import __version__
-from tests.sources import ROOT, copy_sources
+from tests.support.sources import ROOT, copy_sources
 
 STATES = {0: "OK", 1: "WARNING", 2: "CRITICAL"}
 

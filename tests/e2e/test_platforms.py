@@ -10,7 +10,7 @@ import pytest
 from pip._vendor import distlib
 
 import check_ephemeral_port
-from tests.plugin_process import PluginRun
+from tests.support.plugin_process import PluginRun
 
 ROOT = Path(__file__).parents[2]
 PACKAGE = Path(check_ephemeral_port.__file__).parent

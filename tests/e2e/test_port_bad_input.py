@@ -2,8 +2,7 @@
 
 import pytest
 
-from tests.e2e.test_bad_input import assert_unknown
-from tests.plugin_process import check
+from tests.support.plugin_process import assert_unknown, check
 
 PORT = ["-p", "60840"]
 THERE = [*PORT, "-H", "127.0.0.1"]

@@ -11,9 +11,8 @@ import pytest
 
 import check_ephemeral_port
 from check_ephemeral_port.options import UsageError, build_parser, parse_options
-from tests.e2e.test_bad_input import assert_unknown, with_stub
-from tests.kernel.sockets import connect, listen, open_sockets
-from tests.plugin_process import check
+from tests.support.plugin_process import assert_unknown, check, with_stub
+from tests.support.sockets import held_connections, held_tcp_ports, listen
 
 ALONE = pytest.mark.namespace(ports="40000-40039")
 PACKAGE = Path(check_ephemeral_port.__file__).parent
@@ -110,9 +109,8 @@ def deeds(tmp_path, *arguments):
     ids=" ".join,
 )
 def test_a_run_takes_one_netlink_socket_and_changes_nothing(tmp_path, mode):
-    held = [listen(), *open_sockets(38, lambda: connect(("127.0.0.1", 5000)))]
-    assert deeds(tmp_path, *mode) == {NETLINK}
-    assert held
+    with held_connections(38):
+        assert deeds(tmp_path, *mode) == {NETLINK}
 
 
 @ALONE
@@ -122,7 +120,8 @@ def test_psutil_alone_takes_no_socket(tmp_path):
 
 @ALONE
 def test_a_destination_by_address_asks_nobody(tmp_path):
-    asked = deeds(tmp_path, "-d", "192.0.2.7:443", "-d", "[2001:db8::7]:443")
+    with held_tcp_ports(1):  # without any socket, the kernel needn't be asked
+        asked = deeds(tmp_path, "-d", "192.0.2.7:443", "-d", "[2001:db8::7]:443")
     assert asked == {NETLINK, "socket.getaddrinfo"}
     # getaddrinfo() of literals: no look into any database, no question by UDP
     counters = udp_sent()
@@ -138,14 +137,12 @@ def udp_sent():
 
 @ALONE
 def test_what_is_taken_is_asked_for_and_told_in_the_help(tmp_path):
-    held = [listen()]
-    assert deeds(tmp_path, "-p", "5000", "-H", "127.0.0.1") == {
-        INET,
-        "socket.getaddrinfo",
-    }
+    with listen():
+        connecting = deeds(tmp_path, "-p", "5000", "-H", "127.0.0.1")
+    assert connecting == {INET, "socket.getaddrinfo"}
     # connected, and nothing shows whether they were bound before
-    held += [connect(("127.0.0.1", 5000), "127.0.0.1", False) for _ in range(3)]
-    assert deeds(tmp_path, "--probe") == {NETLINK, INET}
+    with held_connections(3, source="127.0.0.1", no_port=False):
+        assert deeds(tmp_path, "--probe") == {NETLINK, INET}
     text = " ".join(check("-h").stdout.split())
     for told in (
         "--probe on Linux, try out whether unclear ports are bound; makes connections"
@@ -155,7 +152,6 @@ def test_what_is_taken_is_asked_for_and_told_in_the_help(tmp_path):
         "Resolving a name can take a UDP port for a moment",
     ):
         assert told in text
-    assert held
 
 
 @ALONE
@@ -178,7 +174,7 @@ KERNEL_COUNTERS = ("ActiveOpens", "PassiveOpens", "AttemptFails", "OutDatagrams"
 def counters():
     """What the kernel counts of all that was opened in this namespace."""
     lines = Path("/proc/net/snmp").read_text().splitlines()
-    found = {}
+    found: dict[str, str] = {}
     for names, values in zip(lines[::2], lines[1::2]):
         found.update(
             (f"{names.split()[0]} {name}", value)

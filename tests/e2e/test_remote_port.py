@@ -4,10 +4,9 @@ import re
 
 import pytest
 
-from tests.kernel.sockets import bind, listen, open_sockets
-from tests.namespace import set_sysctl
-from tests.plugin_process import check
-from tests.system.test_remote_probe import full, route, write_hosts
+from tests.support.namespace import add_route, set_sysctl, write_hosts
+from tests.support.plugin_process import check
+from tests.support.sockets import full_listener, held_tcp_ports, listen
 
 ALONE = pytest.mark.namespace(ports="40000-40999")
 
@@ -19,10 +18,10 @@ def check_there(*arguments, host="127.0.0.1", port="5000"):
 @ALONE
 @pytest.mark.parametrize("host", ["127.0.0.1", "::1", "[::1]"])
 def test_open(host):
-    held = listen(host.strip("[]"))
-    run = check_there(host=host)
-    assert (run.exit_code, run.stderr) == (0, "")
     where = host.strip("[]")
+    with listen(where):
+        run = check_there(host=host)
+    assert (run.exit_code, run.stderr) == (0, "")
     assert run.status.startswith(
         f"EPHEMERAL_PORT OK - port 5000 of {where} is open after "
     )
@@ -30,23 +29,21 @@ def test_open(host):
     value, *rest = run.perfdata_fields["time"].split(";")
     assert value.endswith("s") and 0 <= float(value[:-1]) < 1
     assert rest == ["", "", "0", "30"] and list(run.perfdata) == ["time"]
-    assert held
 
 
 @ALONE
 def test_filtered_is_an_answer_and_comes_before_the_time_out():
-    held = full()
-    run = check_there("-t", "1500ms")
+    with full_listener():
+        run = check_there("-t", "1500ms")
     assert (run.exit_code, run.stderr) == (0, "")
     assert "port 5000 of 127.0.0.1 is filtered after 1.2 s;" in run.status
     assert run.perfdata["time"] == pytest.approx(1.2, abs=0.1)
     assert run.perfdata_fields["time"].endswith("s;;;0;1.5")
-    assert held
 
 
 @ALONE
 def test_unreachable_in_the_words_of_the_system():
-    route("unreachable", "192.0.2.0/24")
+    add_route("unreachable", "192.0.2.0/24")
     run = check_there(host="192.0.2.7")
     assert run.exit_code == 0
     assert "192.0.2.7 is unreachable after " in run.status
@@ -55,10 +52,9 @@ def test_unreachable_in_the_words_of_the_system():
 
 @ALONE
 def test_a_name_is_told_with_its_address():
-    held = listen()
-    run = check_there("-4", host="localhost")
+    with listen():
+        run = check_there("-4", host="localhost")
     assert "port 5000 of localhost (127.0.0.1) is open after " in run.status
-    assert held
 
 
 @ALONE
@@ -67,65 +63,61 @@ def test_a_name_is_told_with_its_address():
     [("open", [0, 2, 2, 2]), ("closed", [2, 0, 2, 2]), ("filtered", [2, 2, 0, 2])],
 )
 def test_expectations(expected, exit_codes):
-    held = [listen(), full(port=5002)]
-    route("unreachable", "192.0.2.0/24")
-    runs = [
-        check_there("--expect", expected, "-t", "1s", port=port, host=host)
-        for port, host in (
-            ("5000", "127.0.0.1"),
-            ("5001", "127.0.0.1"),
-            ("5002", "127.0.0.1"),
-            ("5000", "192.0.2.7"),
-        )
-    ]
+    add_route("unreachable", "192.0.2.0/24")
+    with listen(), full_listener(port=5002):
+        runs = [
+            check_there("--expect", expected, "-t", "1s", port=port, host=host)
+            for port, host in (
+                ("5000", "127.0.0.1"),
+                ("5001", "127.0.0.1"),
+                ("5002", "127.0.0.1"),
+                ("5000", "192.0.2.7"),
+            )
+        ]
     assert [run.exit_code for run in runs] == exit_codes
     for run, found in zip(runs, ("open", "closed", "filtered", "unreachable")):
         words = f"CRITICAL - expected {expected}, found {found}; port 500"
         assert (words in run.status) == (run.exit_code == 2)
         assert "time" in run.perfdata
-    assert held
 
 
 @ALONE
 def test_thresholds_are_seconds():
-    held = full()
-    run = check_there("-t", "1s", "-w", "0.5", "-c", "5")
+    with full_listener():
+        run = check_there("-t", "1s", "-w", "0.5", "-c", "5")
     assert run.exit_code == 1
     assert re.search(r" WARNING - it took 0\.[78]", run.status)
     assert "; port 5000 of 127.0.0.1 is filtered" in run.status
     assert run.perfdata_fields["time"].endswith("s;0.5;5;0;1")
-    assert held
 
 
 @ALONE
 def test_several_addresses_and_the_one_that_answered(tmp_path):
     write_hosts(tmp_path, "127.0.0.2 db.example.com\n127.0.0.3 db.example.com\n")
-    held = listen("127.0.0.3")
     script = f'mount --bind {tmp_path} /etc && exec "$0" "$@"'
-    run = check(
-        *("-p", "5000", "-H", "db.example.com", "-v"),
-        within=["unshare", "-rm", "sh", "-c", script],
-    )
+    with listen("127.0.0.3"):
+        run = check(
+            *("-p", "5000", "-H", "db.example.com", "-v"),
+            within=["unshare", "-rm", "sh", "-c", script],
+        )
     assert (run.exit_code, run.stderr) == (0, "")
     assert "port 5000 of db.example.com (127.0.0.3) is open after " in run.status
     assert run.status.endswith("; 1 more address tried")
     *_, refused, answered = run.stdout.splitlines()
     assert refused.split()[:2] == ["127.0.0.2", "closed"]
     assert answered.split()[:2] == ["127.0.0.3", "open"]
-    assert held
 
 
 @ALONE
 def test_a_host_without_ports_left_is_unknown():
     set_sysctl("ip_local_port_range", "40000 40001")
-    held = [listen(), *open_sockets(2, bind)]
-    run = check_there("--expect", "closed")
+    with listen(), held_tcp_ports(2):
+        run = check_there("--expect", "closed")
     assert (run.exit_code, run.stderr) == (3, "")
     assert run.stdout == (
         "EPHEMERAL_PORT UNKNOWN - cannot connect to 127.0.0.1: no ephemeral port is"
         " left, or this host has no such address\n"
     )
-    assert held
 
 
 @ALONE
@@ -139,7 +131,6 @@ def test_details():
 
 @ALONE
 def test_without_privilege():
-    held = listen()
-    run = check("-p", "5000", "-H", "127.0.0.1", within=["unshare", "--user"])
+    with listen():
+        run = check("-p", "5000", "-H", "127.0.0.1", within=["unshare", "--user"])
     assert run.exit_code == 0 and " is open after " in run.status
-    assert held

@@ -1,5 +1,7 @@
 """``make fuzz``: every target for some time, guided by coverage."""
 
+from __future__ import annotations
+
 import argparse
 import os
 import re

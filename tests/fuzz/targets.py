@@ -5,15 +5,18 @@ Seeds are real: what this kernel answers and has in ``/proc``, outputs of other 
 below ``tests/recorded``, and what the README shows.
 """
 
+from __future__ import annotations
+
 import os
 import re
 import shlex
 import socket
+from collections.abc import Sequence
 from contextlib import ExitStack
 from functools import lru_cache, partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Callable, Dict, List, NamedTuple, Sequence, Tuple, Type
+from typing import Callable, NamedTuple
 
 from check_ephemeral_port.cli import asked_text
 from check_ephemeral_port.model.namespaces import container_id
@@ -48,7 +51,7 @@ from check_ephemeral_port.system.sockets.sockstat import (
 )
 from check_ephemeral_port.system.state_file import decode_history, encode_history
 from tests.recorded import recorded
-from tests.system.ranges.c_library import sysctls
+from tests.support.c_library import sysctls
 from tests.system.sockets.test_inet_diag import ask_kernel
 from tests.system.sockets.test_inet_diag_count import (
     assert_counts_as_many_as_are_listed,
@@ -63,7 +66,7 @@ class Target(NamedTuple):
     """Something that parses."""
 
     parse: Callable[[bytes], object]
-    declared: Tuple[Type[Exception], ...]
+    declared: tuple[type[Exception], ...]
     """By which errors it may refuse."""
     seeds: Sequence[bytes]
 
@@ -94,7 +97,7 @@ def below_proc(
     """A parser of files: their contents are the data, with zero bytes between."""
 
     @lru_cache(maxsize=None)
-    def proc() -> "TemporaryDirectory[str]":
+    def proc() -> TemporaryDirectory[str]:
         folder = TemporaryDirectory()
         for path in paths:
             Path(folder.name, path).parent.mkdir(parents=True, exist_ok=True)
@@ -136,7 +139,7 @@ def history(data: bytes) -> None:
     encode_history(decode_history(data))
 
 
-def kernel_answers(kind: int, protocol: str) -> List[bytes]:
+def kernel_answers(kind: int, protocol: str) -> list[bytes]:
     """What this kernel tells of listening and connected sockets, IPv6 and IPv4."""
     with ExitStack() as held:
         server, *clients = (
@@ -157,17 +160,19 @@ def from_proc(*paths: str) -> bytes:
     return b"\0".join(file.read_bytes() if file.exists() else b"" for file in files)
 
 
-def sysctl_seeds() -> List[bytes]:
+def sysctl_seeds() -> list[bytes]:
     """Values that were recorded, for :func:`sysctl_values`."""
     seeds = []
     for system in ("darwin", "freebsd", "openbsd"):
         values = sysctls(f"{system}/sysctl.txt")
         number = BSDS.index(system)
-        seeds.append(bytes([number]) + b"".join(map(values.get, NAMES[system].ipv4)))
+        seeds.append(
+            bytes([number]) + b"".join(values[name] for name in NAMES[system].ipv4)
+        )
     return seeds
 
 
-def netsh_seeds() -> List[bytes]:
+def netsh_seeds() -> list[bytes]:
     """What was recorded, for both protocols and both versions of IP each."""
     return [
         b"\0".join(
@@ -198,7 +203,7 @@ CGROUPS = [
 
 TCP_ANSWERS = kernel_answers(socket.SOCK_STREAM, TCP)
 
-TARGETS: Dict[str, Target] = {
+TARGETS: dict[str, Target] = {
     "decode_chunk_tcp": Target(
         partial(decode_chunk, protocol=TCP), (ValueError,), TCP_ANSWERS
     ),

@@ -15,7 +15,7 @@ each_target = pytest.mark.parametrize("target", TARGETS.values(), ids=TARGETS)
 
 
 @each_target
-def test_some_seeds_are_taken_and_none_leads_to_an_error_that_is_not_declared(target):
+def test_some_seeds_are_valid_and_none_raises_an_undeclared_error(target):
     assert any([target.takes(seed) for seed in target.seeds])
 
 

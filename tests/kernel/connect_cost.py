@@ -5,20 +5,20 @@ measurement on this machine and draws the chart. Costs are ratios to an empty ra
 medians of many connects over loopback, handshake included.
 """
 
+from __future__ import annotations
+
 import os
 import platform
 import signal
 import socket
-import struct
 import sys
 import time
 from datetime import date
 from math import log10
 from statistics import median
-from typing import List, Tuple
 
-from tests.kernel.sockets import connect, listen, open_sockets
-from tests.namespace import run_in_namespace
+from tests.support.namespace import run_in_namespace
+from tests.support.sockets import connect, listen, open_sockets, reset_at_close
 
 PORTS = (32768, 60999)
 FILLS_PERCENT = (0, 10, 20, 30, 40, 45, 49, 51, 55, 60, 70, 80, 90, 95, 99)
@@ -26,17 +26,16 @@ CONNECTS_A_POINT = 501
 DESTINATION = ("127.0.0.1", 5000)
 HOLD_AT_MOST = 5000
 """Sockets in one process: descriptors are limited."""
-RESET_AT_CLOSE = struct.pack("ii", 1, 0)
 
-Point = Tuple[int, float]
+Point = tuple[int, float]
 
 
-def measure() -> List[Point]:
+def measure() -> list[Point]:
     """Cost in seconds of a connect(), by percent of the range in use."""
     capacity = PORTS[1] - PORTS[0] + 1
     server = listen(*DESTINATION)
     children = [_acceptor(server) for _ in range(4)]
-    points: List[Point] = []
+    points: list[Point] = []
     for _ in range(5000):  # caches and clock speed settle
         _connect_seconds()
     held = 0
@@ -60,7 +59,7 @@ def _connect_seconds() -> float:
     client = connect(DESTINATION)
     seconds = time.perf_counter() - begin
     # gone without TIME_WAIT, so that the fill stays what it is
-    client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET_AT_CLOSE)
+    reset_at_close(client)
     client.close()
     return seconds
 
@@ -88,7 +87,7 @@ def _holder(count: int) -> int:
     return child
 
 
-def draw(points: List[Point]) -> str:
+def draw(points: list[Point]) -> str:
     """The chart, as SVG; a logarithmic scale of the ratio to an empty range."""
     ratios = [(fill, seconds / points[0][1]) for fill, seconds in points]
     decades = (1, 10, 100, 1000)

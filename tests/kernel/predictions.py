@@ -5,19 +5,21 @@ anew. The plain count is what other tools do: the range less the distinct local 
 of the protocol's sockets that psutil lists.
 """
 
+from __future__ import annotations
+
 import json
 import platform
 import sys
 import tempfile
 from datetime import date
-from typing import List, NamedTuple, Tuple
+from typing import NamedTuple
 
 import psutil
 
 from tests.kernel.situations import SITUATIONS, Asked, Situation
-from tests.kernel.sockets import successes_until_refused
-from tests.namespace import run_in_namespace
-from tests.plugin_process import check
+from tests.support.namespace import run_in_namespace
+from tests.support.plugin_process import check
+from tests.support.sockets import successes_until_refused
 
 
 class Prediction(NamedTuple):
@@ -26,7 +28,7 @@ class Prediction(NamedTuple):
     truth: int
     plain_count: int
     said: int
-    bounds: Tuple[int, int]
+    bounds: tuple[int, int]
 
 
 def plain_count(situation: Situation, asked: Asked) -> int:
@@ -50,7 +52,7 @@ def predict(situation: Situation) -> Prediction:
     return Prediction(truth, counted, int(run.perfdata[asked.label]), bounds)
 
 
-def predictions() -> List[Prediction]:
+def predictions() -> list[Prediction]:
     """All situations, each in a namespace of its own."""
     found = []
     for situation in SITUATIONS:

@@ -6,11 +6,15 @@ enough for an exact answer, or the traces that it leaves suffice; of the others 
 the bounds can be right.
 """
 
+from __future__ import annotations
+
 import socket
 import time
-from typing import Any, Callable, Dict, List, NamedTuple, Sequence
+from collections.abc import Sequence
+from typing import Any, Callable, NamedTuple
 
-from tests.kernel.sockets import (
+from tests.support.namespace import add_address, set_sysctl
+from tests.support.sockets import (
     SERVER_PORT,
     SO_BINDTODEVICE,
     bind,
@@ -25,7 +29,6 @@ from tests.kernel.sockets import (
     open_sockets,
     time_wait,
 )
-from tests.namespace import add_address, set_sysctl
 
 PORTS = "40000-40099"
 A = ("127.0.0.1", SERVER_PORT)
@@ -55,7 +58,7 @@ class Situation(NamedTuple):
     settled: bool
 
 
-SITUATIONS: List[Situation] = []
+SITUATIONS: list[Situation] = []
 
 
 def situation(
@@ -116,7 +119,7 @@ def _() -> Asked:
 
 @situation("many destinations on the same ports")
 def _() -> Asked:
-    held: List[Any] = [listen()]
+    held: list[Any] = [listen()]
     for last in range(2, 12):
         remote = (f"127.0.0.{last}", SERVER_PORT)
         held.append(listen(remote[0]))
@@ -127,7 +130,7 @@ def _() -> Asked:
 
 @situation("one address, many ports of it")
 def _() -> Asked:
-    held: List[Any] = []
+    held: list[Any] = []
     for port in range(5000, 5006):
         held.append(listen(port=port))
         held += open_sockets(30, lambda: connect(("127.0.0.1", port)))
@@ -136,7 +139,7 @@ def _() -> Asked:
 
 @situation("several sources, port chosen at connect()")
 def _() -> Asked:
-    held: List[Any] = [listen()]
+    held: list[Any] = [listen()]
     for last in (1, 2, 3):
         held += open_sockets(30, lambda: connect(A, f"127.0.0.{last}"))
     return ask_connect(A, held, source="127.0.0.3")
@@ -144,7 +147,7 @@ def _() -> Asked:
 
 @situation("several sources, port chosen at bind()")
 def _() -> Asked:
-    held: List[Any] = [listen()]
+    held: list[Any] = [listen()]
     for last in (1, 2, 3):
         held += open_sockets(10, lambda: connect(A, f"127.0.0.{last}", no_port=False))
     return ask_connect(A, held, source="127.0.0.9")
@@ -196,35 +199,35 @@ def _() -> Asked:
 
 @situation("bind, then connect to the same destination")
 def _() -> Asked:
-    held: List[Any] = [listen()]
+    held: list[Any] = [listen()]
     held += open_sockets(30, lambda: connect(A, "127.0.0.1", no_port=False))
     return ask_connect(A, held, source="127.0.0.1")
 
 
 @situation("bind, then connect to another destination")
 def _() -> Asked:
-    held: List[Any] = [listen(), listen(B[0])]
+    held: list[Any] = [listen(), listen(B[0])]
     held += open_sockets(30, lambda: connect(B, "127.0.0.1", no_port=False))
     return ask_connect(A, held)
 
 
 @situation("bind, then connect: over more than half of the range", settled=False)
 def _() -> Asked:
-    held: List[Any] = [listen(), listen(B[0])]
+    held: list[Any] = [listen(), listen(B[0])]
     held += open_sockets(70, lambda: connect(B, "127.0.0.1", no_port=False))
     return ask_connect(A, held)
 
 
 @situation("connect over more than half, another destination")
 def _() -> Asked:
-    held: List[Any] = [listen(), listen(B[0])]
+    held: list[Any] = [listen(), listen(B[0])]
     held += open_sockets(80, lambda: connect(B, "127.0.0.1"))
     return ask_connect(A, held)
 
 
 def _idle(address: str, *options: Any) -> Callable[[], Asked]:
     def prepare() -> Asked:
-        held: List[Any] = [listen()]
+        held: list[Any] = [listen()]
         for _ in range(15):
             holder = socket.socket(family_of(address))
             for option in options:
@@ -248,7 +251,7 @@ situation("bound but idle, SO_REUSEPORT")(_idle("127.0.0.1", _REUSEPORT))
 
 @situation("explicit bind to even ports, then connect elsewhere", settled=False)
 def _() -> Asked:
-    held: List[Any] = [listen(), listen(B[0])]
+    held: list[Any] = [listen(), listen(B[0])]
     for port in range(40000, 40020, 2):
         client = socket.socket()
         client.bind(("127.0.0.1", port))
@@ -385,7 +388,7 @@ def _() -> Asked:
 
 @situation("IPv4 and IPv6 on the same ports")
 def _() -> Asked:
-    held: List[Any] = [listen(), listen(V6[0])]
+    held: list[Any] = [listen(), listen(V6[0])]
     held += open_sockets(30, lambda: connect(V6))
     held += open_sockets(20, lambda: connect(A))
     return ask_connect(A, held)
@@ -403,14 +406,14 @@ def _() -> Asked:
 
 @situation("v4-mapped, asked for v4-mapped")
 def _() -> Asked:
-    held: List[Any] = [listen(), open_sockets(30, lambda: connect(A))]
+    held: list[Any] = [listen(), open_sockets(30, lambda: connect(A))]
     asked = ask_connect(("::ffff:127.0.0.1", SERVER_PORT), held)
     return asked._replace(operation=connect_mapped)
 
 
 @situation("bound to a device, asked for sockets that aren't")
 def _() -> Asked:
-    held: List[Any] = [listen()]
+    held: list[Any] = [listen()]
     for _ in range(20):
         client = socket.socket()
         client.setsockopt(socket.SOL_SOCKET, SO_BINDTODEVICE, b"lo\0")
@@ -437,7 +440,7 @@ def _() -> Asked:
 
 @situation("a range that begins with an odd port", ports="40001-40100")
 def _() -> Asked:
-    held: List[Any] = [listen(), listen(B[0])]
+    held: list[Any] = [listen(), listen(B[0])]
     held += open_sockets(20, lambda: connect(B, "127.0.0.1"))
     held += open_sockets(10, lambda: connect(B, "127.0.0.1", no_port=False))
     return ask_connect(A, held)
@@ -446,7 +449,7 @@ def _() -> Asked:
 @situation("mixed host")
 def _() -> Asked:
     set_sysctl("ip_local_reserved_ports", "40090-40099")
-    held: List[Any] = [listen(), listen(B[0]), listen(V6[0]), listen("::", 40050)]
+    held: list[Any] = [listen(), listen(B[0]), listen(V6[0]), listen("::", 40050)]
     held += open_sockets(15, lambda: connect(B, "127.0.0.1"))
     held += open_sockets(10, lambda: connect(V6))
     held += open_sockets(5, lambda: connect(A))
@@ -459,8 +462,8 @@ def _() -> Asked:
 # --- TCP bind --------------------------------------------------------------------
 
 
-def _mixed_tcp() -> List[Any]:
-    held: List[Any] = [listen(), listen(V6[0]), listen("127.0.0.3", 40080)]
+def _mixed_tcp() -> list[Any]:
+    held: list[Any] = [listen(), listen(V6[0]), listen("127.0.0.3", 40080)]
     held += open_sockets(9, lambda: connect(A))
     held += open_sockets(8, lambda: connect(V6))
     held += open_sockets(7, connect_mapped)
@@ -477,12 +480,16 @@ def _bind_v6only(kind: int = socket.SOCK_STREAM) -> socket.socket:
     return holder
 
 
+def _bind_on_a_mixed_host(address: str) -> Callable[[], Asked]:
+    return lambda: ask_bind(address, _mixed_tcp())
+
+
 for _address in ("127.0.0.1", "127.0.0.2", "127.0.0.9", "::1", "::"):
     situation(f"TCP bind to {_address} on a mixed host")(
-        lambda address=_address: ask_bind(address, _mixed_tcp())
+        _bind_on_a_mixed_host(_address)
     )
 situation("TCP bind to 0.0.0.0 on a mixed host", settled=False)(
-    lambda: ask_bind("0.0.0.0", _mixed_tcp())
+    _bind_on_a_mixed_host("0.0.0.0")
 )
 
 
@@ -568,7 +575,7 @@ def _() -> Asked:
     return ask_udp("::", open_sockets(30, bind_udp))
 
 
-def by_name() -> Dict[str, Situation]:
+def by_name() -> dict[str, Situation]:
     """All situations; their names are unique."""
     found = {s.name: s for s in SITUATIONS}
     assert len(found) == len(SITUATIONS)

@@ -7,8 +7,8 @@ import time
 
 import pytest
 
-from tests.kernel.sockets import bind, connect, listen
-from tests.plugin_process import check
+from tests.support.plugin_process import check
+from tests.support.sockets import bind, connect, listen
 
 SERVER = ("127.0.0.1", 5000)
 SECONDS = 3

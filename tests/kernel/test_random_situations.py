@@ -1,8 +1,10 @@
 """Situations that nobody thought of, several kinds at once."""
 
+from __future__ import annotations
+
 import socket
 from contextlib import suppress
-from typing import Any, Callable, Dict, List
+from typing import Any, Callable
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -18,7 +20,9 @@ from tests.kernel.situations import (
     ask_udp,
     connect_mapped,
 )
-from tests.kernel.sockets import (
+from tests.support.namespace import run_in_namespace, set_sysctl, why_unavailable
+from tests.support.plugin_process import check
+from tests.support.sockets import (
     SO_BINDTODEVICE,
     bind,
     bind_udp,
@@ -28,8 +32,6 @@ from tests.kernel.sockets import (
     successes_until_refused,
     time_wait,
 )
-from tests.namespace import run_in_namespace, set_sysctl, why_unavailable
-from tests.plugin_process import check
 
 PORTS = "40000-40059"
 
@@ -41,7 +43,7 @@ def _connect_on_device() -> socket.socket:
     return client
 
 
-HOLDERS: Dict[str, Callable[[], socket.socket]] = {
+HOLDERS: dict[str, Callable[[], socket.socket]] = {
     "connect to A": lambda: connect(A),
     "connect to B": lambda: connect(B),
     "connect to A from .3": lambda: connect(A, "127.0.0.3"),
@@ -59,7 +61,7 @@ HOLDERS: Dict[str, Callable[[], socket.socket]] = {
     "UDP bind ::": lambda: bind_udp("::"),
     "UDP connect": lambda: connect_udp(A),
 }
-QUESTIONS: Dict[str, Callable[[Any], Asked]] = {
+QUESTIONS: dict[str, Callable[[Any], Asked]] = {
     "connect to A": lambda held: ask_connect(A, held, "127.0.0.1"),
     "connect to A from .3": lambda held: ask_connect(A, held, "127.0.0.3"),
     "connect to B": lambda held: ask_connect(B, held),
@@ -78,12 +80,12 @@ QUESTIONS: Dict[str, Callable[[Any], Asked]] = {
 LEFT_UNCLEAR_BY_PROBE = {"bind 0.0.0.0", "UDP 0.0.0.0"}
 
 
-def _compare(holders: Dict[str, int], waiting: int, question: str) -> None:
+def _compare(holders: dict[str, int], waiting: int, question: str) -> None:
     # TIME_WAIT that doesn't come of age between the prediction and its test
     set_sysctl("tcp_tw_reuse_delay", 60000)
     server = listen()
     time_wait(waiting, server, lambda: connect(A))
-    held: List[Any] = [server, listen(B[0]), listen(V6[0])]
+    held: list[Any] = [server, listen(B[0]), listen(V6[0])]
     for name, count in holders.items():
         with suppress(OSError):  # none left: then so be it
             for _ in range(count):

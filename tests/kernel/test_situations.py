@@ -3,8 +3,8 @@
 import pytest
 
 from tests.kernel.situations import SITUATIONS
-from tests.kernel.sockets import successes_until_refused
-from tests.plugin_process import check
+from tests.support.plugin_process import check
+from tests.support.sockets import successes_until_refused
 
 
 @pytest.mark.namespace

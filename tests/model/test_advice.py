@@ -28,26 +28,37 @@ from check_ephemeral_port.model.ports import format_port_list, parse_port_list
 from check_ephemeral_port.model.settings import ConnectRules
 from check_ephemeral_port.model.sockets import Destination, TcpState, endpoint
 from check_ephemeral_port.model.usage import host_usage
-from tests.model.builders import THEM, US, bound, connected, pool, sample, waiting
+from tests.support.builders import THEM, US, bound, connected, pool, sample, waiting
 
-NONE = frozenset()
+NONE: frozenset[int] = frozenset()
 DEFAULT = pool(32768, 60999)
 BACKEND = Destination(US, endpoint(THEM, 443))
 LOOPBACK = Destination("127.0.0.1", endpoint("127.0.0.1", 443))
 
 
 def connect_usage(used, capacity=1000, destination=BACKEND):
-    ports = Usage(capacity, Bounds(used, used, used))
-    return ConnectUsage(destination, ports, ports)
+    ports = Usage(capacity=capacity, used=Bounds(used, used, used))
+    return ConnectUsage(destination=destination, ports=ports, first_choice=ports)
 
 
-def facts(*entries, settings=AdviceSettings(NONE), ports=DEFAULT, **more):
-    usage = host_usage(sample(*entries), ports, more.pop("rules", ConnectRules(2)))
+def facts(*entries, settings=AdviceSettings(reserved=NONE), ports=DEFAULT, **more):
+    usage = host_usage(
+        sample(*entries), ports, more.pop("rules", ConnectRules(reuse=2))
+    )
     return Facts(usage, settings, **more)
 
 
 def test_nothing_is_said_of_an_idle_host_with_default_settings():
-    assert advise(facts(settings=AdviceSettings(NONE, TimeWaitTable(0, 131072)))) == []
+    assert (
+        advise(
+            facts(
+                settings=AdviceSettings(
+                    reserved=NONE, time_wait=TimeWaitTable(sockets=0, limit=131072)
+                )
+            )
+        )
+        == []
+    )
 
 
 def test_nothing_is_said_of_ordinary_use():
@@ -121,7 +132,8 @@ def test_reserved_ports_that_leave_enough_are_no_problem(settings):
 def test_bounds_of_the_same_parity_get_one_that_differs(first, last, fix):
     advice = advise_odd_size(pool(first, last))
     assert advice.fix == f"sysctl -w net.ipv4.ip_local_port_range='{fix}'"
-    assert advise_odd_size(pool(*map(int, fix.split()))) is None
+    low, high = map(int, fix.split())
+    assert advise_odd_size(pool(low, high)) is None
 
 
 @given(st.integers(1, 65535), st.integers(1, 65535), st.sets(st.integers(1, 65535)))
@@ -130,31 +142,42 @@ def test_no_mend_of_the_range_needs_another(low, high, reserved):
     reserved = reserved - ports(first, last)
     found = advise(
         facts(
-            settings=AdviceSettings(frozenset(reserved)),
+            settings=AdviceSettings(reserved=frozenset(reserved)),
             ports=pool(first, last, reserved),
         )
     )
     if found:
         (advice,) = found
         bounds = advice.fix.partition("'")[2].strip("'").split()
-        after = pool(*map(int, bounds), reserved)
-        settings = AdviceSettings(frozenset(reserved))
+        low, high = map(int, bounds)
+        after = pool(low, high, reserved)
+        settings = AdviceSettings(reserved=frozenset(reserved))
         assert advise(facts(settings=settings, ports=after)) == []
 
 
 @pytest.mark.parametrize(
     "rules, destination, reasons, fix",
     [
-        (ConnectRules(0), BACKEND, "net.ipv4.tcp_tw_reuse is 0", "tcp_tw_reuse=1"),
-        (ConnectRules(0), LOOPBACK, "net.ipv4.tcp_tw_reuse is 0", "tcp_tw_reuse=1"),
         (
-            ConnectRules(2),
+            ConnectRules(reuse=0),
+            BACKEND,
+            "net.ipv4.tcp_tw_reuse is 0",
+            "tcp_tw_reuse=1",
+        ),
+        (
+            ConnectRules(reuse=0),
+            LOOPBACK,
+            "net.ipv4.tcp_tw_reuse is 0",
+            "tcp_tw_reuse=1",
+        ),
+        (
+            ConnectRules(reuse=2),
             BACKEND,
             "net.ipv4.tcp_tw_reuse is 2, which is for loopback only",
             "tcp_tw_reuse=1",
         ),
         (
-            ConnectRules(1, timestamps=False),
+            ConnectRules(reuse=1, timestamps=False),
             BACKEND,
             "net.ipv4.tcp_timestamps is 0",
             "tcp_tw_reuse=1 net.ipv4.tcp_timestamps=1",
@@ -173,11 +196,11 @@ def test_time_wait_that_may_not_be_taken_over(rules, destination, reasons, fix):
 @pytest.mark.parametrize(
     "waiting, destination, rules",
     [
-        (249, BACKEND, ConnectRules(0)),
-        (1000, BACKEND, ConnectRules(1)),
-        (1000, LOOPBACK, ConnectRules(2)),
-        (1000, BACKEND, ConnectRules(None)),
-        (0, None, ConnectRules(0)),
+        (249, BACKEND, ConnectRules(reuse=0)),
+        (1000, BACKEND, ConnectRules(reuse=1)),
+        (1000, LOOPBACK, ConnectRules(reuse=2)),
+        (1000, BACKEND, ConnectRules(reuse=None)),
+        (0, None, ConnectRules(reuse=0)),
     ],
 )
 def test_time_wait_that_does_not_matter(waiting, destination, rules):
@@ -186,7 +209,7 @@ def test_time_wait_that_does_not_matter(waiting, destination, rules):
 
 
 def test_what_is_less_than_half_of_the_used_ports_is_not_the_cause():
-    assert advise_time_wait(300, connect_usage(601), ConnectRules(0)).cause == ""
+    assert advise_time_wait(300, connect_usage(601), ConnectRules(reuse=0)).cause == ""
     assert advise_bind_before_connect(300, connect_usage(601), ()).cause == ""
     assert advise_bind_before_connect(300, connect_usage(600), ()).cause
 
@@ -231,7 +254,9 @@ def test_connections_that_a_listener_accepted_were_not_bound_first():
 def test_destinations_with_most_of_the_ports_come_first():
     entries = [connected(port, "192.0.2.8") for port in (40001, 40003)]
     entries += [connected(port) for port in (40000, 40002, 40004, 40005)]
-    found = destinations_of(sample(*entries).connections, {40001, 40003, 40005}, 5)
+    found = destinations_of(
+        sample(*entries).connections, frozenset({40001, 40003, 40005}), 5
+    )
     assert [held.remote.address for held in found] == ["192.0.2.8", THEM]
 
 
@@ -245,7 +270,7 @@ def test_a_listener_in_the_first_half_is_to_be_reserved():
     assert advice.fix == "sysctl -w net.ipv4.ip_local_reserved_ports=8080,40000-40001"
 
 
-def test_a_listener_that_the_system_may_have_placed_is_spoken_of_with_a_proviso():
+def test_a_listener_on_a_port_of_the_systems_choice_has_a_proviso():
     advice = advise_listeners(pool(), [Listener(40001)], NONE)
     assert advice.problem.endswith(
         "unless the system chose the port (bind() to port 0)"
@@ -272,10 +297,10 @@ def test_no_listener_no_advice():
 @pytest.mark.parametrize(
     "table, full",
     [
-        (TimeWaitTable(89, 100), False),
-        (TimeWaitTable(89, 100, overflows=7), False),  # long ago
-        (TimeWaitTable(90, 100), True),
-        (TimeWaitTable(0, 0), False),  # switched off
+        (TimeWaitTable(sockets=89, limit=100), False),
+        (TimeWaitTable(sockets=89, limit=100, overflows=7), False),  # long ago
+        (TimeWaitTable(sockets=90, limit=100), True),
+        (TimeWaitTable(sockets=0, limit=0), False),  # switched off
     ],
 )
 def test_the_time_wait_table_at_its_cap(table, full):
@@ -283,7 +308,7 @@ def test_the_time_wait_table_at_its_cap(table, full):
 
 
 def test_overflows_are_told():
-    advice = advise_time_wait_table(TimeWaitTable(100, 100, 7))
+    advice = advise_time_wait_table(TimeWaitTable(sockets=100, limit=100, overflows=7))
     assert advice.problem.endswith(", 7 connections went without")
     assert advice.fix == "sysctl -w net.ipv4.tcp_max_tw_buckets=200"
 

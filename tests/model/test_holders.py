@@ -1,7 +1,7 @@
 """Who holds the ports."""
 
 from check_ephemeral_port.model.holders import Holder, NoProcess, Process, holders
-from tests.model.builders import bound, connected, waiting
+from tests.support.builders import bound, connected, waiting
 
 
 def test_the_largest_holding_comes_first_and_ports_count_once():

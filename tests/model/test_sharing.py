@@ -8,7 +8,7 @@ from check_ephemeral_port.model.ports import PortPool, PortRange
 from check_ephemeral_port.model.settings import ConnectRules, Sharing
 from check_ephemeral_port.model.sockets import Endpoint
 from check_ephemeral_port.model.usage import Question, Watch, host_usage
-from tests.model.builders import THEM, UDP, bound, connected, pool, sample, waiting
+from tests.support.builders import THEM, UDP, bound, connected, pool, sample, waiting
 
 EVEN_HANDED = PortPool(PortRange(40000, 40039, step=1))
 
@@ -28,7 +28,7 @@ ENTRIES = [
 ]
 
 
-def test_by_destination_only_the_4_tuple_and_unconnected_sockets_count():
+def test_by_destination_the_4_tuple_and_unconnected_sockets_count():
     found = usage(Sharing.BY_DESTINATION, *ENTRIES)
     assert found.tcp_connect.ports.used == Bounds(3, 3, 3)
     assert found.tcp_connect.destination.remote.address in ("192.0.2.8", THEM)

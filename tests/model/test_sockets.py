@@ -8,7 +8,7 @@ from check_ephemeral_port.model.sockets import (
     is_loopback,
     is_wildcard,
 )
-from tests.model.builders import THEM, US, bound, connected
+from tests.support.builders import THEM, US, bound, connected
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,8 @@ from check_ephemeral_port.model.thresholds import (
     parse_seconds_range,
 )
 
+pytestmark = pytest.mark.library
+
 NUMBERS = st.one_of(
     st.integers(-(10**12) + 1, 10**12 - 1),
     st.integers(-(10**9), 10**9).map(lambda n: n / 1000),

@@ -11,7 +11,7 @@ from check_ephemeral_port.model.connections import pack_destination
 from check_ephemeral_port.model.settings import ConnectRules
 from check_ephemeral_port.model.sockets import Destination, TcpState, endpoint
 from check_ephemeral_port.model.usage import Question, Watch, host_usage
-from tests.model.builders import (
+from tests.support.builders import (
     TCP,
     THEM,
     UDP,
@@ -29,10 +29,9 @@ ON_LOOPBACK = ConnectRules(reuse=2)
 
 
 def usage(*entries, rules=ConnectRules(), settled={}, unseen=0, **question):
-    question = Question(**question)
     delay = rules.reuse_delay_seconds
     seen = sample(*entries, unseen=unseen, reuse_delay_seconds=delay)
-    return host_usage(seen, pool(), rules, question, settled)
+    return host_usage(seen, pool(), rules, Question(**question), settled)
 
 
 def free_to_them(*entries, **how):
@@ -63,7 +62,7 @@ def test_a_port_of_the_second_half_was_most_likely_bound():
     assert free_to_them(connected(40001, remote="192.0.2.8")) == Bounds(39, 39, 40)
 
 
-def test_a_port_of_the_second_half_was_not_bound_if_the_first_was_used_up():
+def test_a_port_of_the_second_half_is_free_if_the_first_is_used_up():
     others = [connected(40000 + n, remote="192.0.2.8") for n in range(0, 40, 2)]
     others.append(connected(40001, remote="192.0.2.8"))
     assert free_to_them(*others).best == 40
@@ -183,8 +182,8 @@ def test_overlap_hangs_on_v6only_that_nobody_saw():
 
 
 def test_100_percent_means_that_nothing_is_left():
-    assert Usage(64511, Bounds(0, 64510, 64511)).used_percent == 99.99
-    assert Usage(64511, Bounds(0, 64511, 64511)).used_percent == 100
+    assert Usage(capacity=64511, used=Bounds(0, 64510, 64511)).used_percent == 99.99
+    assert Usage(capacity=64511, used=Bounds(0, 64511, 64511)).used_percent == 100
 
 
 ADDRESSES = st.sampled_from([US, THEM, "127.0.0.1", "::1", "2001:db8::1"])

@@ -30,7 +30,7 @@ from importlib.abc import MetaPathFinder
 import psutil
 
 from tests.recorded import psutil_rows
-from tests.system.ranges.c_library import CLibrary, int32, sysctls
+from tests.support.c_library import CLibrary, int32, sysctls
 
 GONE = {"grp", "pwd", "resource", "termios"}
 FOLDERS = {"win32": "windows", "darwin": "darwin", "freebsd14": "freebsd"}
@@ -66,10 +66,11 @@ def simulate(platform):
     def process(pid):
         raise psutil.NoSuchProcess(pid)
 
-    psutil.net_connections, psutil.Process = net_connections, process
+    setattr(psutil, "net_connections", net_connections)
+    setattr(psutil, "Process", process)
     if platform == "win32":
         sys.modules["msvcrt"] = types.ModuleType("msvcrt")
-        subprocess.CREATE_NO_WINDOW = 0
+        setattr(subprocess, "CREATE_NO_WINDOW", 0)
         GONE.add("fcntl")
         os.name = "nt"
         del os.geteuid, os.getuid
@@ -77,7 +78,7 @@ def simulate(platform):
         import nagiosplugin  # noqa: F401 # before what its POSIX part takes is gone
 
         values = {**sysctls(f"{folder}/sysctl.txt"), **COUNTS}
-        ctypes.CDLL = lambda name, use_errno: CLibrary(values)
+        setattr(ctypes, "CDLL", lambda name, use_errno: CLibrary(values))
     sys.meta_path.insert(0, Missing())
     for name in GONE:
         sys.modules.pop(name, None)

@@ -12,8 +12,8 @@ from check_ephemeral_port.system.advice_settings import (
     read_advice_settings,
 )
 from check_ephemeral_port.system.errors import SystemReadError
-from tests.kernel.sockets import connect, listen, time_wait
-from tests.namespace import add_namespace, run_inside, set_sysctl
+from tests.support.namespace import add_namespace, run_inside, set_sysctl
+from tests.support.sockets import connect, listen, time_wait
 
 NETSTAT = """\
 TcpExt: SyncookiesSent TCPTimeWaitOverflow TCPLoss
@@ -54,7 +54,8 @@ def test_the_kernel_counts_what_its_table_refuses():
     set_sysctl("tcp_max_tw_buckets", 10)
     time_wait(15, listen(), lambda: connect(("127.0.0.1", 5000)))
     assert read_advice_settings() == AdviceSettings(
-        frozenset({8080, 40000, 40001, 40002}), TimeWaitTable(10, 10, 5)
+        reserved=frozenset({8080, 40000, 40001, 40002}),
+        time_wait=TimeWaitTable(sockets=10, limit=10, overflows=5),
     )
 
 
@@ -69,7 +70,7 @@ def test_a_thread_in_another_namespace_reads_those_of_that():
     set_sysctl("tcp_max_tw_buckets", 10)
     inside = run_inside([web], read_advice_settings).time_wait
     assert (inside.sockets, inside.limit > 10) == (3, True)
-    assert read_advice_settings().time_wait == TimeWaitTable(0, 10)
+    assert read_advice_settings().time_wait == TimeWaitTable(sockets=0, limit=10)
 
 
 @pytest.fixture
@@ -87,7 +88,9 @@ def proc(tmp_path):
 
 def test_files_are_where_proc_is(proc):
     settings = read_advice_settings("linux", str(proc))
-    assert settings == AdviceSettings(frozenset(), TimeWaitTable(7, 99, 23))
+    assert settings == AdviceSettings(
+        reserved=frozenset(), time_wait=TimeWaitTable(sockets=7, limit=99, overflows=23)
+    )
 
 
 @pytest.mark.parametrize("name", ["sockstat", "netstat", "tcp_max_tw_buckets"])
@@ -97,7 +100,9 @@ def test_a_table_that_can_not_be_read_is_not_spoken_of(proc, name, text):
     path.unlink()
     if text is not None:
         path.write_text(text)
-    assert read_advice_settings("linux", str(proc)) == AdviceSettings(frozenset(), None)
+    assert read_advice_settings("linux", str(proc)) == AdviceSettings(
+        reserved=frozenset(), time_wait=None
+    )
 
 
 def test_reserved_ports_that_can_not_be_read_are_an_error(proc):

@@ -3,8 +3,8 @@
 import pytest
 
 from check_ephemeral_port.system.bound_probe import probe_ports
-from tests.kernel.sockets import bind, connect, listen, open_sockets
-from tests.plugin_process import check
+from tests.support.plugin_process import check
+from tests.support.sockets import bind, connect, held_sockets, listen, open_sockets
 
 SERVER = ("127.0.0.1", 5000)
 
@@ -14,17 +14,17 @@ def ports_of(sockets):
 
 
 @pytest.mark.namespace(ports="40000-40039")
-def test_it_tells_bound_ports_from_connected_ones_and_leaves_nothing_behind():
-    server = listen()
-    connected = open_sockets(7, lambda: connect(SERVER))
-    bound = open_sockets(5, bind)
-    bound += open_sockets(3, lambda: connect(SERVER, "127.0.0.1", no_port=False))
-    expected = {port: False for port in ports_of(connected)}
-    expected.update((port, True) for port in ports_of(bound))
-    before = check().perfdata
-    assert probe_ports(sorted(expected), 5) == expected
-    assert check().perfdata == before
-    assert server
+def test_bound_and_connected_ports_are_told_apart():
+    with listen():
+        connected = open_sockets(7, lambda: connect(SERVER))
+        bound = open_sockets(5, bind)
+        bound += open_sockets(3, lambda: connect(SERVER, "127.0.0.1", no_port=False))
+        with held_sockets(*connected, *bound):
+            expected = {port: False for port in ports_of(connected)}
+            expected.update((port, True) for port in ports_of(bound))
+            before = check().perfdata
+            assert probe_ports(sorted(expected), 5) == expected
+            assert check().perfdata == before
 
 
 @pytest.mark.namespace(ports="40000-40039")
@@ -45,12 +45,11 @@ socket.socket = Older
 
 @pytest.mark.namespace(ports="40000-40039")
 def test_older_kernels_keep_the_bounds(tmp_path, monkeypatch):
-    held = [listen(), listen("127.0.0.2"), connect(("127.0.0.2", 5000))]
     (tmp_path / "sitecustomize.py").write_text(NO_SUCH_OPTION)
-    settled = check("-vv", "--probe", "-d", "127.0.0.1:5000")
-    assert settled.free_bounds("tcp_connect") == (40, 40)
-    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    run = check("-vv", "--probe", "-d", "127.0.0.1:5000")
+    with listen(), listen("127.0.0.2"), connect(("127.0.0.2", 5000)):
+        settled = check("-vv", "--probe", "-d", "127.0.0.1:5000")
+        assert settled.free_bounds("tcp_connect") == (40, 40)
+        monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+        run = check("-vv", "--probe", "-d", "127.0.0.1:5000")
     assert run.free_bounds("tcp_connect") == (39, 40)
     assert "note: probe: Protocol not available" in run.stdout
-    assert held

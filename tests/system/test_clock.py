@@ -29,7 +29,7 @@ def test_the_start_of_the_system_has_its_own_name():
     assert len(read_moment().boot_id) == 36
 
 
-def test_a_system_that_does_not_name_its_start_has_clocks_all_the_same(tmp_path):
+def test_a_system_that_does_not_name_its_start_has_clocks(tmp_path):
     moment = read_moment(str(tmp_path))
     assert moment.boot_id == "" and moment.uptime_seconds > 0
 

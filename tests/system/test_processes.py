@@ -14,8 +14,8 @@ import pytest
 
 from check_ephemeral_port.model.holders import holders
 from check_ephemeral_port.system.processes import describe_process, find_pids
-from tests.benchmarks.farm import Children
-from tests.model.builders import bound
+from tests.support.builders import bound
+from tests.support.farm import Children
 
 
 def test_an_inode_leads_to_its_process():
@@ -82,7 +82,7 @@ def links_of(pid):
 )
 def test_the_leader_is_the_same_if_nobody_else_is_asked_for(numbers):
     with socket_processes(*numbers) as held:
-        entries = sum(held.values(), [])
+        entries = [entry for entries in held.values() for entry in entries]
         everybody = holders(find_pids(entries).entries, False)
         leader = holders(find_pids(entries, leader_only=True).entries, True)[0]
     assert sorted(ports for ports, _ in everybody) == sorted(numbers)
@@ -96,7 +96,7 @@ def test_nobody_is_looked_into_once_the_leader_is_clear():
 
 
 @pytest.mark.parametrize("turn", [0, 1])
-def test_a_proxy_of_which_every_second_socket_is_wanted_is_guessed_right(turn):
+def test_a_proxy_with_every_second_socket_wanted_is_guessed_right(turn):
     with socket_processes(208, 20) as held:
         (proxy, of_proxy), (_, of_other) = held.items()
         found = find_pids(of_proxy[turn::2] + of_other, leader_only=True).entries

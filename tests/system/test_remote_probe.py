@@ -1,5 +1,7 @@
 """One connect(): every outcome, by sockets and routes that cause it."""
 
+from __future__ import annotations
+
 import ctypes
 import errno
 import os
@@ -16,8 +18,8 @@ from check_ephemeral_port.model.port.remote import Outcome
 from check_ephemeral_port.system import remote_probe
 from check_ephemeral_port.system.errors import SystemReadError
 from check_ephemeral_port.system.remote_probe import probe_remote_port
-from tests.kernel.sockets import bind, family_of, listen, open_sockets
-from tests.namespace import add_address, set_sysctl
+from tests.support.namespace import add_address, add_route, set_sysctl, write_hosts
+from tests.support.sockets import full_listener, held_tcp_ports, listen
 
 CLONE_NEWNS, MS_BIND = 0x20000, 0x1000
 
@@ -28,17 +30,6 @@ def probe(host="127.0.0.1", port=5000, ip_version=None, limit_seconds=5.0):
     return probe_remote_port(host, port, ip_version, limit_seconds)
 
 
-def route(*words):
-    subprocess.run(["ip", "route", "add", *words], check=True)
-
-
-def write_hosts(folder, hosts):
-    """What resolves names, if it is in the place of ``/etc``."""
-    (folder / "hosts").write_text(hosts)
-    (folder / "nsswitch.conf").write_text("hosts: files\n")
-    (folder / "host.conf").write_text("multi on\n")
-
-
 def resolve_by(tmp_path, hosts):
     """From here on, the test's process takes names from this text only."""
     write_hosts(tmp_path, hosts)
@@ -47,26 +38,13 @@ def resolve_by(tmp_path, hosts):
     assert libc.mount(str(tmp_path).encode(), b"/etc", None, MS_BIND, None) == 0
 
 
-def full(address="127.0.0.1", port=5000):
-    """A listener whose queue is full: the kernel drops further SYNs silently."""
-    server = socket.socket(family_of(address))
-    server.bind((address, port))
-    server.listen(0)
-    first = socket.create_connection((address, port))
-    waiting = socket.socket(family_of(address))
-    waiting.setblocking(False)
-    waiting.connect_ex((address, port))
-    return server, first, waiting
-
-
 @ALONE
 @pytest.mark.parametrize("address", ["127.0.0.1", "::1"])
 def test_open(address):
-    held = listen(address)
-    (attempt,) = probe(address).attempts
+    with listen(address):
+        (attempt,) = probe(address).attempts
     assert (attempt.address, attempt.outcome) == (address, Outcome.OPEN)
     assert 0 < attempt.seconds < 1 and attempt.reason is None
-    assert held
 
 
 @ALONE
@@ -80,12 +58,11 @@ def test_closed(address):
 @ALONE
 @pytest.mark.parametrize("address", ["127.0.0.1", "::1"])
 def test_filtered_if_nobody_answers_in_time(address):
-    held = full(address)
-    begin = time.monotonic()
-    (attempt,) = probe(address, limit_seconds=1.0).attempts
-    assert attempt.outcome is Outcome.FILTERED
-    assert 0.9 < attempt.seconds <= time.monotonic() - begin < 1.3
-    assert held
+    with full_listener(address):
+        begin = time.monotonic()
+        (attempt,) = probe(address, limit_seconds=1.0).attempts
+        assert attempt.outcome is Outcome.FILTERED
+        assert 0.9 < attempt.seconds <= time.monotonic() - begin < 1.3
 
 
 PEER = """
@@ -139,7 +116,7 @@ def test_unreachable_at_once_if_a_router_says_so():
 @ALONE
 @pytest.mark.parametrize("kind", ["unreachable", "prohibit", "blackhole"])
 def test_unreachable_in_the_words_of_the_system(kind):
-    route(kind, "192.0.2.0/24")
+    add_route(kind, "192.0.2.0/24")
     (attempt,) = probe("192.0.2.7").attempts
     assert attempt.outcome is Outcome.UNREACHABLE
     words = {
@@ -175,10 +152,9 @@ def test_a_look_up_that_took_all_the_time_is_an_error():
 @ALONE
 def test_a_host_without_ports_left_says_so_and_blames_nobody_else():
     set_sysctl("ip_local_port_range", "40000 40001")
-    held = [listen(), *open_sockets(2, bind)]
-    with pytest.raises(SystemReadError, match="no ephemeral port"):
-        probe()
-    assert held
+    with listen(), held_tcp_ports(2):
+        with pytest.raises(SystemReadError, match="no ephemeral port"):
+            probe()
 
 
 @ALONE
@@ -192,30 +168,28 @@ def test_a_connection_to_itself_is_not_taken_for_an_open_port():
 @ALONE
 def test_addresses_are_tried_in_turn_until_one_is_open(tmp_path):
     hosts = "".join(f"127.0.0.{n} db.example.com\n" for n in (2, 3, 4))
-    held = listen("127.0.0.3")
-    resolve_by(tmp_path, hosts)
-    report = probe("db.example.com")
+    with listen("127.0.0.3"):
+        resolve_by(tmp_path, hosts)
+        report = probe("db.example.com")
     assert [(a.address, a.outcome) for a in report.attempts] == [
         ("127.0.0.2", Outcome.CLOSED),
         ("127.0.0.3", Outcome.OPEN),
     ]
     assert report.telling.address == "127.0.0.3"
-    assert held
 
 
 @ALONE
 def test_an_address_that_does_not_answer_leaves_time_for_the_others(tmp_path):
-    held = [full("127.0.0.2"), listen("127.0.0.3")]
-    resolve_by(tmp_path, "127.0.0.2 db.example.com\n127.0.0.3 db.example.com\n")
-    report = probe("db.example.com", limit_seconds=2.0)
+    with full_listener("127.0.0.2"), listen("127.0.0.3"):
+        resolve_by(tmp_path, "127.0.0.2 db.example.com\n127.0.0.3 db.example.com\n")
+        report = probe("db.example.com", limit_seconds=2.0)
     assert [a.outcome for a in report.attempts] == [Outcome.FILTERED, Outcome.OPEN]
     assert report.attempts[0].seconds == pytest.approx(1, abs=0.2)
-    assert held
 
 
 @ALONE
 def test_the_most_telling_outcome_wins_if_none_is_open(tmp_path):
-    route("unreachable", "192.0.2.0/24")
+    add_route("unreachable", "192.0.2.0/24")
     resolve_by(tmp_path, "192.0.2.7 db.example.com\n127.0.0.3 db.example.com\n")
     report = probe("db.example.com")
     assert {a.outcome for a in report.attempts} == {
@@ -229,17 +203,16 @@ def test_the_most_telling_outcome_wins_if_none_is_open(tmp_path):
 @pytest.mark.parametrize("ip_version, address", [(4, "127.0.0.2"), (6, "2001:db8::2")])
 def test_one_version_of_ip_alone(tmp_path, ip_version, address):
     add_address("2001:db8::2/128")
-    held = [listen("127.0.0.2"), listen("2001:db8::2")]
-    resolve_by(tmp_path, "127.0.0.2 db.example.com\n2001:db8::2 db.example.com\n")
-    report = probe("db.example.com", ip_version=ip_version)
+    with listen("127.0.0.2"), listen("2001:db8::2"):
+        resolve_by(tmp_path, "127.0.0.2 db.example.com\n2001:db8::2 db.example.com\n")
+        report = probe("db.example.com", ip_version=ip_version)
     assert [a.address for a in report.attempts] == [address]
-    assert held
 
 
 def farewell(banner_after_seconds, reply):
     """What a server sees that sends a banner and then waits for the client."""
     server = listen()
-    seen = []
+    seen: list[bytes | OSError] = []
 
     def serve():
         connection = server.accept()[0]
@@ -283,20 +256,18 @@ def test_a_server_that_talks_first_sees_no_reset(banner_after_seconds):
 
 @ALONE
 def test_a_server_that_never_closes_is_not_waited_for_long():
-    held = listen()
-    begin = time.monotonic()
-    probe()
-    assert time.monotonic() - begin < remote_probe.GOODBYE_SECONDS + 0.3
-    assert held
+    with listen():
+        begin = time.monotonic()
+        probe()
+        assert time.monotonic() - begin < remote_probe.GOODBYE_SECONDS + 0.3
 
 
 @ALONE
 def test_saying_goodbye_takes_no_longer_than_the_limit():
-    held = listen()
-    begin = time.monotonic()
-    assert probe(limit_seconds=0.2).telling.outcome is Outcome.OPEN
-    assert time.monotonic() - begin < 0.3
-    assert held
+    with listen():
+        begin = time.monotonic()
+        assert probe(limit_seconds=0.2).telling.outcome is Outcome.OPEN
+        assert time.monotonic() - begin < 0.3
 
 
 @ALONE

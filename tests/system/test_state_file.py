@@ -22,9 +22,7 @@ from check_ephemeral_port.system.state_file import (
     encode_history,
     update_history,
 )
-
-SERIES = Series("boot", "pool", (Point(1.5, 1e9, 7), Point(61.5, 1e9 + 60, 8)))
-HISTORY = {"tcp_connect": SERIES, "udp_bind": SERIES._replace(points=())}
+from tests.support.builders import HISTORY
 
 
 @pytest.fixture
@@ -175,7 +173,7 @@ def test_what_belongs_to_others_is_refused(path, refusal):
 ON_A_SMALL_DISK = """
 import os, sys
 from check_ephemeral_port.system.state_file import decode_history, update_history
-from tests.system.test_state_file import HISTORY
+from tests.support.builders import HISTORY
 os.chdir(sys.argv[1])
 print(update_history("state", lambda found: (HISTORY, "the result")))
 before = open("state", "rb").read()

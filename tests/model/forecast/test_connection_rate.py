@@ -6,7 +6,7 @@ from check_ephemeral_port.model.forecast.connection_rate import connection_rate
 from check_ephemeral_port.model.settings import ConnectRules, Sharing
 from check_ephemeral_port.model.sockets import Destination, endpoint
 from check_ephemeral_port.model.usage import host_usage
-from tests.model.builders import THEM, US, bound, connected, pool, sample, waiting
+from tests.support.builders import THEM, US, bound, connected, pool, sample, waiting
 
 LOOPBACK = {"local": "127.0.0.1", "remote": "127.0.0.1"}
 

@@ -1,5 +1,7 @@
 """What is remembered of a look, and which end comes first."""
 
+from __future__ import annotations
+
 import pytest
 
 from check_ephemeral_port.model.forecast.forecast import (
@@ -14,12 +16,13 @@ from check_ephemeral_port.model.forecast.trend import (
     Break,
     Moment,
     Point,
+    Series,
 )
 from check_ephemeral_port.model.settings import ConnectRules
 from check_ephemeral_port.model.sockets import endpoint
 from check_ephemeral_port.model.usage import Question, Watch, host_usage
 from check_ephemeral_port.system.state_file import MOST_BYTES, encode_history
-from tests.model.builders import UDP, bound, connected, pool, sample
+from tests.support.builders import UDP, bound, connected, pool, sample
 
 LOOKS = FEWEST_POINTS
 MINUTE = 60.0
@@ -32,7 +35,9 @@ def to(remote, count, **more):
 
 def look(history, n, entries, question=Question(), ports=pool(), place="here"):
     usage = host_usage(sample(*entries), ports, ConnectRules(), question)
-    moment = Moment(n * MINUTE, 1e9 + n * MINUTE, "boot")
+    moment = Moment(
+        uptime_seconds=n * MINUTE, wall_seconds=1e9 + n * MINUTE, boot_id="boot"
+    )
     return forecast_usage(history, usage, question, moment, place)
 
 
@@ -46,7 +51,8 @@ def watching(*hosts):
 
 
 def looks(entries_of, question=Question(), count=LOOKS, **more):
-    history, outlook = {}, None
+    history: dict[str, Series] = {}
+    outlook = None
     for n in range(count):
         history, outlook = look(history, n, entries_of(n), question, **more)
     return history, outlook
@@ -142,7 +148,7 @@ OTHER_QUESTIONS = [
 
 def test_checks_that_share_a_history_look_each_at_times_of_its_own():
     # the growth was chosen for one look a minute, not for one of each check
-    history = {}
+    history: dict[str, Series] = {}
     for n in range(4):
         for late, question in enumerate([Question(), *OTHER_QUESTIONS]):
             entries = to("192.0.2.7", n)
@@ -151,7 +157,7 @@ def test_checks_that_share_a_history_look_each_at_times_of_its_own():
 
 
 def test_another_answer_of_the_resolver_is_the_same_question():
-    history = {}
+    history: dict[str, Series] = {}
     for n, address in enumerate(("192.0.2.7", "192.0.2.8")):
         watch = Watch("a.example:443", (endpoint(address, 443),))
         history, outlook = look(history, n, (), Question(watches=(watch,)))
@@ -163,7 +169,7 @@ def test_many_places_can_share_a_history():
         crowd = [f"192.0.2.{size}" for size in range(1, 10)]
         return [entry for size, one in enumerate(crowd, 1) for entry in to(one, size)]
 
-    history = {}
+    history: dict[str, Series] = {}
     for n in range(3):
         for place in map(str, range(20)):
             history, outlook = look(history, n, entries(n), place=place)
@@ -198,7 +204,7 @@ def test_a_full_pool_has_no_time_left_from_the_first_look_on():
     assert outlook.udp_bind.remaining is None
 
 
-def test_the_fullest_are_remembered_and_those_that_no_longer_are_fall_out():
+def test_only_the_fullest_destinations_are_remembered():
     def entries(n):
         crowd = [f"192.0.2.{n * 10 + m}" for m in range(10)]
         return [entry for size, one in enumerate(crowd, 1) for entry in to(one, size)]
@@ -214,8 +220,8 @@ def test_the_fullest_are_remembered_and_those_that_no_longer_are_fall_out():
     assert len(udp.points) == 40
 
 
-def test_what_is_looked_at_once_an_hour_has_a_history_beside_what_is_each_minute():
-    history = {}
+def test_hourly_runs_have_a_history_beside_those_of_each_minute():
+    history: dict[str, Series] = {}
     for n in range(4 * 60):
         history, _ = look(history, n, (), place="often")
         if n % 60 == 30:
@@ -228,13 +234,15 @@ def test_a_history_never_outgrows_its_file():
     watches = tuple(Watch(f"{n}{longest}:65535", ()) for n in range(MOST_SERIES + 1))
     history, _ = look({}, 0, (), Question(watches=watches), place="net:[4026531833]")
     assert len(history) == MOST_SERIES
-    points = (Point(123456789.123, 1234567890.123, 65535),) * MOST_POINTS
+    points = (
+        Point(uptime_seconds=123456789.123, wall_seconds=1234567890.123, used=65535),
+    ) * MOST_POINTS
     full = {name: s._replace(points=points) for name, s in history.items()}
     assert len(encode_history(full)) < MOST_BYTES
 
 
 def test_series_from_a_clock_that_was_wrong_once_make_room():
-    history = {}
+    history: dict[str, Series] = {}
     for n in range(MOST_SERIES + 1):
         history, _ = look(history, 10**6, (), Question(tcp=False), place=str(n))
     history, _ = look(history, 1, ())

@@ -40,24 +40,33 @@ POOL, BOOT = "32768-60999 less 0", "boot-1"
 WALL = 1_700_000_000.0
 
 
+def moment_at(uptime, wall=None, boot=BOOT):
+    wall = WALL + uptime if wall is None else wall
+    return Moment(uptime_seconds=uptime, wall_seconds=wall, boot_id=boot)
+
+
+def point_at(uptime, used):
+    return Point(uptime_seconds=uptime, wall_seconds=WALL + uptime, used=used)
+
+
 def points(*used, every=60.0):
-    return [Point(n * every, WALL + n * every, count) for n, count in enumerate(used)]
+    return [point_at(n * every, count) for n, count in enumerate(used)]
 
 
 def remembered(looks, boot=BOOT, pool=POOL):
     """The series after looks at (uptime, used), and what broke it last."""
     series = broken = None
     for uptime, used in looks:
-        series, reason = continued(
-            series, Moment(uptime, WALL + uptime, boot), pool, used
-        )
+        series, reason = continued(series, moment_at(uptime, boot=boot), pool, used)
         broken = reason or broken
     return series, broken
 
 
 def test_a_steady_leak_has_its_rate():
     found = growth(points(*range(1000, 2500, 100)))
-    assert found == Growth(100 / 60, 100 / 60, 100 / 60, 14 * 60)
+    assert found == Growth(
+        slowest=100 / 60, typical=100 / 60, fastest=100 / 60, span_seconds=14 * 60
+    )
 
 
 def test_a_leak_shows_from_the_tenth_look_on():
@@ -112,16 +121,16 @@ def test_looks_all_at_one_time_tell_nothing():
 
 
 def test_time_left_is_ports_left_by_growth():
-    assert time_remaining(1200, Growth(1.0, 2.0, 4.0, 60)) == TimeRemaining(
-        300, 600, 1200
-    )
+    assert time_remaining(
+        1200, Growth(slowest=1.0, typical=2.0, fastest=4.0, span_seconds=60)
+    ) == TimeRemaining(soonest=300, likely=600, latest=1200)
 
 
 def test_nothing_left_is_no_time_left_whether_it_grows_or_not():
     assert (
         time_remaining(0, None)
-        == time_remaining(0, Growth(1, 1, 1, 60))
-        == TimeRemaining(0, 0, 0)
+        == time_remaining(0, Growth(slowest=1, typical=1, fastest=1, span_seconds=60))
+        == TimeRemaining(soonest=0, likely=0, latest=0)
     )
 
 
@@ -130,7 +139,7 @@ def test_no_growth_no_end():
 
 
 def test_a_minute_predicts_an_hour_but_not_a_month():
-    grows = Growth(1.0, 1.0, 1.0, 60.0)
+    grows = Growth(slowest=1.0, typical=1.0, fastest=1.0, span_seconds=60.0)
     assert time_remaining(FARTHEST * 60, grows).likely == FARTHEST * 60
     assert time_remaining(FARTHEST * 60 + 1, grows) is None
 
@@ -147,7 +156,7 @@ def test_a_series_grows_up_to_its_limit():
 )
 def test_another_start_or_pool_is_another_matter(boot, pool, reason):
     series, _ = remembered((60.0 * n, n) for n in range(5))
-    moment = Moment(300.0, WALL + 300, boot)
+    moment = moment_at(300.0, boot=boot)
     series, broken = continued(series, moment, pool, 5)
     assert broken is reason
     assert (series.boot_id, series.pool) == (boot, pool)
@@ -156,10 +165,10 @@ def test_another_start_or_pool_is_another_matter(boot, pool, reason):
 
 @pytest.mark.parametrize("sign", [1, -1])
 @pytest.mark.parametrize("clock", ["uptime_seconds", "wall_seconds"])
-def test_a_clock_that_jumps_begins_anew_and_one_that_is_trimmed_does_not(clock, sign):
+def test_a_clock_that_jumps_begins_again_and_a_trimmed_one_does_not(clock, sign):
     series, _ = remembered((1000 + 60.0 * n, n) for n in range(5))
     for by, reason in ((CLOCK_TOLERANCE_SECONDS - 1, None), (999, Break.CLOCK)):
-        moment = Moment(1300.0, WALL + 1300, BOOT)
+        moment = moment_at(1300.0)
         moment = moment._replace(**{clock: getattr(moment, clock) + sign * by})
         extended, broken = continued(series, moment, POOL, 5)
         assert broken is reason
@@ -168,7 +177,7 @@ def test_a_clock_that_jumps_begins_anew_and_one_that_is_trimmed_does_not(clock, 
 
 def test_both_clocks_together_back_in_time_is_a_jump():
     series, _ = remembered((1000 + 60.0 * n, n) for n in range(5))
-    _, broken = continued(series, Moment(1100.0, WALL + 1100, BOOT), POOL, 5)
+    _, broken = continued(series, moment_at(1100.0), POOL, 5)
     assert broken is Break.CLOCK
 
 
@@ -204,20 +213,20 @@ def test_a_series_is_over_after_a_gap(every, minutes):
     series, _ = remembered((every * n, n) for n in range(15))
     last = series.points[-1].wall_seconds
     for away, over in ((minutes * 60, False), (minutes * 60 + 1, True)):
-        assert is_over(series, Moment(0, last + away, BOOT)) is over
-        assert is_over(series, Moment(0, last - away, BOOT)) is over
+        assert is_over(series, moment_at(0, last + away)) is over
+        assert is_over(series, moment_at(0, last - away)) is over
 
 
 def test_nobody_knows_when_the_second_look_is_due():
     series, _ = remembered([(0, 1)])
-    assert not is_over(series, Moment(1e6, WALL + 1e6, BOOT))
-    assert is_over(series._replace(points=()), Moment(0, WALL, BOOT))
+    assert not is_over(series, moment_at(1e6))
+    assert is_over(series._replace(points=()), moment_at(0))
 
 
 USED = st.integers(0, 65536)
 SERIES = st.lists(
     st.tuples(st.floats(0, 1e9, allow_nan=False), USED), max_size=MOST_POINTS
-).map(lambda looks: [Point(at, WALL + at, used) for at, used in sorted(looks)])
+).map(lambda looks: [point_at(at, used) for at, used in sorted(looks)])
 
 
 @given(SERIES, st.integers(0, 65536))

@@ -4,12 +4,15 @@
 seeds are fixed, so they come out the same.
 """
 
+from __future__ import annotations
+
 import math
 import random
 import sys
+from collections.abc import Sequence
 from itertools import groupby
 from statistics import median
-from typing import Callable, Dict, List, NamedTuple, Optional, Sequence, Tuple
+from typing import Callable, NamedTuple
 
 from check_ephemeral_port.model.forecast.trend import (
     AGREEMENT,
@@ -32,7 +35,7 @@ NOISE_SHARE = 0.02
 NOISE_MEMORY = 0.8
 """Traffic wavers by some percent, and what it was a minute ago lingers on."""
 
-Shape = Callable[[random.Random, int], List[float]]
+Shape = Callable[[random.Random, int], list[float]]
 """Minutes to the share of the pool that is used."""
 
 
@@ -72,8 +75,8 @@ def retries(base: float, begin: int, doubling_minutes: float) -> Shape:
 def bursts(low: float, high: float, ramp: int, hold: int) -> Shape:
     """Up within minutes, a while there, and down again; every two hours or so."""
 
-    def shape(dice: random.Random, minutes: int) -> List[float]:
-        levels: List[float] = []
+    def shape(dice: random.Random, minutes: int) -> list[float]:
+        levels: list[float] = []
         while len(levels) < minutes:
             levels += [low] * dice.randrange(60, 120)
             up = [low + (high - low) * m / ramp for m in range(ramp)]
@@ -95,7 +98,7 @@ def sawtooth(low: float, high: float, period: int) -> Shape:
     ]
 
 
-HARMLESS: Dict[str, Shape] = {
+HARMLESS: dict[str, Shape] = {
     "steady 40 %": steady(0.4),
     "steady 85 %": steady(0.85),
     "day and night, 20-75 %": wave(0.2, 0.75),
@@ -105,7 +108,7 @@ HARMLESS: Dict[str, Shape] = {
     "deploys every 4 h, 20-70 %": sawtooth(0.2, 0.7, 240),
     "deploys every 90 min, 20-60 %": sawtooth(0.2, 0.6, 90),
 }
-DEADLY: Dict[str, Shape] = {
+DEADLY: dict[str, Shape] = {
     "leak, 9 % an hour": leak(0.3, 0.09),
     "leak, 60 % an hour": leak(0.3, 0.6),
     "leak, 160 % an hour": both(steady(0.2), lambda d, m: late(leak(0, 1.6), d, m)),
@@ -115,13 +118,13 @@ DEADLY: Dict[str, Shape] = {
 }
 
 
-def late(shape: Shape, dice: random.Random, minutes: int) -> List[float]:
+def late(shape: Shape, dice: random.Random, minutes: int) -> list[float]:
     """The shape after an hour in which it stays as it begins."""
     levels = shape(dice, minutes)
     return [levels[0]] * 60 + levels[:-60]
 
 
-def series(name: str, shape: Shape, repeat: int, minutes: int = DAY) -> List[int]:
+def series(name: str, shape: Shape, repeat: int, minutes: int = DAY) -> list[int]:
     """Ports used, minute by minute, up to the end of the ports if there is one."""
     dice = random.Random(f"{name} {repeat}")
     fresh = NOISE_SHARE * math.sqrt(1 - NOISE_MEMORY**2)
@@ -170,7 +173,7 @@ def least_squares(used: Sequence[int]) -> float:
     )
 
 
-def _slopes(used: Sequence[int]) -> List[float]:
+def _slopes(used: Sequence[int]) -> list[float]:
     return sorted(
         (used[b] - used[a]) / (b - a) for b in range(len(used)) for a in range(b)
     )
@@ -201,7 +204,7 @@ def agreeing(used: Sequence[int]) -> float:
     return middle if slopes[int(TAIL * len(slopes))] >= AGREEMENT * middle else 0
 
 
-def prediction(used: Sequence[int], every: int = 1) -> Optional[float]:
+def prediction(used: Sequence[int], every: int = 1) -> float | None:
     """Minutes left, says the model, if it looks once in so many minutes."""
     looks = range(0, len(used), every)[-WINDOW_POINTS:]
     points = [Point(m * 60.0, m * 60.0, used[m]) for m in looks]
@@ -219,7 +222,7 @@ def the_check(every: int) -> Method:
     return method
 
 
-METHODS: Dict[str, Method] = {
+METHODS: dict[str, Method] = {
     "over 80 % used": over(80),
     "over 90 % used": over(90),
     "last two points": near(two_points, 2),
@@ -242,7 +245,7 @@ class Verdict(NamedTuple):
 
     false_alarms: int
     """Times that it began to alarm with no end in sight."""
-    lead_minutes: Optional[int]
+    lead_minutes: int | None
     """From its first true alarm to the end."""
 
 
@@ -269,7 +272,7 @@ def table(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return "\n".join([line, texts[0], line, *texts[1:], line])
 
 
-def letters(names: Sequence[str], first: str) -> List[Tuple[str, str]]:
+def letters(names: Sequence[str], first: str) -> list[tuple[str, str]]:
     """A letter for each name, since tables are narrow."""
     return [(chr(ord(first) + index), name) for index, name in enumerate(names)]
 
@@ -279,7 +282,7 @@ def sometimes(number: float) -> str:
     return f"{number:.1f}" if number >= 0.05 else "-"
 
 
-def false_alarm_row(name: str, method: Method) -> List[str]:
+def false_alarm_row(name: str, method: Method) -> list[str]:
     """False alarms a day on what is harmless, and their mean."""
     counts = []
     for kind, shape in HARMLESS.items():
@@ -289,7 +292,7 @@ def false_alarm_row(name: str, method: Method) -> List[str]:
     return [name, *map(sometimes, [*counts, sum(counts) / len(counts)])]
 
 
-def warning_row(name: str, method: Method) -> List[str]:
+def warning_row(name: str, method: Method) -> list[str]:
     """Minutes of warning before the end, and alarms that came too early."""
     cells, early = [], 0
     for kind, shape in DEADLY.items():
@@ -302,7 +305,7 @@ def warning_row(name: str, method: Method) -> List[str]:
     return [name, *cells, sometimes(early / REPEATS / len(DEADLY))]
 
 
-def error_row(kind: str) -> List[str]:
+def error_row(kind: str) -> list[str]:
     """How far the predicted end is from the real one, by time before it."""
     cells = []
     for before in MINUTES_BEFORE:
@@ -408,12 +411,12 @@ minutes to the real end:
 """
 
 
-def legend(names: Sequence[Tuple[str, str]]) -> str:
+def legend(names: Sequence[tuple[str, str]]) -> str:
     """What the letters stand for."""
     return "\n".join(f"- **{letter}** {name}" for letter, name in names)
 
 
-SHOWN: Dict[str, Method] = {
+SHOWN: dict[str, Method] = {
     "over 80 % used": over(80),
     "last two points": near(two_points, 2),
     "least squares of 15": near(least_squares, 15),
@@ -422,10 +425,10 @@ SHOWN: Dict[str, Method] = {
 }
 
 
-def one_day() -> List[int]:
+def one_day() -> list[int]:
     """Something of everything, and then a leak."""
 
-    def shape(dice: random.Random, minutes: int) -> List[float]:
+    def shape(dice: random.Random, minutes: int) -> list[float]:
         return [
             *steady(0.35)(dice, 90),
             *(0.35 + 0.4 * m / 4 for m in range(4)),

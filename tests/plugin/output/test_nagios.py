@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from check_ephemeral_port.plugin.output.details import Section
 from check_ephemeral_port.plugin.text import LEAST_TEXT
-from tests.plugin.pool.builders import checked, clients, udp_sockets, watch
+from tests.support.check_builders import checked, clients, udp_sockets, watch
 
 UDP_ONLY = {"tcp": False}
 

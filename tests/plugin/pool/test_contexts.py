@@ -4,8 +4,8 @@ import pytest
 
 from check_ephemeral_port.model.thresholds import parse_range
 from check_ephemeral_port.plugin.thresholds import Thresholds
-from tests.model.builders import bound
-from tests.plugin.pool.builders import NEVER, checked, clients, udp_sockets, watch
+from tests.support.builders import bound
+from tests.support.check_builders import NEVER, checked, clients, udp_sockets, watch
 
 ZERO = Thresholds(critical=parse_range("0"))
 """Alarms at anything above nothing."""

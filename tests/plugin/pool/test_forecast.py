@@ -16,7 +16,7 @@ from check_ephemeral_port.plugin.pool.forecast import (
 from check_ephemeral_port.plugin.pool.resource import EphemeralPorts
 from check_ephemeral_port.plugin.pool.tables import forecast_table
 from check_ephemeral_port.plugin.thresholds import Thresholds
-from tests.plugin.pool.builders import check_of, clients, observe, udp_sockets, watch
+from tests.support.check_builders import check_of, clients, observe, udp_sockets, watch
 
 THERE = Destination("198.51.100.5", endpoint("192.0.2.8", 443))
 FLAT = Forecast(15)
@@ -174,10 +174,10 @@ def test_a_history_that_is_too_short_says_why():
 @pytest.mark.parametrize("why", Break)
 @pytest.mark.parametrize("name", ["a.example:443", f"{'x' * 200}.example:65535"])
 def test_forecasts_are_no_wider_than_80_columns(why, name):
-    question = {"watches": (watch(name, "192.0.2.7"),)}
+    watches = (watch(name, "192.0.2.7"),)
     for one in (Forecast(9, broken=why), ending(10**6), ending(0.5)):
         forecast = HostForecast(one, (one,), one, one)
-        observation = observe(*clients(10), **question)._replace(forecast=forecast)
+        observation = observe(*clients(10), watches=watches)._replace(forecast=forecast)
         resource = EphemeralPorts(observation)
         table = section_lines(forecast_table(resource.figures))
         assert 4 <= len(table) <= 5

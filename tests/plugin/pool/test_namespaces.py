@@ -21,7 +21,7 @@ from check_ephemeral_port.plugin.pool.namespaces import (
 from check_ephemeral_port.plugin.pool.resource import EphemeralPorts
 from check_ephemeral_port.plugin.pool.tables import survey_sections
 from check_ephemeral_port.plugin.thresholds import Thresholds, judge
-from tests.plugin.pool.builders import DEFAULTS, Made, clients, observe, udp_sockets
+from tests.support.check_builders import DEFAULTS, Made, clients, observe, udp_sockets
 
 OWN = Namespace(("/proc/self/ns/net",), process=Process(1, "init"), own=True)
 WEB = Namespace(("/run/netns/web",), "web")

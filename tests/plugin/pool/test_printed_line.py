@@ -9,8 +9,8 @@ from check_ephemeral_port.model.thresholds import ThresholdRange
 from check_ephemeral_port.plugin.pool.summary import SLOW
 from check_ephemeral_port.plugin.text import unknown
 from check_ephemeral_port.plugin.thresholds import Thresholds
-from tests.model.builders import connected
-from tests.plugin.pool.builders import (
+from tests.support.builders import connected
+from tests.support.check_builders import (
     NEVER,
     checked,
     clients,

@@ -2,8 +2,8 @@
 
 import pytest
 
-from tests.model.builders import bound, connected, waiting
-from tests.plugin.pool.builders import checked, clients, udp_sockets, watch
+from tests.support.builders import bound, connected, waiting
+from tests.support.check_builders import checked, clients, udp_sockets, watch
 
 
 def labels(check):

@@ -7,8 +7,8 @@ from check_ephemeral_port.model.thresholds import parse_range
 from check_ephemeral_port.plugin.names import holder_name
 from check_ephemeral_port.plugin.pool.summary import SLOW
 from check_ephemeral_port.plugin.thresholds import Thresholds
-from tests.model.builders import TCP, UDP, bound
-from tests.plugin.pool.builders import (
+from tests.support.builders import TCP, UDP, bound
+from tests.support.check_builders import (
     NEVER,
     checked,
     clients,

@@ -22,7 +22,7 @@ from check_ephemeral_port.plugin.pool.tables import (
     sample_notes,
     usage_table,
 )
-from tests.model.builders import connected, pool, sample, waiting
+from tests.support.builders import connected, pool, sample, waiting
 
 LONG = "2001:db8:1111:2222:3333:4444:5555:"
 
@@ -122,7 +122,10 @@ def test_no_name_widens_or_breaks_the_table_of_holders(name, user, pid, ports):
 @given(st.text())
 def test_no_note_breaks_the_table(note):
     observation = Observation(
-        pool(), "/proc", sample()._replace(notes=[note]), usage=None
+        pool(),
+        "/proc",
+        sample()._replace(notes=[note]),
+        usage=host_usage(sample(), pool(), ConnectRules()),
     )
     for line in sample_notes(observation, ()).notes:
         assert len(line) <= 80 and line.isascii() and line.isprintable()

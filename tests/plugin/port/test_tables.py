@@ -32,7 +32,7 @@ from check_ephemeral_port.plugin.port.tables import (
     remote_sections,
     socket_table,
 )
-from tests.model.builders import UDP, bound, connected, pool, waiting
+from tests.support.builders import UDP, bound, connected, pool, waiting
 
 PORT = 40001
 V6 = "2001:db8:1111:2222:3333:4444:5555:6666"

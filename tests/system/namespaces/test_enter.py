@@ -16,8 +16,8 @@ from check_ephemeral_port.system.namespaces.enter import (
     proc_of,
 )
 from check_ephemeral_port.system.ranges import read_port_settings
-from tests.kernel.sockets import bind_udp, open_sockets
-from tests.namespace import add_namespace, hold_namespace, run_inside
+from tests.support.namespace import add_namespace, hold_namespace, run_inside
+from tests.support.sockets import bind_udp, held_sockets, held_udp_ports, open_sockets
 
 HOST = pytest.mark.namespace(ports="40000-40039", host=True)
 
@@ -46,16 +46,14 @@ def test_everything_is_read_inside_and_nothing_after_it():
 @HOST
 def test_sockets_are_told_apart():
     web = add_namespace("web", "40000-40039")
-    held = open_sockets(3, bind_udp), run_inside(
-        [web], lambda: open_sockets(7, bind_udp)
-    )
+    inside = run_inside([web], lambda: open_sockets(7, bind_udp))
 
     def count():
         with open("/proc/thread-self/net/udp") as file:
             return len(file.readlines()) - 1
 
-    assert (count(), run_inside([web], count), count()) == (3, 7, 3)
-    assert held
+    with held_udp_ports(3), held_sockets(*inside):
+        assert (count(), run_inside([web], count), count()) == (3, 7, 3)
 
 
 @HOST
@@ -78,7 +76,7 @@ def test_what_the_look_raises_is_raised_and_the_process_has_not_moved():
 
 
 @HOST
-def test_a_process_is_a_way_in_and_the_first_path_that_is_there_counts():
+def test_a_process_is_a_way_in_and_the_first_existing_path_counts():
     holder = hold_namespace("50000-50019")
     paths = ["/run/netns/gone", "/proc/999999/ns/net", namespace_path(str(holder.pid))]
     assert run_inside(paths, port_range) == PortRange(50000, 50019)

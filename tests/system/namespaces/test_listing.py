@@ -12,8 +12,8 @@ from check_ephemeral_port.system.errors import SystemReadError
 from check_ephemeral_port.system.namespaces.enter import NamespaceGone
 from check_ephemeral_port.system.namespaces.listing import list_namespaces
 from check_ephemeral_port.system.ranges import read_port_settings
-from tests.namespace import add_namespace, hold_namespace, run_inside
-from tests.waiting import wait_until
+from tests.support.namespace import add_namespace, hold_namespace, run_inside
+from tests.support.waiting import wait_until
 
 HOST = pytest.mark.namespace(ports="40000-40039", host=True)
 PORTS = "50000-50019"
@@ -61,7 +61,7 @@ def test_the_own_one_is_known_by_its_name_too():
 
 
 @HOST
-def test_the_busiest_process_has_most_descriptors_and_else_the_lowest_pid():
+def test_the_busiest_process_has_most_descriptors_or_the_lowest_pid():
     idle = hold_namespace(PORTS)
     inside = ["nsenter", f"--net=/proc/{idle.pid}/ns/net"]
     busy = subprocess.Popen(
@@ -100,7 +100,7 @@ def test_who_has_ended_but_is_not_yet_buried_is_passed_over():
 
 
 @HOST
-def test_those_of_other_users_are_listed_though_they_can_not_be_entered():
+def test_namespaces_of_other_users_are_listed():
     add_namespace("web", PORTS)
     holders = [hold_namespace(PORTS) for _ in range(2)]
     program = (

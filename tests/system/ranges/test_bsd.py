@@ -9,7 +9,7 @@ from check_ephemeral_port.model.settings import ConnectRules, Sharing
 from check_ephemeral_port.system.errors import SystemReadError
 from check_ephemeral_port.system.ranges.bsd import is_bsd, read_bsd_port_settings
 from check_ephemeral_port.system.ranges.bsd_sysctl import sysctl_reader
-from tests.system.ranges.c_library import CLibrary, int32, sysctls
+from tests.support.c_library import CLibrary, int32, sysctls
 
 NETBSD = {
     "net.inet.ip.anonportmin": 49152,

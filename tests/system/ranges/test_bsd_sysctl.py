@@ -15,7 +15,7 @@ from check_ephemeral_port.system.ranges.bsd_sysctl import (
     split_platform,
     sysctl_reader,
 )
-from tests.system.ranges.c_library import CLibrary, int32
+from tests.support.c_library import CLibrary, int32
 
 COUNTERS = b"".join(n.to_bytes(8, sys.byteorder) for n in range(11))
 

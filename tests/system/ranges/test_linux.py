@@ -64,17 +64,19 @@ def test_time_wait_rules(read):
     rules = read(
         tcp_tw_reuse="2\n", tcp_tw_reuse_delay="500\n", tcp_timestamps="0\n"
     ).rules
-    assert rules == ConnectRules(2, 0.5, False)
+    assert rules == ConnectRules(reuse=2, reuse_delay_seconds=0.5, timestamps=False)
 
 
 def test_older_kernels_and_sandboxes_have_fewer_settings(read):
-    assert read().rules == ConnectRules(None, 1.0, True)
+    assert read().rules == ConnectRules(
+        reuse=None, reuse_delay_seconds=1.0, timestamps=True
+    )
 
 
 def test_numbers_that_no_kernel_has_are_none(read):
     huge = "9" * 400
     rules = read(tcp_tw_reuse=huge, tcp_tw_reuse_delay=huge).rules
-    assert rules == ConnectRules(None, 1.0, True)
+    assert rules == ConnectRules(reuse=None, reuse_delay_seconds=1.0, timestamps=True)
 
 
 NAMES = [

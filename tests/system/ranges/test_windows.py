@@ -16,7 +16,7 @@ from check_ephemeral_port.system.ranges.windows import (
     read_windows_port_settings,
     run_netsh,
 )
-from tests.recorded import recorded
+from tests.support.recorded import recorded
 
 DEFAULT = PortRange(49152, 65535, 1)
 CODE_PAGES = {

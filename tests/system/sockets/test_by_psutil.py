@@ -12,8 +12,8 @@ from check_ephemeral_port.model.sockets import Endpoint
 from check_ephemeral_port.system.errors import SystemReadError
 from check_ephemeral_port.system.sockets import sockstat
 from check_ephemeral_port.system.sockets.by_psutil import list_by_psutil
-from tests.kernel.sockets import bind, listen
-from tests.recorded import psutil_rows
+from tests.support.recorded import psutil_rows
+from tests.support.sockets import bind, held_sockets, listen
 
 EPHEMERAL = PortRange(40000, 40039)
 POOL = PortPool(EPHEMERAL, reserved=[40010])
@@ -23,10 +23,9 @@ ALONE = pytest.mark.namespace(ports=str(EPHEMERAL))
 @ALONE
 def test_ports_outside_of_the_pool_are_left_out():
     ports = (39999, 40000, 40010, 40039, 40040)
-    held = [listen("127.0.0.1", port) for port in ports]
-    found = list_by_psutil(POOL, ["tcp", "udp"]).entries
+    with held_sockets(*(listen("127.0.0.1", port) for port in ports)):
+        found = list_by_psutil(POOL, ["tcp", "udp"]).entries
     assert sorted(entry.local.port for entry in found) == [40000, 40039]
-    assert held
 
 
 @ALONE
@@ -41,11 +40,10 @@ def test_a_v4_mapped_connection_is_an_ipv4_one():
 
 @ALONE
 def test_bound_but_idle_sockets_are_counted_though_not_seen():
-    held = [bind(), bind("::1"), listen()]
-    listing = list_by_psutil(POOL, ["tcp", "udp"])
+    with bind(), bind("::1"), listen():
+        listing = list_by_psutil(POOL, ["tcp", "udp"])
     assert listing.entries == [] and not listing.visibility.bound_sockets
     assert listing.unseen_tcp_sockets >= 2
-    assert held
 
 
 def test_counters_that_a_sandbox_hides_are_no_reason_to_fail(monkeypatch):

@@ -10,30 +10,12 @@ from hypothesis import strategies as st
 
 from check_ephemeral_port.model.ports import PortRange
 from check_ephemeral_port.model.sockets import TCP, UDP, TcpState
-from check_ephemeral_port.system.sockets.inet_diag import (
-    NETLINK_SOCK_DIAG,
-    decode_chunk,
-    dump_request,
-)
-from check_ephemeral_port.system.sockets.inet_diag_filter import on_local_ports
+from check_ephemeral_port.system.sockets.inet_diag import decode_chunk
+from tests.support.sock_diag import ask_kernel
 
 pytestmark = pytest.mark.skipif(
     sys.platform != "linux", reason="sock_diag exists on Linux only"
 )
-
-EVERY_PORT = PortRange(0, 65535)
-
-
-def ask_kernel(family, protocol, *spans):
-    """All that the kernel answers, in one piece."""
-    data = b""
-    with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, NETLINK_SOCK_DIAG) as kernel:
-        kernel.send(
-            dump_request(family, protocol, on_local_ports(spans or [EVERY_PORT]))
-        )
-        while not data or not decode_chunk(data, protocol).done:
-            data += kernel.recv(65536)
-    return data
 
 
 def real_chunk():
@@ -56,7 +38,7 @@ def test_only_ports_of_the_range_are_delivered():
         data = ask_kernel(socket.AF_INET, TCP, PortRange(port, port))
     (entry,) = decode_chunk(data, TCP).entries
     assert (entry.local, entry.state) == (("127.0.0.1", port), TcpState.BOUND)
-    assert entry.device == 0 and entry.inode > 0
+    assert entry.device == 0 and entry.inode
 
 
 @pytest.mark.parametrize("v6only", [False, True])

@@ -18,7 +18,8 @@ from check_ephemeral_port.model.sample import sum_up
 from check_ephemeral_port.model.sockets import SocketListing, TcpState
 from check_ephemeral_port.system.sockets.inet_diag import NLM_F_DUMP_INTR, decode_chunk
 from check_ephemeral_port.system.sockets.inet_diag_count import ConnectionCounter
-from tests.model.builders import SEES_ALL
+from tests.support.builders import SEES_ALL
+from tests.support.sock_diag import assert_counts_as_many_as_are_listed
 
 ADDRESSES = {
     socket.AF_INET: ["127.0.0.1", "198.51.100.5", "192.0.2.7"],
@@ -68,7 +69,9 @@ def assert_counted_as_listed(data):
     # the second time by the lengths that were met the first time
     for times in (1, 2):
         chunk = tally.read(data)
-        listing = SocketListing(listed * times, SEES_ALL, "list")
+        listing = SocketListing(
+            entries=listed * times, visibility=SEES_ALL, sampler="list"
+        )
         expected = sum_up(listing, reuse_delay_seconds=30)
         assert Counter(chunk.entries * times) == Counter(expected.entries)
         so_far = deepcopy(connections)
@@ -102,7 +105,7 @@ def test_messages_of_two_lengths_are_counted_by_length():
     assert connections.states == {TcpState.ESTABLISHED: 6, TcpState.TIME_WAIT: 8}
 
 
-def test_messages_that_contain_the_start_of_another_are_not_taken_for_it():
+def test_messages_that_contain_the_start_of_another_are_kept_apart():
     # the length of the others, where the inode is
     long, short = (message(socket.AF_INET, 1, 40000, 0, 0, n) for n in (2, 0))
     tricky = bytearray(long)
@@ -133,21 +136,6 @@ def test_an_interruption_is_noticed_in_any_message(place, others):
     data = bytearray(plain * 3 + others)
     data[place * len(plain) + 6] |= NLM_F_DUMP_INTR
     assert assert_counted_as_listed(bytes(data)).interrupted
-
-
-def assert_counts_as_many_as_are_listed(data):
-    """``ValueError`` if either refuses the data: what the kernel never sends needn't be
-    refused by both."""
-    connections = Connections()
-    tally = ConnectionCounter(connections, reuse_delay_seconds=30)
-    listed = decode_chunk(data, "tcp")
-    for times in (1, 2):
-        counted = tally.read(data)
-        assert (
-            len(counted.entries) * times + len(connections)
-            == len(listed.entries) * times
-        )
-        assert counted[1:] == listed[1:]
 
 
 def count_or_value_error(data):

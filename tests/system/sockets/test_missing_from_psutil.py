@@ -7,7 +7,7 @@ import pytest
 from check_ephemeral_port.model.ports import PortPool, PortRange
 from check_ephemeral_port.system.ranges.bsd_sysctl import sysctl_reader
 from check_ephemeral_port.system.sockets.missing_from_psutil import missing_tcp_sockets
-from tests.system.ranges.c_library import CLibrary, int32
+from tests.support.c_library import CLibrary, int32
 
 POOL = PortPool(PortRange(49152, 65535, 1))
 LISTED = {

@@ -1,15 +1,11 @@
 """The sockets of one port: all of them, as others list them, and no others."""
 
-import ctypes
-import errno
 import os
-import platform
 import re
 import shutil
 import socket
-import struct
 import subprocess
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 
 import pytest
 
@@ -21,12 +17,14 @@ from check_ephemeral_port.system.sockets.of_one_port import (
     list_port_by_sock_diag,
     list_sockets_of_port,
 )
-from tests.kernel.sockets import (
+from tests.support.seccomp import refuse_netlink
+from tests.support.sockets import (
     bind,
     bind_udp,
     connect,
     connect_udp,
     established,
+    held_sockets,
     listen,
     time_wait,
 )
@@ -44,6 +42,7 @@ def bound(address, kind=socket.SOCK_STREAM, reuse=None, port=PORT):
     return holder
 
 
+@contextmanager
 def everything():
     """Sockets of every kind on the port, and as many that don't have it."""
     held = [
@@ -68,7 +67,8 @@ def everything():
     closing = bound("127.0.0.6", port=5004)
     closing.listen()
     time_wait(1, closing, lambda: connect(("127.0.0.6", 5004)))
-    return held, outside, closing
+    with held_sockets(*held, *outside, closing):
+        yield
 
 
 def of_port(entries, port=PORT):
@@ -108,22 +108,22 @@ def plain(text):
 @ALONE
 @pytest.mark.parametrize("port", [PORT, 5003, 5004])
 def test_the_same_sockets_as_ss(port):
-    held = everything()
-    listed = of_port(list_port_by_sock_diag(port, BOTH).entries, port)
-    idle = [entry for entry in listed if entry.state is TcpState.BOUND]
-    assert len(idle) == (port == PORT)
-    others = [entry for entry in listed if entry not in idle]
-    # idle ones, too, from some version of ss on
-    assert shown_by_ss(port) in (ends(others), ends(listed)) and others
-    assert held
+    with everything():
+        listed = of_port(list_port_by_sock_diag(port, BOTH).entries, port)
+        idle = [entry for entry in listed if entry.state is TcpState.BOUND]
+        assert len(idle) == (port == PORT)
+        others = [entry for entry in listed if entry not in idle]
+        # idle ones, too, from some version of ss on
+        assert shown_by_ss(port) in (ends(others), ends(listed)) and others
 
 
 @ALONE
 def test_the_same_sockets_and_processes_as_lsof():
     assert shutil.which("lsof"), "lsof is not installed"
-    held = everything()
     command = ["lsof", "-nP", "-i", f":{PORT}", "-F", "pPn"]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    with everything():
+        done = subprocess.run(command, capture_output=True, text=True, check=True)
+        listed = find_pids(of_port(list_port_by_sock_diag(PORT, BOTH).entries)).entries
     pids, shown, protocol = set(), [], ""
     for line in done.stdout.splitlines():
         if line[0] == "p":
@@ -133,23 +133,22 @@ def test_the_same_sockets_and_processes_as_lsof():
         elif line[0] == "n":
             local, _, remote = line[1:].partition("->")
             shown.append((protocol, plain(local), plain(remote or ":*")))
-    listed = find_pids(of_port(list_port_by_sock_diag(PORT, BOTH).entries)).entries
     with_process = [entry for entry in listed if entry.pid]
     assert pids == {entry.pid for entry in with_process} == {os.getpid()}
     # lsof, too, passes over idle sockets, or shows them without their address
     with_process = [e for e in with_process if e.state is not TcpState.BOUND]
     assert ends(with_process) == sorted(shown)
-    assert held
 
 
 @ALONE
 def test_psutil_lists_the_same_but_for_what_it_cannot_see():
-    held = everything()
-    by_psutil = of_port(list_port_by_psutil(PORT, BOTH).entries)
-    by_kernel = find_pids(of_port(list_port_by_sock_diag(PORT, BOTH).entries)).entries
+    with everything():
+        by_psutil = of_port(list_port_by_psutil(PORT, BOTH).entries)
+        by_kernel = find_pids(
+            of_port(list_port_by_sock_diag(PORT, BOTH).entries)
+        ).entries
     visible = [entry for entry in by_kernel if entry.state is not TcpState.BOUND]
     assert sorted(map(plain_fields, by_psutil)) == sorted(map(plain_fields, visible))
-    assert held
 
 
 def plain_fields(entry):
@@ -160,31 +159,29 @@ def plain_fields(entry):
 @ALONE
 @pytest.mark.parametrize("lister", [list_port_by_sock_diag, list_port_by_psutil])
 def test_listeners_of_other_ports_are_listed_and_no_other_sockets(lister):
-    held = everything()
-    entries = lister(PORT, BOTH).entries
+    with everything():
+        entries = lister(PORT, BOTH).entries
     others = [entry for entry in entries if entry not in of_port(entries)]
     assert {entry.state for entry in others} == {TcpState.LISTEN}
     assert sorted(e.local.port for e in others) == [5001, 5002, 5003, 5004]
-    assert held
 
 
 @ALONE
 @pytest.mark.parametrize("lister", ["auto", "sock_diag", "psutil"])
 @pytest.mark.parametrize("protocol", BOTH)
 def test_one_protocol(lister, protocol):
-    held = everything()
-    found = list_sockets_of_port(PORT, [protocol], lister)
+    with everything():
+        found = list_sockets_of_port(PORT, [protocol], lister)
     assert {entry.protocol for entry in found.entries} == {protocol}
-    assert held
 
 
 @ALONE
 def test_time_wait_has_an_age():
-    held = everything()
-    entries = list_port_by_sock_diag(5004, ["tcp"]).entries
+    with everything():
+        entries = list_port_by_sock_diag(5004, ["tcp"]).entries
     (waits,) = [entry for entry in entries if entry.state is TcpState.TIME_WAIT]
-    assert 0 <= waits.time_wait_age_seconds < 5
-    assert held
+    age = waits.time_wait_age_seconds
+    assert age is not None and 0 <= age < 5
 
 
 @ALONE
@@ -196,38 +193,18 @@ def test_the_filter_takes_the_lowest_and_the_highest_port():
             assert entry.local == ("127.0.0.1", port)
 
 
-def refuse_netlink(error=errno.EPERM):
-    """From here on, this process gets an error for netlink sockets, as in a sandbox."""
-    number = {"x86_64": 41, "aarch64": 198}[platform.machine()]  # socket(2)
-    load, equals, answer = 0x20, 0x15, 0x06
-    refuse, allow = 0x00050000 | error, 0x7FFF0000
-    code = (
-        struct.pack("=HBBI", load, 0, 0, 0)  # the system call's number
-        + struct.pack("=HBBI", equals, 0, 3, number)
-        + struct.pack("=HBBI", load, 0, 0, 16)  # its first argument
-        + struct.pack("=HBBI", equals, 0, 1, socket.AF_NETLINK)
-        + struct.pack("=HBBI", answer, 0, 0, refuse)
-        + struct.pack("=HBBI", answer, 0, 0, allow)
-    )
-    buffer = ctypes.create_string_buffer(code)
-    program = struct.pack("@HP", len(code) // 8, ctypes.addressof(buffer))
-    libc = ctypes.CDLL(None, use_errno=True)
-    no_new_privileges, set_seccomp, filter_mode = 38, 22, 2
-    assert libc.prctl(no_new_privileges, 1, 0, 0, 0) == 0
-    assert libc.prctl(set_seccomp, filter_mode, program, 0, 0) == 0
-
-
 @ALONE
 def test_psutil_lists_where_sock_diag_is_refused():
-    held = everything()
-    usual = list_sockets_of_port(5003)
-    refuse_netlink()
-    found = list_sockets_of_port(5003)
-    with pytest.raises(SystemReadError, match="sock_diag: .*Operation not permitted"):
-        list_sockets_of_port(5003, lister="sock_diag")
+    with everything():
+        usual = list_sockets_of_port(5003)
+        refuse_netlink()
+        found = list_sockets_of_port(5003)
+        with pytest.raises(
+            SystemReadError, match="sock_diag: .*Operation not permitted"
+        ):
+            list_sockets_of_port(5003, lister="sock_diag")
     assert ends(found.entries) == ends(usual.entries)
     assert (usual.lister, usual.notes) == ("sock_diag", [])
     assert found.lister.startswith("psutil ")
     assert re.match("less exact, without sock_diag: .*not permitted", found.notes[0])
     assert "neither idle sockets" in found.notes[1]
-    assert held

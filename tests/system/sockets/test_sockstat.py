@@ -15,7 +15,7 @@ from check_ephemeral_port.system.sockets.sockstat import (
     read_socket_counts,
     read_time_wait_sockets,
 )
-from tests.kernel.sockets import bind, connect, listen, time_wait
+from tests.support.sockets import bind, connect, listen, time_wait
 
 # /proc/net/sockstat and sockstat6 of a Linux 6.18 host
 SOCKSTAT = """\

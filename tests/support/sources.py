@@ -1,9 +1,9 @@
-"""The sources as somebody else has them who wants to package them."""
+"""The sources as a packager has them."""
 
 import shutil
 from pathlib import Path
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 LEFT_OUT = shutil.ignore_patterns(
     ".git", ".venv*", "*.egg-info", "build", "dist", "__pycache__", ".*_cache"
 )

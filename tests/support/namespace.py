@@ -5,6 +5,8 @@ as ``unshare -rn`` does: no root is needed, and what it does to sockets, sysctls
 addresses goes with it.
 """
 
+from __future__ import annotations
+
 import ctypes
 import os
 import socket
@@ -12,7 +14,9 @@ import subprocess
 import sys
 import time
 import traceback
-from typing import Callable, Iterable, List, Optional, TypeVar
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Callable, TypeVar
 
 from check_ephemeral_port.model.namespaces import Namespace
 from check_ephemeral_port.system.namespaces.enter import in_namespace
@@ -43,17 +47,38 @@ def add_address(address: str) -> None:
         _wait_for_route(address.partition("/")[0])
 
 
+def add_route(*words: str) -> None:
+    """Add the route that these words of ip-route(8) describe."""
+    subprocess.run(["ip", "route", "add", *words], check=True)
+
+
+def write_hosts(folder: Path, hosts: str) -> None:
+    """What resolves names, if the folder is in the place of ``/etc``."""
+    (folder / "hosts").write_text(hosts)
+    (folder / "nsswitch.conf").write_text("hosts: files\n")
+    (folder / "host.conf").write_text("multi on\n")
+
+
 def _wait_for_route(address: str) -> None:
-    # kernel: addrconf_dad_work() makes the route of an IPv6 address some time later
+    # kernel: addrconf_dad_work() makes the local route of an IPv6 address some time
+    # later; until then, packets go out by its prefix's route and aren't taken in
     give_up = time.monotonic() + ROUTE_LIMIT_SECONDS
-    while True:
-        with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as anyone:
-            if anyone.connect_ex((address, 9)) == 0 or time.monotonic() > give_up:
-                return
+    while not _reaches_itself(address) and time.monotonic() < give_up:
         time.sleep(0.01)
 
 
-def why_unavailable() -> Optional[str]:
+def _reaches_itself(address: str) -> bool:
+    with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as udp:
+        udp.settimeout(0.1)
+        try:
+            udp.bind((address, 0))
+            udp.sendto(b"?", udp.getsockname())
+            return udp.recv(1) == b"?"
+        except OSError:
+            return False
+
+
+def why_unavailable() -> str | None:
     """Why this machine can't make namespaces; ``None`` if it can."""
     try:
         command = ["unshare", "-rn", "ip", "link", "set", "lo", "up"]
@@ -76,7 +101,7 @@ def run_inside(paths: Iterable[str], task: Callable[[], Result]) -> Result:
     return in_namespace(Namespace(tuple(paths)), task)
 
 
-def hold_namespace(ports: str) -> "subprocess.Popen[bytes]":
+def hold_namespace(ports: str) -> subprocess.Popen[bytes]:
     """A process in a namespace that has no name; whoever wants it to end kills it."""
     holder = subprocess.Popen(
         ["unshare", "--net", "sh", "-c", "echo; exec sleep 1000"],
@@ -88,7 +113,7 @@ def hold_namespace(ports: str) -> "subprocess.Popen[bytes]":
     return holder
 
 
-def _set_up(inside: List[str], ports: str) -> None:
+def _set_up(inside: list[str], ports: str) -> None:
     subprocess.run([*inside, "ip", "link", "set", "lo", "up"], check=True)
     write = f"echo {ports.replace('-', ' ')} >/proc/sys/net/ipv4/ip_local_port_range"
     subprocess.run([*inside, "sh", "-c", write], check=True)
@@ -100,7 +125,7 @@ def run_in_namespace(
     limit_seconds: int = TIME_LIMIT_SECONDS,
     host: bool = False,
     users: bool = False,
-) -> Optional[str]:
+) -> str | None:
     """Run ``body`` in a namespace of its own; the traceback if it failed.
 
     With ``host``, no process but its own exists there, and ``/run`` is empty. With

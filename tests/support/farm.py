@@ -1,10 +1,12 @@
 """A network namespace with a given number of TCP sockets, while a command runs.
 
-``python -m tests.benchmarks.farm --sockets 500000 -- ss -s`` needs no root. The
+``python -m tests.support.farm --sockets 500000 -- ss -s`` needs no root. The
 sockets are both ends of loopback connections, so about half of them have a port of the
 ephemeral range; clients get the ports that connect() would choose. They are spread
 over as many processes as the descriptor limit asks for, and vanish with the command.
 """
+
+from __future__ import annotations
 
 import argparse
 import os
@@ -15,11 +17,13 @@ import subprocess
 import sys
 import time
 import traceback
+from collections.abc import Iterable, Iterator
 from itertools import islice
 from pathlib import Path
-from typing import Callable, Iterable, Iterator, List, NamedTuple, Tuple
+from typing import Callable, NamedTuple
 
-from tests.namespace import enter_namespace, set_sysctl
+from tests.support.namespace import enter_namespace, set_sysctl
+from tests.support.sockets import reset_at_close
 
 FIRST_PORT, LAST_PORT = 32768, 60999
 PORTS = f"{FIRST_PORT}-{LAST_PORT}"
@@ -33,9 +37,8 @@ SPARE_DESCRIPTORS = 64
 TIME_WAIT_FRESH_SECONDS = 25
 """They last 60 s; building them and a measurement must fit into the rest."""
 IP_LOCAL_PORT_RANGE = 51  # Linux 6.3, ip(7)
-RESET_AT_CLOSE = struct.pack("ii", 1, 0)
 
-Client = Tuple[str, int]
+Client = tuple[str, int]
 """Destination address and local port."""
 
 
@@ -44,7 +47,7 @@ class Plan(NamedTuple):
 
     sockets: int
     destinations: int = 0
-    """At most so many addresses; 0 for as few as busy hosts have."""
+    """Maximum number of addresses; 0 for as few as busy hosts have."""
     time_wait_share: float = 0.0
 
     @property
@@ -91,7 +94,7 @@ class Children:
     """Forked processes that stay as long as the ``with`` block, or this process."""
 
     def __init__(self) -> None:
-        self.pids: List[int] = []
+        self.pids: list[int] = []
         self._gate, self._leash = os.pipe()
         self._news, self._failures = os.pipe()
 
@@ -108,7 +111,7 @@ class Children:
             except BaseException:
                 os.write(self._failures, traceback.format_exc().encode())
             os.close(self._failures)
-            os.read(self._gate, 1)  # ends when nobody holds the leash any more
+            os.read(self._gate, 1)  # ends when no process holds the leash any more
         finally:
             os._exit(0)
 
@@ -120,7 +123,7 @@ class Children:
         if failures:
             raise RuntimeError(failures)
 
-    def __enter__(self) -> "Children":
+    def __enter__(self) -> Children:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -141,7 +144,7 @@ class Farm:
         self.plan = plan
         self.holders = Children()
 
-    def __enter__(self) -> "Farm":
+    def __enter__(self) -> Farm:
         set_sysctl("tcp_max_tw_buckets", 2 * self.plan.sockets + 1000)
         clients = self.plan.established_clients()
         try:
@@ -191,7 +194,7 @@ def connections_a_process() -> int:
     return (min(SOCKETS_A_PROCESS, limit) - SPARE_DESCRIPTORS) // 2
 
 
-def count_tcp_sockets() -> Tuple[int, int]:
+def count_tcp_sockets() -> tuple[int, int]:
     """IPv4 sockets listening or connected, and in TIME_WAIT, by the kernel's count."""
     lines = Path("/proc/net/sockstat").read_text().splitlines()
     words = next(line for line in lines if line.startswith("TCP:")).split()
@@ -206,13 +209,13 @@ def _listen() -> socket.socket:
 
 def _connect_and_hold(
     clients: Iterable[Client], listener: socket.socket
-) -> List[socket.socket]:
+) -> list[socket.socket]:
     _, limit = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (limit, limit))
     held = []
     for client in clients:
         held.append(_connect(client))
-        held[-1].setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET_AT_CLOSE)
+        reset_at_close(held[-1])
         # any holder's connection will do: there is one for each that asks
         held.append(listener.accept()[0])
     listener.close()
@@ -231,7 +234,7 @@ def _connect(client: Client) -> socket.socket:
 
 def main() -> int:
     """Run a command in a farm; its exit code."""
-    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.farm")
+    parser = argparse.ArgumentParser(prog="python -m tests.support.farm")
     parser.add_argument("--sockets", type=int, required=True)
     parser.add_argument("--destinations", type=int, default=0)
     parser.add_argument("--time-wait-share", type=float, default=0.0)

@@ -1,10 +1,14 @@
 """Runs the installed program as a process and reads what it prints."""
 
+from __future__ import annotations
+
+import os
 import re
 import subprocess
 import sysconfig
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Dict, NamedTuple, Sequence, Tuple
+from typing import Any, NamedTuple
 
 PROGRAM = str(Path(sysconfig.get_path("scripts")) / "check_ephemeral_port")
 
@@ -22,12 +26,12 @@ class PluginRun(NamedTuple):
         return self.stdout.split("\n")[0].split(" | ")[0]
 
     @property
-    def perfdata(self) -> Dict[str, float]:
+    def perfdata(self) -> dict[str, float]:
         """Values by label."""
         return {label: float(value) for label, value in _VALUE.findall(self._perfdata)}
 
     @property
-    def perfdata_fields(self) -> Dict[str, str]:
+    def perfdata_fields(self) -> dict[str, str]:
         """Everything behind the ``=``, by label."""
         return dict(_FIELDS.findall(self._perfdata))
 
@@ -35,7 +39,7 @@ class PluginRun(NamedTuple):
     def _perfdata(self) -> str:
         return self.stdout.split("\n")[0].partition(" | ")[2]
 
-    def free_bounds(self, label: str) -> Tuple[int, int]:
+    def free_bounds(self, label: str) -> tuple[int, int]:
         """The bounds of the ports left, of a run with ``-vv``."""
         row = re.search(rf"^{label} .* (\d+)-(\d+)$", self.stdout, re.MULTILINE)
         assert row, self.stdout
@@ -59,3 +63,20 @@ def check(*arguments: str, within: Sequence[str] = (), **process: Any) -> Plugin
         **process,
     )
     return PluginRun(done.returncode, done.stdout, done.stderr)
+
+
+def assert_unknown(run: PluginRun, *parts: str) -> None:
+    """One line that has all the parts, and exit code 3."""
+    assert run.exit_code == 3
+    assert run.stderr == ""
+    assert run.stdout.startswith("EPHEMERAL_PORT UNKNOWN - ")
+    assert run.stdout.count("\n") == 1 and run.stdout.endswith("\n")
+    assert "|" not in run.stdout and "Traceback" not in run.stdout
+    for part in parts:
+        assert part in run.stdout
+
+
+def with_stub(tmp_path: Path, module: str, text: str) -> dict[str, str]:
+    """An environment in which ``module`` is this text."""
+    (tmp_path / f"{module}.py").write_text(text)
+    return {**os.environ, "PYTHONPATH": str(tmp_path)}

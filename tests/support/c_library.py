@@ -1,11 +1,15 @@
 """A C library whose functions have the signatures that the BSDs document."""
 
+from __future__ import annotations
+
 import ctypes
 import errno
 import re
 import sys
+from collections.abc import Mapping
+from typing import Any
 
-from tests.recorded import recorded
+from tests.support.recorded import recorded
 
 OUT = (
     ctypes.c_void_p,
@@ -19,12 +23,12 @@ BY_NUMBER = ctypes.CFUNCTYPE(
 )
 
 
-def int32(value):
+def int32(value: int) -> bytes:
     """How the kernel holds an int."""
     return value.to_bytes(4, sys.byteorder, signed=True)
 
 
-def sysctls(name):
+def sysctls(name: str) -> dict[str, bytes]:
     """The values in a recorded output of sysctl(8)."""
     pairs = re.findall(r"^([\w.]+)(?:: |=)(\d+)$", recorded(name), re.MULTILINE)
     return {name: int32(int(value)) for name, value in pairs}
@@ -33,8 +37,8 @@ def sysctls(name):
 class CLibrary:
     """Values by name, or by the numbers that stand for it."""
 
-    def __init__(self, values):
-        def answer(key, value, capacity):
+    def __init__(self, values: Mapping[Any, bytes]) -> None:
+        def answer(key: object, value: int, capacity: Any) -> int:
             if key not in values or capacity[0] < len(values[key]):
                 ctypes.set_errno(errno.ENOENT)
                 return -1
@@ -42,11 +46,20 @@ class CLibrary:
             ctypes.memmove(value, values[key], len(values[key]))
             return 0
 
-        def sysctlbyname(name, value, capacity, new, new_size):
+        def sysctlbyname(
+            name: bytes, value: int, capacity: Any, new: int | None, new_size: int
+        ) -> int:
             assert (new, new_size) == (None, 0)
             return answer(name.decode(), value, capacity)
 
-        def sysctl(numbers, count, value, capacity, new, new_size):
+        def sysctl(
+            numbers: Any,
+            count: int,
+            value: int,
+            capacity: Any,
+            new: int | None,
+            new_size: int,
+        ) -> int:
             assert (new, new_size) == (None, 0)
             return answer(tuple(numbers[:count]), value, capacity)
 

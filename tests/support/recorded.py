@@ -1,24 +1,27 @@
 """Outputs of systems that these tests can't run on; SOURCES.rst says from where."""
 
+from __future__ import annotations
+
 import json
 import socket
 from collections import namedtuple
 from pathlib import Path
+from typing import Any
 
-FOLDER = Path(__file__).parent
+FOLDER = Path(__file__).parents[1] / "recorded"
 
 
 def recorded(name: str) -> str:
-    """The text of a file below this folder."""
+    """The text of a file below ``tests/recorded``."""
     return (FOLDER / name).read_text(encoding="utf-8")
 
 
-def psutil_rows(folder):
+def psutil_rows(folder: str) -> list[Any]:
     """What psutil's net_connections() answers on another platform."""
     addr = namedtuple("addr", ["ip", "port"])
-    row = namedtuple("sconn", ["family", "type", "laddr", "raddr", "status", "pid"])
+    sconn = namedtuple("sconn", ["family", "type", "laddr", "raddr", "status", "pid"])
     return [
-        row(
+        sconn(
             getattr(socket, family),
             getattr(socket, kind),
             addr(*laddr) if laddr else (),

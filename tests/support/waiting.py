@@ -1,5 +1,7 @@
 """Waiting for what takes others a moment."""
 
+from __future__ import annotations
+
 import time
 from typing import Callable
 

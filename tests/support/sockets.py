@@ -3,15 +3,20 @@
 Everything stays on the loopback device of the test's own namespace.
 """
 
+from __future__ import annotations
+
 import errno
 import socket
-from contextlib import ExitStack
-from typing import Callable, List, Optional, Tuple
+import struct
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Callable
 
 IP_BIND_ADDRESS_NO_PORT = 24
 SO_BINDTODEVICE = 25
 SERVER_PORT = 5000
-Address = Tuple[str, int]
+Address = tuple[str, int]
+SERVER: Address = ("127.0.0.1", SERVER_PORT)
 
 # the kernel's ways to say: no port left
 EXHAUSTED = {errno.EADDRNOTAVAIL, errno.EADDRINUSE, errno.EAGAIN}
@@ -22,7 +27,7 @@ def family_of(address: str) -> socket.AddressFamily:
 
 
 def listen(address: str = "127.0.0.1", port: int = SERVER_PORT) -> socket.socket:
-    """A listener that completes handshakes by itself; nobody has to accept."""
+    """A listener that completes handshakes without accept()."""
     server = socket.socket(family_of(address))
     server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     server.bind((address, port))
@@ -31,7 +36,7 @@ def listen(address: str = "127.0.0.1", port: int = SERVER_PORT) -> socket.socket
 
 
 def connect(
-    remote: Address, source: Optional[str] = None, no_port: bool = True
+    remote: Address, source: str | None = None, no_port: bool = True
 ) -> socket.socket:
     """connect(), the kernel choosing the port; without ``no_port`` at bind()."""
     client = socket.socket(family_of(remote[0]))
@@ -76,9 +81,61 @@ def connect_udp(remote: Address) -> socket.socket:
 
 def open_sockets(
     count: int, operation: Callable[[], socket.socket]
-) -> List[socket.socket]:
-    """The operation, so many times."""
+) -> list[socket.socket]:
+    """What ``count`` calls of the operation open."""
     return [operation() for _ in range(count)]
+
+
+@contextmanager
+def held_sockets(*sockets: socket.socket) -> Iterator[tuple[socket.socket, ...]]:
+    """Keep these open until the end of the block."""
+    with ExitStack() as stack:
+        for each in sockets:
+            stack.enter_context(each)
+        yield sockets
+
+
+@contextmanager
+def held_connections(
+    count: int,
+    server: Address = SERVER,
+    source: str | None = None,
+    no_port: bool = True,
+) -> Iterator[tuple[socket.socket, ...]]:
+    """A listener, and ``count`` connections to it, of which it accepts none."""
+    with listen(*server):
+        clients = open_sockets(count, lambda: connect(server, source, no_port))
+        with held_sockets(*clients) as held:
+            yield held
+
+
+@contextmanager
+def held_tcp_ports(count: int) -> Iterator[tuple[socket.socket, ...]]:
+    """TCP sockets that are bound and do nothing else."""
+    with held_sockets(*open_sockets(count, bind)) as held:
+        yield held
+
+
+@contextmanager
+def held_udp_ports(count: int) -> Iterator[tuple[socket.socket, ...]]:
+    """UDP sockets that are bound."""
+    with held_sockets(*open_sockets(count, bind_udp)) as held:
+        yield held
+
+
+@contextmanager
+def full_listener(
+    address: str = "127.0.0.1", port: int = SERVER_PORT
+) -> Iterator[None]:
+    """A listener whose queue is full: the kernel drops further SYNs silently."""
+    with socket.socket(family_of(address)) as server:
+        server.bind((address, port))
+        server.listen(0)
+        with socket.create_connection((address, port)):
+            with socket.socket(family_of(address)) as waiting:
+                waiting.setblocking(False)
+                waiting.connect_ex((address, port))
+                yield
 
 
 def successes_until_refused(operation: Callable[[], socket.socket]) -> int:
@@ -100,7 +157,7 @@ def successes_until_refused(operation: Callable[[], socket.socket]) -> int:
 
 def established(
     server: socket.socket, client: socket.socket
-) -> Tuple[socket.socket, socket.socket]:
+) -> tuple[socket.socket, socket.socket]:
     """Both ends of the connection that ``client`` has just made."""
     return client, server.accept()[0]
 
@@ -108,13 +165,19 @@ def established(
 def time_wait(
     count: int, server: socket.socket, operation: Callable[[], socket.socket]
 ) -> None:
-    """So many connections, closed from the client's side: TIME_WAIT on its port."""
+    """``count`` connections, closed from the client's side: TIME_WAIT on its port."""
     pairs = [established(server, operation()) for _ in range(count)]
     for client, _ in pairs:
         client.close()
     for _, accepted in pairs:
         accepted.recv(1)
         accepted.close()
+
+
+def reset_at_close(client: socket.socket) -> None:
+    """close() is to send a RST, which leaves no TIME_WAIT behind."""
+    linger = struct.pack("ii", 1, 0)
+    client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
 
 
 def connect_without_waiting(remote: Address) -> socket.socket:

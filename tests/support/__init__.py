@@ -1,0 +1,1 @@
+"""What several suites need: sockets, namespaces, and runs of the program."""
