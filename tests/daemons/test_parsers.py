@@ -180,12 +180,12 @@ def random_line(chance, inside):
     metrics = [result.metric for result in check.results]
     figures = [
         Figure(
-            metric.name,
-            metric.value,
-            metric.uom or "",
-            *by_contexts.get(metric.context, Thresholds()),
-            metric.min,
-            metric.max,
+            label=metric.name,
+            value=metric.value,
+            unit=metric.uom or "",
+            minimum=metric.min,
+            maximum=metric.max,
+            **by_contexts.get(metric.context, Thresholds())._asdict(),
         )
         for metric in metrics
         if metric.context != port_resources.EXPECTATION  # has no perfdata

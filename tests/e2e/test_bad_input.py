@@ -10,10 +10,10 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from check_ephemeral_port import __version__
-from check_ephemeral_port.cli import asked_text
 from check_ephemeral_port.options import (
     Options,
     UsageError,
+    asked_text,
     build_parser,
     parse_options,
 )

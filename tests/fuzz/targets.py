@@ -18,7 +18,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Callable, NamedTuple
 
-from check_ephemeral_port.cli import asked_text
 from check_ephemeral_port.model.namespaces import container_id
 from check_ephemeral_port.model.ports import parse_port, parse_port_list
 from check_ephemeral_port.model.sockets import TCP, UDP
@@ -29,6 +28,7 @@ from check_ephemeral_port.model.thresholds import (
 )
 from check_ephemeral_port.options import (
     UsageError,
+    asked_text,
     parse_count,
     parse_destination,
     parse_duration_seconds,
@@ -50,13 +50,10 @@ from check_ephemeral_port.system.sockets.sockstat import (
     read_time_wait_sockets,
 )
 from check_ephemeral_port.system.state_file import decode_history, encode_history
-from tests.recorded import recorded
+from tests.support.builders import HISTORY
 from tests.support.c_library import sysctls
-from tests.system.sockets.test_inet_diag import ask_kernel
-from tests.system.sockets.test_inet_diag_count import (
-    assert_counts_as_many_as_are_listed,
-)
-from tests.system.test_state_file import HISTORY
+from tests.support.recorded import recorded
+from tests.support.sock_diag import ask_kernel, assert_counts_as_many_as_are_listed
 
 README = (Path(__file__).parents[2] / "README.rst").read_text()
 BSDS = sorted(NAMES)

@@ -29,8 +29,8 @@ from importlib.abc import MetaPathFinder
 
 import psutil
 
-from tests.recorded import psutil_rows
 from tests.support.c_library import CLibrary, int32, sysctls
+from tests.support.recorded import psutil_rows
 
 GONE = {"grp", "pwd", "resource", "termios"}
 FOLDERS = {"win32": "windows", "darwin": "darwin", "freebsd14": "freebsd"}

@@ -7,6 +7,7 @@ import pytest
 
 from check_ephemeral_port.model.holders import Process
 from check_ephemeral_port.model.namespaces import Namespace, NamespaceFailure
+from check_ephemeral_port.model.thresholds import parse_range
 from check_ephemeral_port.plugin.layout import detail_lines
 from check_ephemeral_port.plugin.names import namespace_name, namespace_phrase
 from check_ephemeral_port.plugin.pool.contexts import pool_contexts
@@ -133,7 +134,7 @@ def test_thresholds_come_before_percent():
     roomy, small = observed(WEB, *clients(20)), observed(OWN, *udp_sockets(8))
     assert namespace_result(roomy, contexts()).severity == (0, 50.0)
     assert namespace_result(small, contexts()).severity == (0, 20.0)
-    few_left = contexts(free=Thresholds(None, "33:"))
+    few_left = contexts(free=Thresholds(None, parse_range("33:")))
     assert namespace_result(small, few_left).severity == (2, 20.0)
 
 

@@ -133,7 +133,8 @@ def test_no_note_breaks_the_table(note):
 
 
 def test_notes_on_the_pool_stand_below_it():
-    observation = Observation(pool(), "sysctl", sample(), None, pool_notes=["a", "b"])
+    usage = host_usage(sample(), pool(), ConnectRules())
+    observation = Observation(pool(), "sysctl", sample(), usage, pool_notes=["a", "b"])
     assert pool_notes(observation).notes[1:] == ["from: sysctl", "note: a", "note: b"]
 
 
