@@ -92,8 +92,9 @@ def table() -> str:
         f"Made by ``python -m tests.kernel.predictions`` on {date.today()}, Linux "
         f"{platform.release().split('-')[0]}.",
         "",
-        f"The plain count was exact in **{plain}** of {len(found)} situations, the check",
-        f"in **{exact}**. The truth lay within the check's bounds in **{held}**.",
+        f"The plain count was exact in **{plain}** of {len(found)} situations,",
+        f"the check in **{exact}**. In **{held}**, the truth lay within the check's "
+        "bounds.",
         "",
         ".. list-table::",
         "   :header-rows: 1",
