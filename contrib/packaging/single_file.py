@@ -1,6 +1,6 @@
 """``make zipapp``: the program and nagiosplugin in one file for a plugin folder.
 
-psutil comes from the distribution (``python3-psutil``), because it is compiled. The file
+psutil comes from the distribution (``python3-psutil``), since it is compiled. The file
 goes to the plugin folder of the monitoring agent, on Debian
 /usr/lib/nagios/plugins/check_ephemeral_port, mode 755. Two builds from the same sources
 give the same bytes. Any Python from 3.9 on runs the file; the version that it was built

@@ -30,7 +30,7 @@ TRUE_WITHIN_MINUTES = 60
 REPEATS = 8
 NOISE_SHARE = 0.02
 NOISE_MEMORY = 0.8
-"""Traffic wavers by some percent, and what it was a minute ago lingers on."""
+"""Traffic varies by some percent, and part of that lasts into the next minute."""
 
 Shape = Callable[[random.Random, int], List[float]]
 """Minutes to the share of the pool that is used."""
@@ -42,7 +42,7 @@ def steady(level: float) -> Shape:
 
 
 def leak(start: float, an_hour: float) -> Shape:
-    """Connections that nobody closes."""
+    """Connections that are never closed."""
     return lambda _, minutes: [start + an_hour * m / 60 for m in range(minutes)]
 
 
@@ -62,7 +62,7 @@ def both(one: Shape, other: Shape) -> Shape:
 
 
 def retries(base: float, begin: int, doubling_minutes: float) -> Shape:
-    """A backend that fails slowly: what waits for it doubles and doubles again."""
+    """A backend that fails slowly: the waiting requests double again and again."""
     return lambda _, minutes: [
         base + (0.005 * 2 ** ((m - begin) / doubling_minutes) if m >= begin else 0)
         for m in range(minutes)
@@ -202,7 +202,7 @@ def agreeing(used: Sequence[int]) -> float:
 
 
 def prediction(used: Sequence[int], every: int = 1) -> Optional[float]:
-    """Minutes left, says the model, if it looks once in so many minutes."""
+    """Minutes remaining by the model, with a run every ``every`` minutes."""
     looks = range(0, len(used), every)[-WINDOW_POINTS:]
     points = [Point(m * 60.0, m * 60.0, used[m]) for m in looks]
     left = time_left(CAPACITY - points[-1].used, growth(points))
@@ -210,7 +210,7 @@ def prediction(used: Sequence[int], every: int = 1) -> Optional[float]:
 
 
 def the_check(every: int) -> Method:
-    """The model itself, once in so many minutes."""
+    """The model itself, with a run every ``every`` minutes."""
 
     def method(used: Sequence[int]) -> bool:
         left = prediction(used, every)
@@ -247,7 +247,7 @@ class Verdict(NamedTuple):
 
 
 def judge(method: Method, used: Sequence[int], runs_out: bool) -> Verdict:
-    """Let the method look once a minute."""
+    """Run the method once a minute."""
     alarms = [method(used[: m + 1]) for m in range(len(used) - 1)]
     true_from = len(alarms) - TRUE_WITHIN_MINUTES if runs_out else len(alarms)
     early = alarms[: max(0, true_from)]
@@ -311,7 +311,7 @@ def error_row(kind: str) -> List[str]:
             used = series(kind, DEADLY[kind], repeat)
             for left in range(before - 2, before + 3):
                 told = prediction(used[: len(used) - left])
-                # the series ends with the first minute in which nothing is left
+                # the series ends with the first minute in which no port remains
                 errors.append(None if told is None else abs(told / (left - 1) - 1))
         found = [error for error in errors if error is not None]
         share = f"{100 * len(found) / len(errors):.0f} %"
