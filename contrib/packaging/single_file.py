@@ -2,9 +2,9 @@
 
 psutil comes from the distribution (``python3-psutil``), since it is compiled. The file
 goes to the plugin folder of the monitoring agent, on Debian
-/usr/lib/nagios/plugins/check_ephemeral_port, mode 755. Building it twice from the same
-sources gives the same bytes. Any Python from 3.9 on runs it; the one that it was built
-with does so in half the time, since it needn't compile it anew each time.
+/usr/lib/nagios/plugins/check_ephemeral_port, mode 755. Two builds from the same sources
+give the same bytes. Any Python from 3.9 on runs the file; the version that it was built
+with takes half the time, because it doesn't compile the file in each run.
 """
 
 import subprocess
@@ -18,18 +18,18 @@ from tempfile import TemporaryDirectory
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "check_ephemeral_port"
 PYTHON = Path("/usr/bin/python3")
-"""The one that has the distribution's psutil, whichever else PATH finds first."""
+"""The Python that has the distribution's psutil, whatever PATH finds first."""
 MAIN = """\
 from check_ephemeral_port.__main__ import main
 
 main()
 """
 EARLIEST = (1980, 1, 1, 0, 0, 0)
-"""Of a zip archive: the time of every file in it."""
+"""The earliest time in a zip archive: that of every file in it."""
 
 
 def build(target: Path) -> None:
-    """Write the file; nagiosplugin comes from the running Python's libraries."""
+    """Write the file. nagiosplugin comes from the libraries of the running Python."""
     with TemporaryDirectory() as folder:
         _lay_out(Path(folder))
         if PYTHON.exists():
@@ -58,7 +58,7 @@ def _lay_out(folder: Path) -> None:
 
 
 def _compile(folder: str) -> None:
-    # for ever valid: times in an archive are local ones, and can't be compared
+    # valid for ever: times in an archive are local times and cannot be compared
     how = ["-b", "-q", "--invalidation-mode", "unchecked-hash", "-s", folder]
     subprocess.run([str(PYTHON), "-m", "compileall", *how, folder], check=True)
 

@@ -1,4 +1,4 @@
-"""What is measured, and what it ought to come to."""
+"""What is measured, and the goals."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from tests.support.farm import Plan
 
 AUTO, BY_PSUTIL, BY_SOCK_DIAG = "check", "check, psutil", "check, sock_diag"
 SAMPLERS = (BY_PSUTIL, BY_SOCK_DIAG)
-SS, SS_WITH_OWNERS, PSUTIL = "ss -Htan", "ss -Htanp", "psutil"
+SS, SS_WITH_HOLDERS, PSUTIL = "ss -Htan", "ss -Htanp", "psutil"
 PSUTIL_WALK, PSUTIL_START = "psutil, walk", "psutil, start"
 MINIMAL, DUMP, ALARM = "minimal check", "C program", "check, alarm"
 IDLE_PROCESSES = 500
@@ -19,18 +19,18 @@ SCENES = {
     "2k": Scene(Plan(2_000), 9, (AUTO, *SAMPLERS)),
     "3k": Scene(Plan(3_000), 9, SAMPLERS),
     "5k": Scene(Plan(5_000), 9, SAMPLERS),
-    "10k": Scene(Plan(10_000), 15, (AUTO, SS, SS_WITH_OWNERS)),
-    "100k": Scene(Plan(100_000), 7, (AUTO, SS, SS_WITH_OWNERS, PSUTIL, DUMP)),
+    "10k": Scene(Plan(10_000), 15, (AUTO, SS, SS_WITH_HOLDERS)),
+    "100k": Scene(Plan(100_000), 7, (AUTO, SS, SS_WITH_HOLDERS, PSUTIL, DUMP)),
     "500k": Scene(Plan(500_000), 5, (AUTO, SS, PSUTIL, DUMP)),
     "destinations": Scene(Plan(500_000, destinations=250_000), 5, (AUTO, DUMP)),
     "time-wait": Scene(Plan(500_000, time_wait_share=0.5), 5, (AUTO, DUMP)),
-    "owners": Scene(
+    "holders": Scene(
         Plan(100_000), 7, (AUTO, ALARM, PSUTIL_WALK, PSUTIL_START), IDLE_PROCESSES
     ),
 }
 
 Cost = Callable[[str, str], float]
-"""What a command costs in a scene."""
+"""The cost of a command in a scene."""
 
 
 class Goal(NamedTuple):
@@ -39,7 +39,7 @@ class Goal(NamedTuple):
     case: str
     against: str
     at_most: str
-    """Empty where a figure is for information."""
+    """The goal; empty if the figure is for information."""
     figure: Callable[[Cost], float]
     """A ratio of CPU or wall time, or the peak in MiB."""
     is_peak: bool = False
@@ -63,9 +63,9 @@ def _growth(cost: Cost) -> float:
     return (many / 500_000) / (few / 10_000)
 
 
-def _owners(cost: Cost) -> float:
-    search = cost("owners", ALARM) - cost("owners", AUTO)
-    walk = cost("owners", PSUTIL_WALK) - cost("owners", PSUTIL_START)
+def _holders(cost: Cost) -> float:
+    search = cost("holders", ALARM) - cost("holders", AUTO)
+    walk = cost("holders", PSUTIL_WALK) - cost("holders", PSUTIL_START)
     return search / walk
 
 
@@ -82,13 +82,13 @@ GOALS = (
     _peak("500,000 sockets, 250,000 destinations", "destinations", "60 MiB"),
     _ratio("500,000 sockets, half in TIME_WAIT", "time-wait", AUTO, DUMP, "1.4x"),
     Goal("cost of a socket at 500,000", "the same at 10,000", "linear", _growth),
-    Goal("owners, 100,000 sockets", "psutil's walk", "0.3x", _owners),
+    Goal("holders, 100,000 sockets", "psutil's walk", "0.3x", _holders),
     _ratio("100,000 sockets", "100k", AUTO, DUMP),
     _ratio("500,000 sockets, 250,000 destinations", "destinations", AUTO, DUMP),
     _ratio("the C program, 100,000 sockets", "100k", DUMP, PSUTIL),
     _ratio("the C program, 500,000 sockets", "500k", DUMP, PSUTIL),
-    _ratio("10,000 sockets", "10k", AUTO, SS_WITH_OWNERS),
-    _ratio("100,000 sockets", "100k", AUTO, SS_WITH_OWNERS),
+    _ratio("10,000 sockets", "10k", AUTO, SS_WITH_HOLDERS),
+    _ratio("100,000 sockets", "100k", AUTO, SS_WITH_HOLDERS),
     _ratio("2,000 sockets", "2k", AUTO, BY_SOCK_DIAG),
     _ratio("2,000 sockets, --sampler psutil", "2k", *SAMPLERS),
     _ratio("3,000 sockets, --sampler psutil", "3k", *SAMPLERS),

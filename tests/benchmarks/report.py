@@ -25,40 +25,47 @@ PAGE = """\
 What the check costs
 ====================
 
+How much time and memory a run takes, compared with ``ss``, psutil and a C program.
+For administrators of busy hosts.
+
 Measured by ``make bench`` on {date}.
 {machine}.
 {versions}.
 
-Whole processes, run in turn with their peers in a network namespace, the ratio of their
-medians. The sockets are both ends of loopback connections, so half of them have a port
-of the ephemeral range; unless said otherwise they go to as few destinations as keep
-each below half of the range, nothing alarms, and no owner is looked up.
+The check and its peers ran as whole processes, in turn, in the same network namespace.
+A row shows the ratio of their medians, or the peak memory of the check. *At most* is
+the goal: a larger figure misses it. Rows without a goal are for information.
+
+The sockets are both ends of loopback connections, so half of them use a port of the
+ephemeral range. Unless the row says otherwise, there are just enough destinations to
+keep each below half of the range, nothing alarms, and no holder is looked up.
 
 {goals}
 
 C program
     ``tests/benchmarks/dump.c`` asks the kernel for the same sockets with the same
-    filter, and throws them away: the least that it can take.
+    filter and discards them: the least that such a list can cost.
 psutil
     A process that calls ``psutil.net_connections("tcp")`` once.
 half in TIME_WAIT
-    250,000 such sockets, all on ephemeral ports, and both ends of 125,000 connections.
-    The kernel lists the former several times faster than the latter.
+    250,000 sockets in TIME_WAIT, all on ephemeral ports, and both ends of 125,000
+    connections. The kernel lists the former several times faster than the latter.
 cost of a socket
-    What a run takes beyond that on an idle host (``--sampler sock_diag``), divided by
-    the sockets. Linear is 1x.
-owners
-    A run that alarms less one that doesn't, against ``psutil.net_connections("unix")``,
-    which is little but psutil's walk over all processes, less the start of psutil.
-    With {idle_processes} idle processes of {open_files} open files each.
+    The cost of a run minus that of a run on an idle host (``--sampler sock_diag``),
+    divided by the number of sockets. 1x is linear.
+holders
+    The cost of a run that alarms minus that of a run that doesn't, compared with
+    psutil's walk over all processes: ``psutil.net_connections("unix")``, which does
+    little else, minus the start of psutil. The host has {idle_processes} idle processes
+    with {open_files} open files each.
 
 Namespaces
 ----------
 
-What ``--all-netns`` takes for each of {namespaces} network namespaces: a run with them
-less one without, divided by their number. The kernel walks one table for the sockets of
-all namespaces, so that a look costs the more the more sockets the others have; where a
-counter says that there is none, there is no walk.
+The cost of ``--all-netns`` per network namespace: a run with {namespaces} namespaces
+minus a run without them, divided by their number. For each namespace, the kernel walks
+one table with the sockets of all, so a namespace costs more if the others have more
+sockets. If a counter shows that a namespace has no sockets, the check skips the walk.
 
 {looks}
 

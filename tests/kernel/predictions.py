@@ -1,8 +1,8 @@
 """Tabulates every situation: the truth, a plain count, and the check.
 
 ``python -m tests.kernel.predictions > contrib/docs/predictions.rst`` makes the table
-anew. The plain count is what other tools do: the range less the distinct local ports
-of the protocol's sockets that psutil lists.
+again. The plain count is what other tools do: the size of the range minus the distinct
+local ports of the protocol's sockets that psutil lists.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from tests.support.sockets import successes_until_refused
 
 
 class Prediction(NamedTuple):
-    """Ports left, by everybody."""
+    """Free ports: by the kernel, by a plain count and by the check."""
 
     truth: int
     plain_count: int
@@ -32,7 +32,7 @@ class Prediction(NamedTuple):
 
 
 def plain_count(situation: Situation, asked: Asked) -> int:
-    """Ports left as a tool that only counts ports would have it."""
+    """Free ports according to a tool that only counts ports."""
     first, last = map(int, situation.ports.split("-"))
     used = {
         row.laddr.port
@@ -43,7 +43,7 @@ def plain_count(situation: Situation, asked: Asked) -> int:
 
 
 def predict(situation: Situation) -> Prediction:
-    """Prepare the situation here, ask everybody, then try."""
+    """Prepare the situation here, ask both for their figures, then try."""
     asked = situation.prepare()
     run = check("-vv", *asked.arguments)
     counted = plain_count(situation, asked)
@@ -77,20 +77,26 @@ def table() -> str:
     exact = sum(p.said == p.truth for p in found)
     held = sum(p.bounds[0] <= p.truth <= p.bounds[1] for p in found)
     lines = [
-        "What is left: the kernel, a plain count, and the check",
-        "======================================================",
+        "Free ports: the kernel, a plain count and the check",
+        "===================================================",
+        "",
+        "How well the check predicts what the kernel does, situation by situation.",
+        "For anyone who wants to verify the figures.",
         "",
         "Each situation is prepared in a network namespace with a small range. Then",
-        "the same connect() or bind() is repeated until the kernel refuses: that is",
-        "the truth. *Plain count* is the size of the range less the distinct local",
-        "ports that psutil lists. Where the kernel doesn't show enough, the check's",
-        "estimate may be off, and its bounds (``-vv``) say by how much.",
+        "the same connect() or bind() is repeated until the kernel refuses; the",
+        "number of successes is the *truth*. The *plain count* is the size of the",
+        "range minus the distinct local ports that psutil lists. Wrong figures are",
+        "in italics. Where the kernel doesn't show enough, the check's estimate can",
+        "be wrong; its bounds (``-vv``) say by how much. The last column is empty",
+        "where they are equal.",
         "",
         f"Made by ``python -m tests.kernel.predictions`` on {date.today()}, Linux "
         f"{platform.release().split('-')[0]}.",
         "",
-        f"Exact out of {len(found)}: plain count **{plain}**, check **{exact}**. "
-        f"Truth within the check's bounds: **{held}**.",
+        f"The plain count was exact in **{plain}** of {len(found)} situations,",
+        f"the check in **{exact}**. In **{held}**, the truth lay within the check's "
+        "bounds.",
         "",
         ".. list-table::",
         "   :header-rows: 1",

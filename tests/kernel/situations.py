@@ -50,7 +50,7 @@ class Asked(NamedTuple):
 
 
 class Situation(NamedTuple):
-    """A situation with a name for people."""
+    """A situation and its display name."""
 
     name: str
     prepare: Callable[[], Asked]
@@ -107,7 +107,7 @@ def _() -> Asked:
     return ask_connect(A, [listen(), open_sockets(50, lambda: connect(A))])
 
 
-@situation("one destination, into the second half")
+@situation("one destination, more than half used")
 def _() -> Asked:
     return ask_connect(A, [listen(), open_sockets(73, lambda: connect(A))])
 
@@ -128,7 +128,7 @@ def _() -> Asked:
     return ask_connect(A, held)
 
 
-@situation("one address, many ports of it")
+@situation("one remote address, many remote ports")
 def _() -> Asked:
     held: list[Any] = []
     for port in range(5000, 5006):
@@ -137,7 +137,7 @@ def _() -> Asked:
     return ask_connect(A, held)
 
 
-@situation("several sources, port chosen at connect()")
+@situation("several source addresses, port chosen by connect()")
 def _() -> Asked:
     held: list[Any] = [listen()]
     for last in (1, 2, 3):
@@ -145,7 +145,7 @@ def _() -> Asked:
     return ask_connect(A, held, source="127.0.0.3")
 
 
-@situation("several sources, port chosen at bind()")
+@situation("several source addresses, port chosen by bind()")
 def _() -> Asked:
     held: list[Any] = [listen()]
     for last in (1, 2, 3):
@@ -180,7 +180,7 @@ def _() -> Asked:
     return ask_connect(A, [listen(), server, pairs])
 
 
-@situation("both ends local, the server in the range")
+@situation("both ends on this host, server port in the range")
 def _() -> Asked:
     server = listen(port=40011)
     remote = server.getsockname()
@@ -188,7 +188,7 @@ def _() -> Asked:
     return ask_connect(remote, [server, pairs])
 
 
-@situation("accepted connections, their listener gone", settled=False)
+@situation("accepted connections, listener closed", settled=False)
 def _() -> Asked:
     server = listen(port=40010)
     remote = server.getsockname()
@@ -211,14 +211,16 @@ def _() -> Asked:
     return ask_connect(A, held)
 
 
-@situation("bind, then connect: over more than half of the range", settled=False)
+@situation(
+    "bind, then connect to another destination, more than half used", settled=False
+)
 def _() -> Asked:
     held: list[Any] = [listen(), listen(B[0])]
     held += open_sockets(70, lambda: connect(B, "127.0.0.1", no_port=False))
     return ask_connect(A, held)
 
 
-@situation("connect over more than half, another destination")
+@situation("connect to another destination, more than half used")
 def _() -> Asked:
     held: list[Any] = [listen(), listen(B[0])]
     held += open_sockets(80, lambda: connect(B, "127.0.0.1"))
@@ -249,7 +251,9 @@ situation("bound but idle, SO_REUSEADDR")(_idle("127.0.0.1", _REUSEADDR))
 situation("bound but idle, SO_REUSEPORT")(_idle("127.0.0.1", _REUSEPORT))
 
 
-@situation("explicit bind to even ports, then connect elsewhere", settled=False)
+@situation(
+    "bind to given even ports, then connect to another destination", settled=False
+)
 def _() -> Asked:
     held: list[Any] = [listen(), listen(B[0])]
     for port in range(40000, 40020, 2):
@@ -363,7 +367,7 @@ def _() -> Asked:
     return asked
 
 
-@situation("TIME_WAIT of sockets bound before, another destination")
+@situation("TIME_WAIT to another destination, of sockets bound before")
 def _() -> Asked:
     set_sysctl("tcp_tw_reuse_delay", 60000)
     server = listen(B[0])
@@ -371,7 +375,7 @@ def _() -> Asked:
     return ask_connect(A, [listen(), server])
 
 
-@situation("TIME_WAIT, another destination")
+@situation("TIME_WAIT to another destination")
 def _() -> Asked:
     server = listen(B[0])
     time_wait(20, server, lambda: connect(B, "127.0.0.1"))
@@ -399,19 +403,19 @@ def connect_mapped() -> socket.socket:
     return connect(("::ffff:127.0.0.1", SERVER_PORT))
 
 
-@situation("v4-mapped, asked for IPv4")
+@situation("IPv4-mapped addresses, asked for IPv4")
 def _() -> Asked:
     return ask_connect(A, [listen(), open_sockets(30, connect_mapped)])
 
 
-@situation("v4-mapped, asked for v4-mapped")
+@situation("IPv4-mapped addresses, asked for IPv4-mapped")
 def _() -> Asked:
     held: list[Any] = [listen(), open_sockets(30, lambda: connect(A))]
     asked = ask_connect(("::ffff:127.0.0.1", SERVER_PORT), held)
     return asked._replace(operation=connect_mapped)
 
 
-@situation("bound to a device, asked for sockets that aren't")
+@situation("sockets bound to a device, asked for sockets that are not")
 def _() -> Asked:
     held: list[Any] = [listen()]
     for _ in range(20):
@@ -423,7 +427,7 @@ def _() -> Asked:
     return ask_connect(A, held)
 
 
-@situation("a range of an odd size", ports="40000-40010", settled=False)
+@situation("a range with an odd number of ports", ports="40000-40010", settled=False)
 def _() -> Asked:
     return ask_connect(A, [listen(), open_sockets(3, lambda: connect(A))])
 
@@ -532,7 +536,7 @@ def _() -> Asked:
     return asked._replace(operation=lambda: connect_udp(A))
 
 
-@situation("UDP, an address that others don't use")
+@situation("UDP, an unused address")
 def _() -> Asked:
     return ask_udp("127.0.0.9", open_sockets(30, lambda: bind_udp("127.0.0.1")))
 
@@ -564,7 +568,7 @@ def _() -> Asked:
     return ask_udp("::1", open_sockets(20, lambda: connect_udp(V6)))
 
 
-@situation("UDP in a range of an odd size", ports="40000-40010")
+@situation("UDP in a range with an odd number of ports", ports="40000-40010")
 def _() -> Asked:
     return ask_udp("0.0.0.0", open_sockets(3, bind_udp))
 

@@ -1,6 +1,6 @@
-"""Compares ways to foresee when the ports run out, on made-up but lifelike days.
+"""Compares ways to forecast when the ports run out, on made-up but lifelike days.
 
-``python -m tests.model.forecast.trend_simulation`` makes document and chart anew; the
+``python -m tests.model.forecast.trend_simulation`` makes page and chart again; the
 seeds are fixed, so they come out the same.
 """
 
@@ -33,7 +33,7 @@ TRUE_WITHIN_MINUTES = 60
 REPEATS = 8
 NOISE_SHARE = 0.02
 NOISE_MEMORY = 0.8
-"""Traffic wavers by some percent, and what it was a minute ago lingers on."""
+"""Traffic varies by some percent, and part of that lasts into the next minute."""
 
 Shape = Callable[[random.Random, int], list[float]]
 """Minutes to the share of the pool that is used."""
@@ -45,7 +45,7 @@ def steady(level: float) -> Shape:
 
 
 def leak(start: float, an_hour: float) -> Shape:
-    """Connections that nobody closes."""
+    """Connections that are never closed."""
     return lambda _, minutes: [start + an_hour * m / 60 for m in range(minutes)]
 
 
@@ -65,7 +65,7 @@ def both(one: Shape, other: Shape) -> Shape:
 
 
 def retries(base: float, begin: int, doubling_minutes: float) -> Shape:
-    """A backend that fails slowly: what waits for it doubles and doubles again."""
+    """A backend that fails slowly: the waiting requests double again and again."""
     return lambda _, minutes: [
         base + (0.005 * 2 ** ((m - begin) / doubling_minutes) if m >= begin else 0)
         for m in range(minutes)
@@ -92,7 +92,7 @@ def steps(low: float, high: float) -> Shape:
 
 
 def sawtooth(low: float, high: float, period: int) -> Shape:
-    """A leak that every deploy mends."""
+    """A leak that every deploy fixes."""
     return lambda _, minutes: [
         low + (high - low) * (m % period) / period for m in range(minutes)
     ]
@@ -205,7 +205,7 @@ def agreeing(used: Sequence[int]) -> float:
 
 
 def prediction(used: Sequence[int], every: int = 1) -> float | None:
-    """Minutes left, says the model, if it looks once in so many minutes."""
+    """Minutes remaining by the model, with a run every ``every`` minutes."""
     looks = range(0, len(used), every)[-WINDOW_POINTS:]
     points = [Point(m * 60.0, m * 60.0, used[m]) for m in looks]
     left = time_remaining(CAPACITY - points[-1].used, growth(points))
@@ -213,7 +213,7 @@ def prediction(used: Sequence[int], every: int = 1) -> float | None:
 
 
 def the_check(every: int) -> Method:
-    """The model itself, once in so many minutes."""
+    """The model itself, with a run every ``every`` minutes."""
 
     def method(used: Sequence[int]) -> bool:
         left = prediction(used, every)
@@ -250,7 +250,7 @@ class Verdict(NamedTuple):
 
 
 def judge(method: Method, used: Sequence[int], runs_out: bool) -> Verdict:
-    """Let the method look once a minute."""
+    """Run the method once a minute."""
     alarms = [method(used[: m + 1]) for m in range(len(used) - 1)]
     true_from = len(alarms) - TRUE_WITHIN_MINUTES if runs_out else len(alarms)
     early = alarms[: max(0, true_from)]
@@ -314,7 +314,7 @@ def error_row(kind: str) -> list[str]:
             used = series(kind, DEADLY[kind], repeat)
             for left in range(before - 2, before + 3):
                 told = prediction(used[: len(used) - left])
-                # the series ends with the first minute in which nothing is left
+                # the series ends with the first minute in which no port remains
                 errors.append(None if told is None else abs(told / (left - 1) - 1))
         found = [error for error in errors if error is not None]
         share = f"{100 * len(found) / len(errors):.0f} %"
@@ -350,62 +350,65 @@ def document() -> str:
 
 MINUTES_BEFORE = (30, 20, 10, 5)
 
-TEXT = """When will it run out
-====================
+TEXT = """When will it run out: how the forecast was chosen
+=================================================
 
-How the time left is foreseen, and how that was chosen. Made by
-``python -m tests.model.forecast.trend_simulation``, with fixed seeds, from days that
-are made up: one look a minute, a pool of 28,232 ports, traffic that wavers by {noise}
-and by the grain of counting. Each method alarms when it expects the end within
-{horizon} minutes;
-the plain threshold, when that much is used. An alarm is *true* if the end comes within
-{true} minutes. Figures are of {repeats} days of each kind.
+A comparison of forecasting methods on simulated days. For anyone who wants to know why
+the check forecasts as it does, and how far to trust it.
+
+``python -m tests.model.forecast.trend_simulation`` makes this page, with fixed seeds.
+The days are made up: one run of the check a minute, a pool of 28,232 ports, and traffic that
+varies at random by {noise} and by the noise of counting. Each method alarms when it
+expects the ports to run out within {horizon} minutes; the plain thresholds alarm when
+that percentage is used. An alarm is *true* if the ports run out within {true} minutes.
+All figures come from {repeats} days of each kind.
 
 .. image:: trend.svg
    :alt: a day with a burst, a step, deploys and a leak, and when each method alarms
 
-What is harmless
-----------------
+Days on which ports suffice
+---------------------------
 
 {harmless}
 
-False alarms a day (times that a method began to alarm):
+False alarms a day (how often a method began to alarm):
 
 {false_alarms}
 
-What is not
------------
+Days on which ports run out
+---------------------------
 
 {deadly}
 
-Minutes from the first true alarm to the end, medians (at most {true}; 0: none at all),
-and alarms on the way that came too early to be true, in each series:
+Minutes of warning: from the first true alarm until the ports run out (median, at most
+{true}; 0: no true alarm). *early*: alarms on each day that came too early to be true.
 
 {warnings}
 
-What came out of it
--------------------
+Result
+------
 
-The check takes the **median of the slopes between every two of the last 15 looks**
-(Theil and Sen), and **believes it only if nine of ten slopes reach a third of it**.
-Steps and short bursts have a median slope like a leak's, but few pairs of looks share
-it. Nothing is said with fewer than {fewest} looks.
+The check takes the **median of the slopes between every two of the last 15 runs**
+(Theil-Sen). It **trusts the median only if nine of ten slopes reach a third of it**. A
+step or a short burst can have the median slope of a leak, but few pairs of runs share
+that slope. With fewer than {fewest} runs there is no forecast.
 
-- The last two points alarm all day. Least squares, or a median alone, alarm on each
-  burst and each step. That the slopes have to agree costs a minute or two of warning.
-- Growth that is slow beside the noise (P, S) is not told. It needs no hurry: the plain
-  threshold has been over for an hour by then. The two belong together, which is why
-  ``--eta-warning`` adds to ``-w`` and doesn't replace it.
-- Growth that doubles (T, U) ends sooner than any straight line says. It is told early
-  all the same, since the line is steep by then.
-- With one look in five minutes the window is more than an hour, and fast trouble is
-  over before: look once a minute.
+- The last two points alarm all day. Least squares, or the median alone, alarm at each
+  burst and each step. The condition that the slopes agree costs a minute or two of
+  warning.
+- The check misses growth that is slower than the noise (P, S). Such growth is not
+  urgent: the plain threshold has then alarmed for an hour. The two methods complement
+  each other, so ``--eta-warning`` adds to ``-w`` and doesn't replace it.
+- If growth doubles (T, U), ports run out sooner than any straight line says. The check
+  warns in time all the same, because the line is steep by then.
+- With one run every five minutes, 15 runs span more than an hour, and fast growth ends
+  before they show it. Run the check once a minute.
 
-How exact it is
----------------
+How exact the forecast is
+-------------------------
 
-For how many looks there was a prediction, and by how much it was off (median), by the
-minutes to the real end:
+How many runs had a forecast, and by how much it was wrong (median), by the minutes that
+really remained:
 
 {errors}
 """
@@ -492,8 +495,8 @@ def draw(used: Sequence[int]) -> str:
         '<text x="130" y="20" font-size="14">Ports used for one destination, and when '
         f"each method alarms</text>{grid}{hours}"
         f'<polyline points="{line}" fill="none" stroke="#1f4e79" stroke-width="1.2"/>'
-        f'{strips}<text x="130" y="{bottom + 18}" fill="#666">red: no end within '
-        f"{TRUE_WITHIN_MINUTES} minutes; green: true. The end is at the right.</text>"
+        f'{strips}<text x="130" y="{bottom + 18}" fill="#666">red: false alarm; green: '
+        f"ports run out within {TRUE_WITHIN_MINUTES} minutes, at the right edge.</text>"
         "</svg>\n"
     )
 
