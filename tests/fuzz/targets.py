@@ -2,7 +2,7 @@
 
 Whatever the data, a target refuses it with the errors that it declares, or with none.
 Seeds are real: what this kernel answers and has in ``/proc``, outputs of other systems
-below ``tests/recorded``, and what the README shows.
+below ``tests/recorded``, and what the documentation shows.
 """
 
 import os
@@ -53,7 +53,12 @@ from tests.system.test_inet_diag import ask_kernel
 from tests.system.test_inet_diag_tally import assert_counts_as_many_as_are_listed
 from tests.system.test_state_file import HISTORY
 
-README = (Path(__file__).parents[2] / "README.rst").read_text()
+ROOT = Path(__file__).parents[2]
+SHOWN = "".join(
+    (ROOT / page).read_text()
+    for page in ("README.rst", "contrib/docs/options.rst", "contrib/docs/port.rst")
+)
+"""Options and command lines, as the documentation shows them."""
 BSDS = sorted(NAMES)
 
 
@@ -176,10 +181,10 @@ def netsh_seeds() -> List[bytes]:
     ]
 
 
-WORDS = [word.encode() for word in sorted({*re.findall(r"[^\s`'|]+", README)})]
+WORDS = [word.encode() for word in sorted({*re.findall(r"[^\s`'|]+", SHOWN)})]
 COMMAND_LINES = [
     "\0".join(shlex.split(text)).encode()
-    for text in re.findall(r"(?:``|check_ephemeral_port )(-[^`\n]+)", README)
+    for text in re.findall(r"(?:``|check_ephemeral_port )(-[^`\n]+)", SHOWN)
 ]
 PORT_SETTINGS = [
     f"sys/net/ipv4/{name}"
