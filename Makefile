@@ -50,7 +50,7 @@ bench:  ## what the check costs beside its peers; ARGS="idle 10k" takes these sc
 zipapp: $(VENV)/.installed  ## one file for a plugin folder: dist/check_ephemeral_port
 	$(VENV)/bin/python contrib/packaging/single_file.py dist/check_ephemeral_port
 
-generated: $(VENV)/.installed  ## the files below contrib that list the options
+generated: $(VENV)/.installed  ## the files below contrib that follow from the program
 	$(VENV)/bin/python -m contrib.generators
 
 clean:  ## remove all that make has made

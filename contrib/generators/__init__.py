@@ -1,8 +1,10 @@
-"""Makes the files below contrib that have to know every option of the program."""
+"""Makes the files below contrib that follow from the program, and the pictures."""
 
 from typing import Callable, Mapping
 
-from . import bash_completion, director, grafana, icinga2, man
+from contrib.pictures import same_ports
+
+from . import bash_completion, director, grafana, icinga2, man, reference
 
 FILES: Mapping[str, Callable[[], str]] = {
     "icinga2/command.conf": icinga2.check_command,
@@ -10,5 +12,8 @@ FILES: Mapping[str, Callable[[], str]] = {
     "grafana/icinga2-influxdb.json": grafana.dashboard,
     "man/check_ephemeral_port.1": man.page,
     "completion/check_ephemeral_port.bash": bash_completion.completion,
+    "docs/options.rst": reference.options_page,
+    "docs/perfdata.rst": reference.perfdata_page,
+    "docs/same-ports.svg": same_ports.picture,
 }
-"""Who makes which file; paths are relative to ``contrib``."""
+"""The function that makes each file; paths are relative to ``contrib``."""

@@ -1,4 +1,4 @@
-"""``make generated``: writes what follows from the options of the program."""
+"""``make generated``: writes what follows from the program."""
 
 from pathlib import Path
 

@@ -3,10 +3,24 @@
 import json
 from typing import Any, Dict, NamedTuple
 
-USED = "tcp_connect|tcp_connect_fast|tcp_bind|udp_bind"
-FREE = "tcp_connect_free|tcp_bind_free|udp_bind_free"
-SOCKETS = "tcp_sockets|tcp_time_wait|udp_sockets"
-DESTINATIONS = "tcp_connect_.*:[0-9]+"
+from check_ephemeral_port.plugin.labels import HOST_PORT, POOL_LABELS
+
+
+def _one_of(*endings: str, unit: str = "", of_destinations: bool = False) -> str:
+    """A regular expression for the labels of this unit that end so."""
+    return "|".join(
+        label.name.replace(HOST_PORT, ".*:[0-9]+")
+        for label in POOL_LABELS
+        if label.unit == unit
+        and label.name.endswith(endings)
+        and (HOST_PORT in label.name) == of_destinations
+    )
+
+
+USED = _one_of("", unit="%")
+FREE = _one_of("_free")
+SOCKETS = _one_of("_sockets", "_time_wait")
+DESTINATIONS = _one_of("", unit="%", of_destinations=True)
 
 
 class Panel(NamedTuple):
@@ -16,13 +30,13 @@ class Panel(NamedTuple):
     labels: str
     """Which perfdata: a regular expression."""
     worst: str
-    """What stands for an interval: its ``max`` or its ``min``."""
+    """The value that represents an interval: its ``max`` or its ``min``."""
     percent: bool
 
 
 PANELS = (
     Panel("Ports used", USED, "max", True),
-    Panel("Ports left", FREE, "min", False),
+    Panel("Ports remaining", FREE, "min", False),
     Panel("Ports used, by watched destination", DESTINATIONS, "max", True),
     Panel("Sockets", SOCKETS, "max", False),
 )

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from check_ephemeral_port.plugin.labels import LABELS
 from contrib.generators.options import options
 
 PAGE = Path(__file__).parents[2] / "contrib/man/check_ephemeral_port.1"
@@ -36,6 +37,13 @@ def test_it_shows_every_option_with_its_help(rendered):
         assert re.search(described, rendered), line
 
 
+def test_it_shows_every_perfdata_label_with_its_meaning(rendered):
+    for label in LABELS:
+        name = f"       {label.name} ({label.unit})".replace(" ()", "")
+        described = rf"{re.escape(name)}\s+{re.escape(label.meaning)}\n"
+        assert re.search(described, rendered), name
+
+
 def test_what_is_to_be_typed_can_be_copied(rendered):
     assert " -w '~:' -c '~:' \\\n" in rendered
 
@@ -45,4 +53,4 @@ def test_whatis_finds_its_name():
     if not lexgrog:
         pytest.skip("needs man-db: .ci/install-daemons")
     done = subprocess.run([lexgrog, str(PAGE)], capture_output=True, text=True)
-    assert '"check_ephemeral_port - tell how close' in done.stdout
+    assert '"check_ephemeral_port - show how close' in done.stdout

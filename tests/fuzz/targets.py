@@ -2,7 +2,7 @@
 
 Whatever the data, a target refuses it with the errors that it declares, or with none.
 Seeds are real: what this kernel answers and has in ``/proc``, outputs of other systems
-below ``tests/recorded``, and what the README shows.
+below ``tests/recorded``, and what the documentation shows.
 """
 
 from __future__ import annotations
@@ -55,7 +55,12 @@ from tests.support.c_library import sysctls
 from tests.support.recorded import recorded
 from tests.support.sock_diag import ask_kernel, assert_counts_as_many_as_are_listed
 
-README = (Path(__file__).parents[2] / "README.rst").read_text()
+ROOT = Path(__file__).parents[2]
+SHOWN = "".join(
+    (ROOT / page).read_text()
+    for page in ("README.rst", "contrib/docs/options.rst", "contrib/docs/port.rst")
+)
+"""Options and command lines, as the documentation shows them."""
 BSDS = sorted(NAMES)
 
 
@@ -180,10 +185,10 @@ def netsh_seeds() -> list[bytes]:
     ]
 
 
-WORDS = [word.encode() for word in sorted({*re.findall(r"[^\s`'|]+", README)})]
+WORDS = [word.encode() for word in sorted({*re.findall(r"[^\s`'|]+", SHOWN)})]
 COMMAND_LINES = [
     "\0".join(shlex.split(text)).encode()
-    for text in re.findall(r"(?:``|check_ephemeral_port )(-[^`\n]+)", README)
+    for text in re.findall(r"(?:``|check_ephemeral_port )(-[^`\n]+)", SHOWN)
 ]
 PORT_SETTINGS = [
     f"sys/net/ipv4/{name}"

@@ -1,0 +1,65 @@
+"""The table of labels has what runs of the program print, and nothing else."""
+
+import re
+
+import pytest
+
+from check_ephemeral_port.plugin.labels import (
+    HOST_PORT,
+    LABELS,
+    POOL_LABELS,
+    PORT_LABELS,
+    REMOTE_PORT_LABELS,
+)
+from tests.kernel.sockets import bind_udp, connect, listen, open_sockets
+from tests.plugin_process import check
+
+SERVER = ("127.0.0.1", 5000)
+LISTENING = f"{SERVER[0]}:{SERVER[1]}"
+DESTINATIONS = (LISTENING, "[2001:0db8:0000:0000:0000:0000:0000:0007]:443")
+
+
+def printed(*arguments):
+    """Names and units of a run, with a destination of ``-d`` as the table has it."""
+    run = check(*arguments)
+    found = []
+    for label, field in run.perfdata_fields.items():
+        for destination in DESTINATIONS:
+            label = label.replace(f"_{destination}", f"_{HOST_PORT}")
+        value = field.partition(";")[0]
+        pair = label, re.sub("^[0-9.]+", "", value)
+        if pair not in found:
+            found.append(pair)
+    assert found, run.stdout
+    return found
+
+
+def in_table(labels):
+    return [(label.name, label.unit) for label in labels]
+
+
+@pytest.mark.namespace(ports="40000-40039", host=True)
+def test_runs_print_all_of_the_table_and_nothing_else(tmp_path):
+    server = listen()
+    remote = printed("-p", "5000", "-H", "127.0.0.1")
+    # forecasts are printed at once where no port remains
+    held = [
+        *open_sockets(39, lambda: connect(SERVER)),  # the run above took one
+        *open_sockets(40, bind_udp),
+    ]
+    watch = ("-d", LISTENING, "-d", "[2001:db8::7]:443")
+    pool = printed(*watch, "--state-file", str(tmp_path / "state"))
+    namespaces = printed(*watch, "--all-netns")
+    port = printed("-p", "40000")
+    assert server and held
+    table = in_table(POOL_LABELS)
+    assert pool == [one for one in table if not one[0].startswith("netns")]
+    assert namespaces == [one for one in table if not one[0].endswith("_eta")]
+    assert port == in_table(PORT_LABELS)
+    assert remote == in_table(REMOTE_PORT_LABELS)
+
+
+def test_every_label_is_there_once():
+    names = [label.name for label in LABELS]
+    assert len(set(names)) == len(names)
+    assert all(label.meaning for label in LABELS)
