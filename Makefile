@@ -15,7 +15,7 @@ SECONDS ?= 60
 # older ones, which early Pythons 3.9 and 3.10 bring, can't install editable from setup.cfg
 EDITABLE_PIP = 'pip>=21.3'
 
-.PHONY: help run test lint test-oldest test-all fuzz bench generated zipapp clean
+.PHONY: help run test lint format test-oldest test-all fuzz bench generated zipapp clean
 
 help:           ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' Makefile
@@ -27,11 +27,14 @@ test: lint  ## the whole suite, with lint, format and type checks
 	$(VENV)/bin/python -m pytest
 
 lint: $(VENV)/.installed-test  ## lint, format and type checks alone
-	$(VENV)/bin/flake8
-	$(VENV)/bin/black --quiet --check check_ephemeral_port contrib tests
-	$(VENV)/bin/isort --quiet --check check_ephemeral_port contrib tests
+	$(VENV)/bin/ruff check --quiet
+	$(VENV)/bin/ruff format --check
 	for platform in linux darwin win32 freebsd; do \
 		$(VENV)/bin/mypy --platform $$platform || exit 1; done
+
+format: $(VENV)/.installed-test  ## fix what lint finds, where a tool can
+	$(VENV)/bin/ruff check --quiet --fix-only
+	$(VENV)/bin/ruff format --quiet
 
 test-oldest:  ## what depends on libraries, with the oldest that are supported
 	$(PYTHON) -m venv .venv-oldest
@@ -60,7 +63,7 @@ generated: $(VENV)/.installed  ## the files below contrib that list the options
 	$(VENV)/bin/python -m contrib.generators
 
 clean:  ## remove all that make has made
-	rm -rf .venv .venv-* build dist *.egg-info .hypothesis .mypy_cache .pytest_cache
+	rm -rf .venv .venv-* build dist *.egg-info .hypothesis .mypy_cache .pytest_cache .ruff_cache
 
 $(VENV)/.installed: setup.cfg pyproject.toml
 	$(PYTHON) -m venv $(VENV)

@@ -1,6 +1,7 @@
 """Makes the files below contrib that have to know every option of the program."""
 
-from typing import Callable, Mapping
+from collections.abc import Mapping
+from typing import Callable
 
 from . import bash_completion, director, grafana, icinga2, man
 
