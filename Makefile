@@ -23,12 +23,13 @@ help:           ## this list
 run: $(VENV)/.installed  ## run the check on this host; ARGS="-v" passes options
 	@$(VENV)/bin/check_ephemeral_port $(ARGS); echo "exit code: $$?"
 
-test: lint  ## the whole suite, with lint, format and type checks
+test: lint  ## the whole suite, after lint
 	$(VENV)/bin/python -m pytest
 
-lint: $(VENV)/.installed-test  ## lint, format and type checks alone
+lint: $(VENV)/.installed-test  ## lint, format, spelling and type checks alone
 	$(VENV)/bin/ruff check --quiet
 	$(VENV)/bin/ruff format --check
+	$(VENV)/bin/codespell
 	for platform in linux darwin win32 freebsd; do \
 		$(VENV)/bin/mypy --platform $$platform || exit 1; done
 
