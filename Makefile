@@ -23,8 +23,8 @@ help:           ## this list
 run: $(VENV)/.installed  ## run the check on this host; ARGS="-v" passes options
 	@$(VENV)/bin/check_ephemeral_port $(ARGS); echo "exit code: $$?"
 
-test: lint  ## the whole suite, after lint
-	$(VENV)/bin/python -m pytest
+test: lint  ## the whole suite, after lint, and its coverage
+	$(VENV)/bin/python -m pytest --cov
 
 lint: $(VENV)/.installed-test  ## lint, format, spelling and type checks alone
 	$(VENV)/bin/ruff check --quiet
@@ -64,7 +64,8 @@ generated: $(VENV)/.installed  ## the files below contrib that list the options
 	$(VENV)/bin/python -m contrib.generators
 
 clean:  ## remove all that make has made
-	rm -rf .venv .venv-* build dist *.egg-info .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	rm -rf .venv .venv-* build dist *.egg-info .coverage* .hypothesis .mypy_cache .pytest_cache \
+		.ruff_cache
 
 $(VENV)/.installed: setup.cfg pyproject.toml
 	$(PYTHON) -m venv $(VENV)
