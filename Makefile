@@ -31,7 +31,7 @@ lint: $(VENV)/.installed-test  ## lint, format, spelling and type checks alone
 	$(VENV)/bin/ruff format --check
 	$(VENV)/bin/codespell
 	for platform in linux darwin win32 freebsd; do \
-		$(VENV)/bin/mypy --platform $$platform || exit 1; done
+		$(VENV)/bin/mypy --platform $$platform --cache-dir .mypy_cache/$$platform || exit 1; done
 
 format: $(VENV)/.installed-test  ## fix what lint finds, where a tool can
 	$(VENV)/bin/ruff check --quiet --fix-only
