@@ -26,10 +26,11 @@ run: $(VENV)/.installed  ## run the check on this host; ARGS="-v" passes options
 test: lint  ## the whole suite, after lint, and its coverage
 	$(VENV)/bin/python -m pytest --cov
 
-lint: $(VENV)/.installed-test  ## lint, format, spelling and type checks alone
+lint: $(VENV)/.installed-test  ## lint, format, spelling, prose and type checks alone
 	$(VENV)/bin/ruff check --quiet
 	$(VENV)/bin/ruff format --check
 	$(VENV)/bin/codespell
+	$(VENV)/bin/python -m tests.prose *.rst *.md contrib check_ephemeral_port
 	for platform in linux darwin win32 freebsd; do \
 		$(VENV)/bin/mypy --platform $$platform --cache-dir .mypy_cache/$$platform || exit 1; done
 
