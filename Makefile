@@ -8,7 +8,7 @@ SECONDS ?= 60
 # older ones, which early Pythons 3.9 and 3.10 bring, can't install editable from setup.cfg
 EDITABLE_PIP = 'pip>=21.3'
 
-.PHONY: help run test lint test-oldest test-all fuzz bench generated zipapp clean
+.PHONY: help run test lint format test-oldest test-all fuzz bench generated zipapp clean
 
 help:           ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' Makefile
@@ -16,16 +16,22 @@ help:           ## this list
 run: $(VENV)/.installed  ## run the check on this host; ARGS="-v" passes options
 	@$(VENV)/bin/check_ephemeral_port $(ARGS); echo "exit code: $$?"
 
-test: lint  ## the whole suite, with lint, format and type checks
-	$(VENV)/bin/python -m pytest
+test: lint  ## the whole suite, after lint, and its coverage
+	$(VENV)/bin/python -m pytest --cov
 
-lint: $(VENV)/.installed-test  ## lint, format and type checks alone
-	$(VENV)/bin/flake8
-	$(VENV)/bin/black --quiet --check check_ephemeral_port contrib tests
-	$(VENV)/bin/isort --quiet --check check_ephemeral_port contrib tests
-	$(VENV)/bin/mypy --platform linux
+lint: $(VENV)/.installed-test  ## lint, format, spelling, prose and type checks alone
+	$(VENV)/bin/ruff check --quiet
+	$(VENV)/bin/ruff format --check
+	$(VENV)/bin/codespell
+	$(VENV)/bin/python -m tests.prose *.rst *.md contrib check_ephemeral_port
+	$(VENV)/bin/mypy --platform linux --cache-dir .mypy_cache/linux
 	for platform in darwin win32 freebsd; do \
-		$(VENV)/bin/mypy --platform $$platform -p check_ephemeral_port || exit 1; done
+		$(VENV)/bin/mypy --platform $$platform --cache-dir .mypy_cache/$$platform \
+			--package check_ephemeral_port || exit 1; done
+
+format: $(VENV)/.installed-test  ## fix what lint finds, where a tool can
+	$(VENV)/bin/ruff check --quiet --fix-only
+	$(VENV)/bin/ruff format --quiet
 
 test-oldest:  ## what depends on libraries, with the oldest that are supported
 	$(PYTHON) -m venv .venv-oldest
@@ -54,7 +60,8 @@ generated: $(VENV)/.installed  ## the files below contrib that follow from the p
 	$(VENV)/bin/python -m contrib.generators
 
 clean:  ## remove all that make has made
-	rm -rf .venv .venv-* build dist *.egg-info .hypothesis .mypy_cache .pytest_cache
+	rm -rf .venv .venv-* build dist *.egg-info .coverage* .hypothesis .mypy_cache .pytest_cache \
+		.ruff_cache
 
 $(VENV)/.installed: setup.cfg pyproject.toml
 	$(PYTHON) -m venv $(VENV)

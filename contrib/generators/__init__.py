@@ -1,6 +1,7 @@
 """Makes the files below contrib that follow from the program, and the pictures."""
 
-from typing import Callable, Mapping
+from collections.abc import Mapping
+from typing import Callable
 
 from contrib.pictures import same_ports
 

@@ -5,7 +5,8 @@ objects of the same uuid, so these stay the same for ever.
 """
 
 import json
-from typing import Any, Dict, Sequence
+from collections.abc import Sequence
+from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 
 from . import icinga2
@@ -39,7 +40,7 @@ def _uuid(kind: str, name: str) -> str:
     return str(uuid5(NAMESPACE_URL, f"check_ephemeral_port/director/{kind}/{name}"))
 
 
-def _command(listed: Sequence[Option]) -> Dict[str, Any]:
+def _command(listed: Sequence[Option]) -> dict[str, Any]:
     return {
         "arguments": {option.flag: _argument(option) for option in listed},
         "command": PLUGIN,
@@ -60,9 +61,9 @@ def _command(listed: Sequence[Option]) -> Dict[str, Any]:
     }
 
 
-def _argument(option: Option) -> Dict[str, Any]:
+def _argument(option: Option) -> dict[str, Any]:
     macro = f"${icinga2.variable(option)}$"
-    argument: Dict[str, Any] = {"description": option.help}
+    argument: dict[str, Any] = {"description": option.help}
     if option.takes_value:
         argument["value"] = macro
     else:
@@ -76,7 +77,7 @@ def _argument(option: Option) -> Dict[str, Any]:
     return argument
 
 
-def _template() -> Dict[str, Any]:
+def _template() -> dict[str, Any]:
     return {
         **dict.fromkeys(UNSET_IN_TEMPLATE),
         "check_command": "ephemeral_port",
@@ -103,7 +104,7 @@ def _list_name(option: Option) -> str:
     return f"{icinga2.variable(option)}_list"
 
 
-def _list(option: Option) -> Dict[str, Any]:
+def _list(option: Option) -> dict[str, Any]:
     return {
         "list_name": _list_name(option),
         "owner": "icingaadmin",
@@ -120,8 +121,8 @@ def _list(option: Option) -> Dict[str, Any]:
     }
 
 
-def _field(option: Option) -> Dict[str, Any]:
-    settings: Dict[str, Any] = {}
+def _field(option: Option) -> dict[str, Any]:
+    settings: dict[str, Any] = {}
     if option.choices:
         data_type = "Datalist"
         settings = {

@@ -1,7 +1,7 @@
 """A Grafana dashboard for what Icinga 2's InfluxdbWriter stores in InfluxDB."""
 
 import json
-from typing import Any, Dict, NamedTuple
+from typing import Any, NamedTuple
 
 from check_ephemeral_port.plugin.labels import HOST_PORT, POOL_LABELS
 
@@ -61,7 +61,7 @@ def dashboard() -> str:
     return json.dumps(content, indent=2) + "\n"
 
 
-def _data_source() -> Dict[str, Any]:
+def _data_source() -> dict[str, Any]:
     return {
         "name": "datasource",
         "label": "InfluxDB",
@@ -70,7 +70,7 @@ def _data_source() -> Dict[str, Any]:
     }
 
 
-def _host() -> Dict[str, Any]:
+def _host() -> dict[str, Any]:
     return {
         "name": "host",
         "label": "Host",
@@ -82,11 +82,11 @@ def _host() -> Dict[str, Any]:
     }
 
 
-def _from_variable() -> Dict[str, str]:
+def _from_variable() -> dict[str, str]:
     return {"type": "influxdb", "uid": "${datasource}"}
 
 
-def _panel(number: int, panel: Panel) -> Dict[str, Any]:
+def _panel(number: int, panel: Panel) -> dict[str, Any]:
     limits = {"unit": "percent", "min": 0, "max": 100} if panel.percent else {"min": 0}
     return {
         "id": number + 1,

@@ -1,7 +1,7 @@
 """The CheckCommand, in the style of the Icinga Template Library."""
 
 import json
-from typing import Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 from .options import Option, options
 

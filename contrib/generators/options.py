@@ -1,7 +1,8 @@
 """The options of the program, as the generators need them."""
 
 from argparse import Action
-from typing import Iterator, NamedTuple, Optional, Sequence
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple, Optional
 
 from check_ephemeral_port.options import build_parser
 
