@@ -81,6 +81,7 @@ def test_it_tells_a_full_range(program, sampler):
 
 
 def test_without_psutil_it_says_what_is_missing(program):
-    done = run(SYSTEM_PYTHON, "-S", str(program))  # no site-packages
+    # -S: no site-packages
+    done = run(SYSTEM_PYTHON, "-S", str(program), "--sampler", "psutil")
     assert done.returncode == 3
     assert done.stdout.count("\n") == 1 and "psutil" in done.stdout

@@ -12,7 +12,7 @@ import re
 import shutil
 import subprocess
 import time
-from functools import lru_cache, partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Callable, TypeVar
 
@@ -38,7 +38,7 @@ WAIT_SECONDS = 30.0
 T = TypeVar("T")
 
 
-@lru_cache(maxsize=None)
+@cache
 def why_unavailable() -> str | None:
     """Why this machine can't make another; ``None`` if it can."""
     if os.getuid():

@@ -55,7 +55,7 @@ class Pages(BaseHTTPRequestHandler):
                 stdout=subprocess.PIPE,
                 env={"REQUEST_METHOD": "GET", "QUERY_STRING": url.query},
             )
-            head, _, body = done.stdout.replace(b"\r\n", b"\n").partition(b"\n\n")
+            _, _, body = done.stdout.replace(b"\r\n", b"\n").partition(b"\n\n")
             self.answer(200, "text/html", body)
             return
         folder, _, rest = url.path.replace("/nagios4/", "", 1).partition("/")

@@ -116,7 +116,7 @@ def test_icinga_tells_ok_critical_and_ok_again():
     set_up()
     assert check_now("ephemeral-ports", IDLE)[1] == 0
     with filled():
-        output, exit_status, _, figures = check_now("ephemeral-ports", FULL)
+        _, exit_status, _, figures = check_now("ephemeral-ports", FULL)
         assert exit_status == 2
         by_label = {figure["label"]: figure for figure in figures}
         shown = {
@@ -138,9 +138,7 @@ def test_icinga_tells_ok_critical_and_ok_again():
         }
         assert set(map(tuple, counts.values())) == {("", None, None, 0, None)}
 
-        output, exit_status, command, figures = check_now(
-            "ephemeral-ports to backend", FULL
-        )
+        _, exit_status, command, figures = check_now("ephemeral-ports to backend", FULL)
         assert exit_status == 2
         assert command[1:] == ["--destination", "127.0.0.1:5000", "--protocol", "tcp"]
         assert "tcp_connect_127.0.0.1:5000" in {f["label"] for f in figures}

@@ -63,11 +63,8 @@ def test_installed_wheel_runs_in_a_clean_environment(dist, tmp_path):
     if "(from versions: none)" in done.stderr:
         pytest.skip(f"needs a package index: {done.stderr.splitlines()[-1]}")
     assert done.returncode == 0, done.stderr
-    program, module = [str(scripts / "check_ephemeral_port")], [
-        str(scripts / "python"),
-        "-m",
-        "check_ephemeral_port",
-    ]
+    program = [str(scripts / "check_ephemeral_port")]
+    module = [str(scripts / "python"), "-m", "check_ephemeral_port"]
     for command in (program, module):
         # not from the tree, whose package "-m" would find before the installed one
         done = run(*command, "-V", cwd=tmp_path)

@@ -181,7 +181,7 @@ def test_udp_ipv6_and_v4_mapped():
         assert accepted.getsockname()[0] == "::ffff:127.0.0.1"
         run = check("-p", "60840", "-v")
         here, there = run.stdout.split("connected to port 60840:")
-        local, remote = "127.0.0.1:60840", "127.0.0.1:%d" % client.getsockname()[1]
+        local, remote = "127.0.0.1:60840", f"127.0.0.1:{client.getsockname()[1]}"
         assert [row[1:5] for row in rows(run, "tcp")] == [
             ["LISTEN", "[::]:60840", "-", "listener"],
             ["ESTABLISHED", local, remote, "server #1"],

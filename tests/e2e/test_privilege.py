@@ -269,8 +269,7 @@ def test_what_is_no_file_is_not_opened(tmp_path, kind):
             [
                 "python3",
                 "-c",
-                "import socket, sys; socket.socket(socket.AF_UNIX)"
-                ".bind(sys.argv[1])",
+                "import socket, sys; socket.socket(socket.AF_UNIX).bind(sys.argv[1])",
                 str(path),
             ],
             check=True,

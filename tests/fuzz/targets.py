@@ -13,7 +13,7 @@ import shlex
 import socket
 from collections.abc import Sequence
 from contextlib import ExitStack
-from functools import lru_cache, partial
+from functools import cache, partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Callable, NamedTuple
@@ -98,7 +98,7 @@ def below_proc(
 ) -> Callable[[bytes], object]:
     """A parser of files: their contents are the data, with zero bytes between."""
 
-    @lru_cache(maxsize=None)
+    @cache
     def proc() -> TemporaryDirectory[str]:
         folder = TemporaryDirectory()
         for path in paths:

@@ -28,10 +28,10 @@ ALWAYS = ConnectRules(reuse=1)
 ON_LOOPBACK = ConnectRules(reuse=2)
 
 
-def usage(*entries, rules=ConnectRules(), settled={}, unseen=0, **question):
+def usage(*entries, rules=ConnectRules(), settled=None, unseen=0, **question):
     delay = rules.reuse_delay_seconds
     seen = sample(*entries, unseen=unseen, reuse_delay_seconds=delay)
-    return host_usage(seen, pool(), rules, Question(**question), settled)
+    return host_usage(seen, pool(), rules, Question(**question), settled or {})
 
 
 def free_to_them(*entries, **how):
@@ -234,9 +234,8 @@ def test_figures_are_always_possible(entries, source, unseen, reuse):
 
 @given(SAMPLES, ENTRIES, SOURCES)
 def test_another_socket_never_frees_a_port(entries, another, source):
-    before, after = usage(*entries, source=source), usage(
-        *entries, another, source=source
-    )
+    before = usage(*entries, source=source)
+    after = usage(*entries, another, source=source)
     assert after.tcp_bind.free.low <= before.tcp_bind.free.low
     assert after.udp_bind.free.best <= before.udp_bind.free.best
     assert free_to_them(*entries, another).high <= free_to_them(*entries).high

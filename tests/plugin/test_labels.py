@@ -11,8 +11,8 @@ from check_ephemeral_port.plugin.labels import (
     PORT_LABELS,
     REMOTE_PORT_LABELS,
 )
-from tests.kernel.sockets import bind_udp, connect, listen, open_sockets
-from tests.plugin_process import check
+from tests.support.plugin_process import check
+from tests.support.sockets import bind_udp, connect, held_sockets, listen, open_sockets
 
 SERVER = ("127.0.0.1", 5000)
 LISTENING = f"{SERVER[0]}:{SERVER[1]}"
@@ -43,15 +43,12 @@ def test_runs_print_all_of_the_table_and_nothing_else(tmp_path):
     server = listen()
     remote = printed("-p", "5000", "-H", "127.0.0.1")
     # forecasts are printed at once where no port remains
-    held = [
-        *open_sockets(39, lambda: connect(SERVER)),  # the run above took one
-        *open_sockets(40, bind_udp),
-    ]
+    clients = open_sockets(39, lambda: connect(SERVER))  # the run above took one port
     watch = ("-d", LISTENING, "-d", "[2001:db8::7]:443")
-    pool = printed(*watch, "--state-file", str(tmp_path / "state"))
-    namespaces = printed(*watch, "--all-netns")
-    port = printed("-p", "40000")
-    assert server and held
+    with held_sockets(server, *clients, *open_sockets(40, bind_udp)):
+        pool = printed(*watch, "--state-file", str(tmp_path / "state"))
+        namespaces = printed(*watch, "--all-netns")
+        port = printed("-p", "40000")
     table = in_table(POOL_LABELS)
     assert pool == [one for one in table if not one[0].startswith("netns")]
     assert namespaces == [one for one in table if not one[0].endswith("_eta")]

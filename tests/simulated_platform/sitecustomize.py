@@ -48,7 +48,7 @@ class Missing(MetaPathFinder):
     def find_spec(self, name, path=None, target=None):
         if name in GONE:
             raise ModuleNotFoundError(f"No module named {name!r}", name=name)
-        return None
+        return
 
 
 def simulate(platform):

@@ -246,8 +246,10 @@ def main() -> int:
     with Farm(plan):
         print(f"built in {time.monotonic() - begin:.1f} s", file=sys.stderr)
         exit_code = subprocess.run(options.command).returncode
-        left = "%d TCP sockets and %d in TIME_WAIT" % count_tcp_sockets()
-        print(f"at the end {left}", file=sys.stderr)
+        sockets, waiting = count_tcp_sockets()
+        print(
+            f"at the end {sockets} TCP sockets, {waiting} in TIME_WAIT", file=sys.stderr
+        )
     return exit_code
 
 

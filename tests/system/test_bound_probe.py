@@ -20,7 +20,7 @@ def test_bound_and_connected_ports_are_told_apart():
         bound = open_sockets(5, bind)
         bound += open_sockets(3, lambda: connect(SERVER, "127.0.0.1", no_port=False))
         with held_sockets(*connected, *bound):
-            expected = {port: False for port in ports_of(connected)}
+            expected = dict.fromkeys(ports_of(connected), False)
             expected.update((port, True) for port in ports_of(bound))
             before = check().perfdata
             assert probe_ports(sorted(expected), 5) == expected

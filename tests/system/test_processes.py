@@ -92,7 +92,7 @@ def test_the_leader_is_the_same_if_nobody_else_is_asked_for(numbers):
 def test_nobody_is_looked_into_once_the_leader_is_clear():
     with socket_processes(30, 20, 9) as held:
         found = find_pids(sum(held.values(), []), leader_only=True).entries
-    assert Counter(entry.pid for entry in found) == {[*held][0]: 30, None: 29}
+    assert Counter(entry.pid for entry in found) == {next(iter(held)): 30, None: 29}
 
 
 @pytest.mark.parametrize("turn", [0, 1])

@@ -204,9 +204,9 @@ def test_a_disk_that_is_full_or_read_only_costs_the_history_alone(
 ):
     script = ON_A_SMALL_DISK.replace("BREAK", trouble)
     mount = f"mount -t tmpfs -o size=16k tmpfs {tmp_path} && exec "
+    command = [sys.executable, "-c", script, str(tmp_path)]
     done = subprocess.run(
-        ["unshare", "-rm", "sh", "-c", mount + '"$0" "$@"']
-        + [sys.executable, "-c", script, str(tmp_path)],
+        ["unshare", "-rm", "sh", "-c", mount + '"$0" "$@"', *command],
         capture_output=True,
         text=True,
     )
@@ -333,9 +333,11 @@ def test_no_bytes_do_harm(data):
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=9),
-    lambda inner: st.lists(inner, max_size=4)
-    | st.dictionaries(
-        st.sampled_from(["version", "series", "boot", "pool", "points", "x"]), inner
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.dictionaries(
+            st.sampled_from(["version", "series", "boot", "pool", "points", "x"]), inner
+        )
     ),
 )
 

@@ -25,7 +25,7 @@ def advise_listeners(
     first. Of the others nobody can tell: they are spoken of if there are none but
     those.
     """
-    processes = {port: owner for port, owner in sorted(listeners)}
+    processes = dict(sorted(listeners))
     chosen = {port for port in processes if pool.range.is_first_choice(port)}
     ports = sorted(chosen or processes)
     if not ports:

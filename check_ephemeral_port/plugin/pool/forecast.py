@@ -60,10 +60,11 @@ def connection_rate_line(connections: ConnectionRate) -> str:
 
 def rate(per_second: float, of: str = " ports") -> str:
     """A rate in the unit that suits it: ``12 ports/s``, ``3 ports/h``."""
-    for seconds, unit in ((1, "s"), (60, "min"), (3600, "h")):
-        number = per_second * seconds
-        if number >= 1 or not number:
-            break
+    number, unit = per_second, "s"
+    if 0 < number < 1:
+        number, unit = number * 60, "min"
+    if 0 < number < 1:
+        number, unit = number * 60, "h"
     return f"{_short(number)}{of}/{unit}"
 
 

@@ -24,9 +24,8 @@ from collections.abc import Iterable
 from functools import lru_cache
 from itertools import repeat
 from operator import getitem, iconcat
-from struct import Struct
+from struct import Struct, pack
 from struct import error as StructError
-from struct import pack
 
 from ...model.connections import (
     IPV4_KEY_BYTES,

@@ -357,11 +357,11 @@ A comparison of forecasting methods on simulated days. For anyone who wants to k
 the check forecasts as it does, and how far to trust it.
 
 ``python -m tests.model.forecast.trend_simulation`` makes this page, with fixed seeds.
-The days are made up: one run of the check a minute, a pool of 28,232 ports, and traffic that
-varies at random by {noise} and by the noise of counting. Each method alarms when it
-expects the ports to run out within {horizon} minutes; the plain thresholds alarm when
-that percentage is used. An alarm is *true* if the ports run out within {true} minutes.
-All figures come from {repeats} days of each kind.
+The days are made up: one run of the check a minute, a pool of 28,232 ports, and traffic
+that varies at random by {noise} and by the noise of counting. Each method alarms when
+it expects the ports to run out within {horizon} minutes; the plain thresholds alarm
+when that percentage is used. An alarm is *true* if the ports run out within {true}
+minutes. All figures come from {repeats} days of each kind.
 
 .. image:: trend.svg
    :alt: a day with a burst, a step, deploys and a leak, and when each method alarms

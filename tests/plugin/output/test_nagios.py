@@ -25,7 +25,7 @@ def test_perfdata_is_on_the_first_line_and_tables_below_it():
 
 
 @pytest.mark.parametrize("name_length", [5, 100, 250])
-@pytest.mark.parametrize("watched", range(0, 12))
+@pytest.mark.parametrize("watched", range(12))
 def test_the_text_gives_way_to_perfdata(watched, name_length):
     name = "h" * name_length
     watches = tuple(watch(f"{name}{n}:443", "192.0.2.7") for n in range(watched))

@@ -61,7 +61,7 @@ def test_a_problem_names_the_destination_and_the_largest_holder():
     check = checked(*clients(38))
     nginx, other = Holder(30, Process(812, "nginx", "www-data")), Holder(8, Process(9))
     assert status(check, nginx, other) == (
-        "95% of 40 ports to 192.0.2.7:443 used, 2 left; " f"{SLOW}; nginx[812] holds 30"
+        f"95% of 40 ports to 192.0.2.7:443 used, 2 left; {SLOW}; nginx[812] holds 30"
     )
 
 
