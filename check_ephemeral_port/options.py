@@ -110,7 +110,7 @@ def parse_options(arguments: Sequence[str]) -> Options:
     _refuse_elsewhere(options)
     if options.netns or options.all_netns:
         if options.sampler == PSUTIL:
-            raise UsageError("--sampler: psutil can't look into network namespaces")
+            raise UsageError("--sampler: psutil cannot inspect network namespaces")
         options = options._replace(sampler=SOCK_DIAG)
     # each once, since perfdata labels come once
     return options._replace(destination=list(dict.fromkeys(options.destination)))
@@ -148,7 +148,7 @@ def _pool_contradictions(options: Options) -> Iterator[tuple[object, str]]:
         for severity in ("warning", "critical"):
             yield (
                 getattr(options, f"eta_{severity}"),
-                f"--eta-{severity}: needs --state-file, to know the past",
+                f"--eta-{severity}: needs --state-file",
             )
     yield (
         options.all_netns and options.state_file,
@@ -169,7 +169,7 @@ def _port_contradictions(options: Options) -> Iterator[tuple[object, str]]:
     yield not here and expect in HERE, f"--expect: {expect!r} not with --hostname"
     yield (
         expect == "listening" and options.protocol == "udp",
-        "--expect: UDP sockets don't listen; 'used' is the word",
+        "--expect: UDP sockets don't listen; use 'used'",
     )
     yield (
         not here and options.protocol == "udp",

@@ -71,7 +71,7 @@ def observe(options: Options, stopwatch: Stopwatch) -> Observation:
     with stopwatch.stage("resolving destinations"):
         watches = tuple(map(_watch, options.destination))
     if options.all_netns:
-        with stopwatch.stage("looking into all network namespaces"):
+        with stopwatch.stage("inspecting all network namespaces"):
             return _observe_all(options, watches)
     if options.netns:
         from ..model.namespaces import Namespace
@@ -231,7 +231,7 @@ def explain(
     tables."""
     observation = resource.observation
     about = alarming_figure(resource, judgement.results)
-    with stopwatch.stage("looking up who holds the ports"):
+    with stopwatch.stage("looking up the holders of the ports"):
         fullest = _fullest(observation, options)
         found = _find_sockets(observation, about, fullest, options)
         holders = _holders_of_alarm(observation, about, found, options)

@@ -105,7 +105,7 @@ def explain_here(
     rows = options.top or (ROWS if options.verbose == 1 else MORE_ROWS)
     sockets = report.sockets[: rows if options.verbose else 1]
     callers = report.callers[: rows if options.verbose else 0]
-    with stopwatch.stage("looking up who holds the sockets"):
+    with stopwatch.stage("looking up the holders of the sockets"):
         shown = _with_processes([*sockets, *callers])
     sockets, callers = shown[: len(sockets)], shown[len(sockets) :]
     details: Sequence[Detail] = ()

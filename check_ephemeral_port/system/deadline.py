@@ -61,7 +61,7 @@ class Deadline:
         self._last_words = last_words
         self._mutex = allocate_lock()
         if not _begins_in_time(self._watch):
-            raise SystemReadError("no thread can be started to watch the time")
+            raise SystemReadError("cannot start a thread to watch the time")
 
     def reached_the_end(self) -> None:
         """The run is about to print its result: too late to interrupt it."""

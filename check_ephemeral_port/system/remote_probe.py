@@ -22,7 +22,7 @@ GOODBYE_SECONDS = 0.5
 """How long to wait for the peer to close, too."""
 
 _NOT_EVEN_TRIED = {
-    errno.EADDRNOTAVAIL: "no ephemeral port is left, or this host has no such address",
+    errno.EADDRNOTAVAIL: "no ephemeral port remains, or this host has no such address",
     errno.EAFNOSUPPORT: None,
     errno.EMFILE: None,
     errno.ENFILE: None,
@@ -51,7 +51,7 @@ def probe_remote_port(
     for index, (family, address) in enumerate(targets):
         share = (give_up - time.monotonic()) / (len(targets) - index)
         if share <= 0:
-            problem = problem or f"looking up {host!r} took all the time"
+            problem = problem or f"resolving {host!r} took all the time"
             break
         try:
             attempts.append(_attempt(family, address, share))
@@ -88,7 +88,7 @@ def _attempt(family: int, address: tuple[Any, ...], limit_seconds: float) -> Att
             return Attempt(name, Outcome.UNREACHABLE, seconds, reason)
         seconds = time.perf_counter() - begin
         if _met_itself(client):
-            reason = "nobody listens: the connection reached itself"
+            reason = "no listener: the connection reached itself"
             return Attempt(name, Outcome.CLOSED, seconds, reason)
         _say_goodbye(client, min(GOODBYE_SECONDS, limit_seconds - seconds))
     return Attempt(name, Outcome.OPEN, seconds)

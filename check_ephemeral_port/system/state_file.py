@@ -146,7 +146,7 @@ def _refuse_file(path: str, found: os.stat_result) -> None:
 def _refuse_folder(path: str, found: os.stat_result) -> None:
     # in a sticky one (/tmp) others can't replace a file; a group is its admin's choice
     if found.st_mode & stat.S_IWOTH and not found.st_mode & stat.S_ISVTX:
-        raise SystemReadError(f"--state-file {path}: anybody can replace it there")
+        raise SystemReadError(f"--state-file {path}: every user can replace it there")
 
 
 def _lock(file: int) -> bool:

@@ -75,7 +75,7 @@ def test_it_tells_a_full_range(program, sampler):
         done = run(program, "--sampler", sampler)
     assert (done.returncode, done.stderr) == (2, "")
     assert done.stdout.startswith(
-        "EPHEMERAL_PORT CRITICAL - 95% of 40 ports to 127.0.0.1:5000 used, 2 left"
+        "EPHEMERAL_PORT CRITICAL - 95% of 40 ports to 127.0.0.1:5000 used, 2 remaining"
     )
     assert f"[{os.getpid()}] holds 38" in done.stdout
 

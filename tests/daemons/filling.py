@@ -10,7 +10,7 @@ from tests.support.sockets import held_connections, reset_at_close
 PORTS = "40000-40039"
 SERVER = ("127.0.0.1", 5000)
 IDLE = "EPHEMERAL_PORT OK - "
-FULL = "EPHEMERAL_PORT CRITICAL - 95% of 40 ports to 127.0.0.1:5000 used, 2 left"
+FULL = "EPHEMERAL_PORT CRITICAL - 95% of 40 ports to 127.0.0.1:5000 used, 2 remaining"
 """How the status begins before, and while the range is filled."""
 
 

@@ -54,7 +54,7 @@ def test_its_own_namespace_and_what_it_takes_to_see_the_others():
             assert_unknown(check("--netns", asked), refused, MEND)
         run = check("--all-netns")
         assert (run.exit_code, run.stderr) == (3, "")
-        which = f"2 of 3 network namespaces can't be looked into (web, sleep[{pid}]): "
+        which = f"cannot inspect 2 of 3 network namespaces (web, sleep[{pid}]): "
         assert f" UNKNOWN - {which}" in run.status and MEND in run.status
         assert "; own netns: 0% of 40 ports " in run.status
 

@@ -70,7 +70,7 @@ def test_a_listener_inside_the_range_is_named_until_it_is_reserved():
     with listen(port=33060):
         problem = fix()
     assert problem.startswith(
-        f"inside the range, not reserved, but listened on: 33060 ({myself()})"
+        f"unreserved ports of the range are listened on: 33060 ({myself()})"
     )
     with open("/proc/sys/net/ipv4/ip_local_reserved_ports") as file:
         assert file.read() == "8080,33060,50000-50009\n"
@@ -80,12 +80,12 @@ def test_a_listener_inside_the_range_is_named_until_it_is_reserved():
 def test_a_listener_on_a_port_of_the_systems_choice_has_a_proviso():
     with bind() as server:
         server.listen()
-        assert fix().endswith("unless the system chose the port (bind() to port 0)")
+        assert fix().endswith("unless bind() to port 0 chose it")
 
 
 @pytest.mark.namespace(ports="32768-60998")
 def test_bounds_of_the_same_parity_are_mended():
-    assert fix().startswith("the bounds of the range 32768-60998 have the same parity")
+    assert fix().startswith("the range 32768-60998 has an odd number of ports")
 
 
 @TINY
@@ -104,7 +104,7 @@ def test_reserved_ports_that_eat_the_pool_are_made_up_for():
     https = ("127.0.0.1", 443)  # outside of the wider range, too
     taken = "reserved ports take 28212 of the range's 28232"
     with held_connections(20, https):
-        assert check().status.endswith(f"0 left; {taken}; {myself()} holds 20")
+        assert check().status.endswith(f"0 remaining; {taken}; {myself()} holds 20")
         assert fix() == taken
         assert check().exit_code == 0
 
@@ -137,8 +137,8 @@ def test_programs_that_bind_before_they_connect_are_named():
         for client in clients:  # leave no TIME_WAIT
             reset_at_close(client)
     assert problem == (
-        f"most likely, 1000 ports were bound before they connected by {myself()}:"
-        " no destination can have them"
+        f"most likely 1000 ports were bound before they connected by {myself()},"
+        " so no other connect() can use them"
     )
     assert "IP_BIND_ADDRESS_NO_PORT before bind()" in words
     assert run.status.endswith(
@@ -154,7 +154,7 @@ def test_a_time_wait_table_at_its_cap_is_raised():
     time_wait(60, listen(), lambda: connect(SERVER))
     assert fix() == (
         "the TIME_WAIT table is full: 50 sockets of at most 50"
-        " (net.ipv4.tcp_max_tw_buckets), 10 connections went without"
+        " (net.ipv4.tcp_max_tw_buckets), 10 connections got none"
     )
 
 

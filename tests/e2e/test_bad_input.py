@@ -273,7 +273,7 @@ def test_a_name_that_cannot_be_read_changes_the_text_only(tmp_path, psutil):
     with held_udp_ports(38):
         run = check("--sampler", "sock_diag", env=env)
     assert (run.exit_code, run.stderr) == (2, "")
-    assert "95% of 40 ports for UDP used, 2 left" in run.status
+    assert "95% of 40 ports for UDP used, 2 remaining" in run.status
     assert run.status.endswith(" holds 38")
 
 

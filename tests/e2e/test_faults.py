@@ -131,7 +131,7 @@ def test_no_thread_to_watch_the_time(tmp_path, dies):
         "sitecustomize",
         f"import _thread\n_thread.start_new_thread = {refuse}",
     )
-    assert_unknown(check(env=env), "no thread can be started to watch the time")
+    assert_unknown(check(env=env), "cannot start a thread to watch the time")
 
 
 # -- the time limit ---------------------------------------------------------------
@@ -271,7 +271,7 @@ def interrupt(data):
         data[offset + 6] |= 0x10  # NLM_F_DUMP_INTR
         offset += int.from_bytes(data[offset:offset + 4], 'little') + 3 & ~3
 """
-INTERRUPTED = "the tables of sockets changed during the look"
+INTERRUPTED = "the socket tables changed while they were listed"
 
 
 def strange(tmp_path, *statements):

@@ -105,14 +105,14 @@ def test_an_end_in_sight_alarms_and_names_the_leak(tmp_path):
     assert re.search(
         r"^tcp_connect  [\d.]+ ports/s +\d+ s +\d+ s to \d+ s$", told, re.M
     )
-    assert re.search(r"^udp_bind +none to be sure of$", told, re.M)
+    assert re.search(r"^udp_bind +not certain$", told, re.M)
 
 
 @ALONE
 def test_a_short_history_is_silent_unless_asked(tmp_path):
     state = ("--state-file", str(tmp_path / "state"))
     assert check(*state).stdout == check().stdout
-    assert check("-v", *state).stdout.count("no history yet, look 2 of 10") == 3
+    assert check("-v", *state).stdout.count("no history yet, run 2 of 10") == 3
     assert "history" not in check("-v").stdout
 
 
@@ -121,7 +121,7 @@ def test_another_range_is_noticed(tmp_path):
     state = ("-v", "--state-file", str(tmp_path / "state"))
     check(*state)
     set_sysctl("ip_local_port_range", "40000 40041")
-    why = "no history yet, look 1 of 10 (another pool of ports)"
+    why = "no history yet, run 1 of 10 (the pool has changed)"
     assert check(*state).stdout.count(why) == 3
 
 
@@ -166,7 +166,7 @@ def test_the_pace_is_told_by_time_wait_and_the_pool():
     with held_sockets(*open_sockets(10, lambda: connect(SERVER))):
         time.sleep(1.1)  # the youngest are told apart from the rest
         told = check("-v").stdout
-    line = "pace to the fullest: TIME_WAIT shows 12/min, the pool sustains 30/min"
+    line = "connection rate to the fullest: 12/min, sustainable: 30/min"
     assert line in told
 
 

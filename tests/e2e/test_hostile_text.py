@@ -202,7 +202,8 @@ def test_the_names_of_network_namespaces():
         name = name.replace(b"/", b"\\")[:255]
         subprocess.run(["umount", b"/run/netns/" + name], check=True)
     failed = output_of("--all-netns", "-v")
-    assert f"{len(HOSTILE)} of {len(HOSTILE) + 1} network namespaces can't" in failed
+    cannot = f"cannot inspect {len(HOSTILE)} of {len(HOSTILE) + 1} network"
+    assert f"{cannot} namespaces (" in failed
 
 
 TEXT_OPTIONS = [

@@ -26,7 +26,9 @@ from tests.support.sockets import (
 
 SERVER = ("127.0.0.1", 5000)
 MEND = "; needs root (see contrib/sudoers), or CAP_SYS_ADMIN and CAP_SYS_PTRACE"
-IDLE = "0% of 40 ports for TCP connect() used, 40 left; 0% of 40 ports for UDP used"
+IDLE = (
+    "0% of 40 ports for TCP connect() used, 40 remaining; 0% of 40 ports for UDP used"
+)
 
 # a host with nothing but what the test itself makes
 HOST = pytest.mark.namespace(ports="40000-40039", host=True)
@@ -64,7 +66,7 @@ def test_the_worst_of_three_named_ones_is_judged_and_named():
     assert (run.exit_code, run.stderr) == (2, "")
     assert run.status == (
         "EPHEMERAL_PORT CRITICAL - netns web, worst of 4:"
-        " 100% of 20 ports to 127.0.0.1:5000 used, 0 left;"
+        " 100% of 20 ports to 127.0.0.1:5000 used, 0 remaining;"
         f" the range is small: 28232 ports are usual; {myself()} holds 20"
     )
     assert run.perfdata_fields["tcp_connect_free"] == "0;;;0;20"
@@ -120,7 +122,7 @@ def test_range_sockets_and_owners_of_one_that_is_asked_for(kind):
     assert run.status.startswith(f"EPHEMERAL_PORT CRITICAL - netns {asked}: 95% of 20 ")
     assert run.status.endswith(f"; {myself()} holds 19")
     assert run.perfdata["udp_sockets"] == 0
-    assert "pool: 50000-50019 less 0 reserved: 20 ports" in run.stdout
+    assert "pool: 50000-50019 minus 0 reserved: 20 ports" in run.stdout
 
 
 # processes and network of its own, and the host's processes in a folder
@@ -215,7 +217,7 @@ def test_without_privilege_others_are_unknown_with_reason_and_fix():
     run = check("--all-netns", within=STRANGER)
     assert (run.exit_code, run.stderr) == (3, "")
     assert run.status.startswith(
-        "EPHEMERAL_PORT UNKNOWN - 1 of 2 network namespaces can't be looked into"
+        "EPHEMERAL_PORT UNKNOWN - cannot inspect 1 of 2 network namespaces"
         f" (web): {refused}{MEND}; own netns: {IDLE}"
     )
     assert (run.perfdata["netns"], run.perfdata["netns_failed"]) == (1, 1)
@@ -237,7 +239,7 @@ def test_an_alarm_is_not_hidden_by_one_that_can_not_be_entered():
         run = check("--all-netns", within=STRANGER)
     assert run.exit_code == 2
     assert run.status.startswith("EPHEMERAL_PORT CRITICAL - own netns: 95% of 40 ")
-    assert "; 1 of 2 network namespaces can't be looked into (web): " in run.status
+    assert "; cannot inspect 1 of 2 network namespaces (web): " in run.status
 
 
 @HOST

@@ -39,8 +39,8 @@ def test_ok_on_an_idle_host():
     run = check()
     assert (run.exit_code, run.stderr) == (0, "")
     assert run.stdout == (
-        "EPHEMERAL_PORT OK - 0% of 40 ports for TCP connect() used, 40 left;"
-        " 0% of 40 ports for UDP used, 40 left"
+        "EPHEMERAL_PORT OK - 0% of 40 ports for TCP connect() used, 40 remaining;"
+        " 0% of 40 ports for UDP used, 40 remaining"
         " | tcp_bind=0%;;;0;100 tcp_bind_free=40;;;0;40"
         " tcp_connect=0%;80;90;0;100 tcp_connect_fast=0%;;;0;100"
         " tcp_connect_free=40;;;0;40 tcp_sockets=0;;;0 tcp_time_wait=0;;;0"
@@ -58,8 +58,8 @@ def test_the_default_thresholds(connections, exit_code, state, left):
         run = check()
     assert (run.exit_code, run.stderr) == (exit_code, "")
     assert run.status.startswith(f"EPHEMERAL_PORT {state} - ")
-    assert f"of 40 ports to 127.0.0.1:5000 used, {left} left" in run.status
-    assert "connects have become slow: the half tried first is used up" in run.status
+    assert f"of 40 ports to 127.0.0.1:5000 used, {left} remaining" in run.status
+    assert "connects are slow because the ports tried first are used up" in run.status
     if exit_code:
         assert run.status.endswith(f"[{os.getpid()}] holds {connections}")
 
@@ -68,7 +68,7 @@ def test_the_default_thresholds(connections, exit_code, state, left):
 def test_a_full_pool_is_100_percent_and_not_slow():
     with held_connections(40):
         run = check()
-    assert "100% of 40 ports to 127.0.0.1:5000 used, 0 left" in run.status
+    assert "100% of 40 ports to 127.0.0.1:5000 used, 0 remaining" in run.status
     assert "slow" not in run.status
     assert run.perfdata_fields["tcp_connect"] == "100%;80;90;0;100"
 
@@ -79,7 +79,7 @@ def test_udp_alarms_by_itself():
         run = check()
     assert run.exit_code == 2
     assert run.status.startswith(
-        "EPHEMERAL_PORT CRITICAL - 95% of 40 ports for UDP used, 2 left;"
+        "EPHEMERAL_PORT CRITICAL - 95% of 40 ports for UDP used, 2 remaining;"
     )
 
 
@@ -89,7 +89,7 @@ def test_bind_alarms_only_if_asked():
         assert check("-w", "~:", "-c", "~:").exit_code == 0
         run = check("-w", "~:", "-c", "~:", "--bind-critical", "95%")
     assert run.exit_code == 2
-    assert "97% of 40 ports for TCP bind() used, 1 left" in run.status
+    assert "97% of 40 ports for TCP bind() used, 1 remaining" in run.status
     assert run.perfdata_fields["tcp_bind"] == "97.5%;;95;0;100"
 
 
@@ -133,7 +133,7 @@ def test_one_protocol_leaves_the_other_out():
     tcp, udp = check("--protocol", "tcp"), check("--protocol", "udp")
     assert not any("udp" in label for label in tcp.perfdata)
     assert set(udp.perfdata) == {"udp_bind", "udp_bind_free", "udp_sockets"}
-    assert udp.status == "EPHEMERAL_PORT OK - 0% of 40 ports for UDP used, 40 left"
+    assert udp.status == "EPHEMERAL_PORT OK - 0% of 40 ports for UDP used, 40 remaining"
 
 
 @ALONE
@@ -147,7 +147,7 @@ def test_several_destinations_have_perfdata_each():
     assert run.perfdata["tcp_connect_127.0.0.2:5000"] == 10
     assert run.perfdata[f"tcp_connect_{v6}"] == run.perfdata["tcp_connect"] == 20
     assert run.perfdata[f"tcp_connect_{v6}_free"] == 32
-    assert "20% of 40 ports to [::1]:5000 used, 32 left" in run.status
+    assert "20% of 40 ports to [::1]:5000 used, 32 remaining" in run.status
 
 
 @ALONE
@@ -188,7 +188,8 @@ def test_the_whole_of_an_alarm(connections, exit_code, state, share):
     assert (run.exit_code, run.stderr) == (exit_code, "")
     assert run.stdout == (
         f"EPHEMERAL_PORT {state} - {share}% of 40 ports to 127.0.0.1:5000 used,"
-        f" {left} left; connects have become slow: the half tried first is used up;"
+        f" {left} remaining; connects are slow because the ports tried first are used"
+        " up;"
         f" the range is small: 28232 ports are usual; {myself()} holds {connections}"
         f" | tcp_bind={share}.5%;;;0;100 tcp_bind_free={left};;;0;40"
         f" tcp_connect={share}.5%;80;90;0;100 tcp_connect_fast=100%;;;0;100"
@@ -218,9 +219,9 @@ def test_every_threshold_is_printed_as_it_was_given():
 @pytest.mark.parametrize(
     "option, text",
     [
-        ("--warning=40", "50% of 40 ports to 127.0.0.1:5000 used, 20 left"),
-        ("--free-warning=21:", "50% of 40 ports to 127.0.0.1:5000 used, 20 left"),
-        ("--bind-warning=40", "50% of 40 ports for TCP bind() used, 20 left"),
+        ("--warning=40", "50% of 40 ports to 127.0.0.1:5000 used, 20 remaining"),
+        ("--free-warning=21:", "50% of 40 ports to 127.0.0.1:5000 used, 20 remaining"),
+        ("--bind-warning=40", "50% of 40 ports for TCP bind() used, 20 remaining"),
         ("--fast-warning=90", "100% of the ports that connect() tries first to "),
     ],
 )
@@ -238,13 +239,13 @@ def test_each_pair_of_thresholds_warns_or_is_critical(option, text):
 @ALONE
 def test_the_whole_of_one_protocol():
     assert check("--protocol", "tcp").stdout == (
-        "EPHEMERAL_PORT OK - 0% of 40 ports for TCP connect() used, 40 left"
+        "EPHEMERAL_PORT OK - 0% of 40 ports for TCP connect() used, 40 remaining"
         " | tcp_bind=0%;;;0;100 tcp_bind_free=40;;;0;40"
         " tcp_connect=0%;80;90;0;100 tcp_connect_fast=0%;;;0;100"
         " tcp_connect_free=40;;;0;40 tcp_sockets=0;;;0 tcp_time_wait=0;;;0\n"
     )
     assert check("--protocol", "udp").stdout == (
-        "EPHEMERAL_PORT OK - 0% of 40 ports for UDP used, 40 left"
+        "EPHEMERAL_PORT OK - 0% of 40 ports for UDP used, 40 remaining"
         " | udp_bind=0%;80;90;0;100 udp_bind_free=40;;;0;40 udp_sockets=0;;;0\n"
     )
 
@@ -253,7 +254,7 @@ def test_the_whole_of_one_protocol():
 def test_the_perfdata_of_a_destination_in_whole():
     run = check("-d", "192.0.2.7:443", "--protocol", "tcp", "--free-warning", "9:")
     assert run.stdout == (
-        "EPHEMERAL_PORT OK - 0% of 40 ports to 192.0.2.7:443 used, 40 left"
+        "EPHEMERAL_PORT OK - 0% of 40 ports to 192.0.2.7:443 used, 40 remaining"
         " | 'tcp_connect_192.0.2.7:443'=0%;80;90;0;100"
         " 'tcp_connect_192.0.2.7:443_free'=40;9:;;0;40"
         " tcp_bind=0%;;;0;100 tcp_bind_free=40;;;0;40"

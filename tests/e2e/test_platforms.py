@@ -157,7 +157,7 @@ def test_what_is_not_listed_widens_the_bounds(check, platform):
 def test_time_wait_that_cannot_be_seen_is_no_zero(check, platform):
     done = check(platform)
     low, _ = check(platform, "-vv").free_bounds("tcp_connect")
-    told = f"TIME_WAIT can't be seen here: as few as {low} may be left"
+    told = f"TIME_WAIT is not visible here, perhaps only {low} remain"
     assert (told in done.status) is (platform != "win32")
     assert ("tcp_time_wait" in done.perfdata) is (platform == "win32")
 
@@ -165,7 +165,7 @@ def test_time_wait_that_cannot_be_seen_is_no_zero(check, platform):
 @pytest.mark.parametrize(
     "platform, rule",
     [
-        ("win32", "a TCP port in use is taken to be in use for every destination"),
+        ("win32", "every TCP port in use counts for every destination"),
         ("darwin", "connect() takes an unused port here, whatever its destination"),
     ],
 )
@@ -201,7 +201,7 @@ def test_an_alarm_names_the_holder(check, platform, ports):
     done = check(platform, "--free-critical", "99999:", "--protocol", "tcp")
     assert (done.exit_code, done.stderr) == (2, "")
     # the simulated psutil knows no process by name
-    assert f" left; ?[812] holds {ports}; TIME_WAIT" in done.status
+    assert f" remaining; ?[812] holds {ports}; TIME_WAIT" in done.status
 
 
 @pytest.mark.parametrize(
@@ -253,7 +253,7 @@ def test_a_history_is_kept_where_they_can(check, platform, tmp_path):
     check(platform, *state)
     done = check(platform, *state, "-v")
     assert (done.exit_code, done.stderr) == (0, "")
-    assert done.stdout.count("no history yet, look 2 of 10") == 3
+    assert done.stdout.count("no history yet, run 2 of 10") == 3
     assert (tmp_path / "ports").stat().st_mode & 0o777 == 0o600
 
 
@@ -266,8 +266,8 @@ def test_a_refusal_is_unknown_and_names_the_remedy(check):
     done = check("darwin", net_connections="refuse")
     assert (done.exit_code, done.stderr) == (3, "")
     assert done.stdout == (
-        "EPHEMERAL_PORT UNKNOWN - psutil may not list the sockets of other users here;"
-        " run as root\n"
+        "EPHEMERAL_PORT UNKNOWN - psutil is not allowed to list the sockets of other"
+        " users here; run as root\n"
     )
 
 

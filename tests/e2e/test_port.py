@@ -62,7 +62,7 @@ def test_a_free_port():
     assert (run.exit_code, run.stderr) == (0, "")
     assert run.stdout == (
         "EPHEMERAL_PORT OK - port 60840: dynamic by IANA, in the ephemeral range"
-        " 32768-60999; nobody uses it"
+        " 32768-60999; not in use"
         " | established=0;;;0 listening=0;;;0 sockets=0;;;0 time_wait=0;;;0\n"
     )
 
@@ -160,7 +160,7 @@ def test_a_socket_that_is_bound_but_idle_is_found():
 
 @ALONE
 def test_a_kernel_that_lists_no_idle_sockets_may_still_have_some():
-    note = "note: TCP sockets that are bound but idle show from Linux 6.8 on"
+    note = "note: bound but idle TCP sockets are visible from Linux 6.8 on"
     old = check("-p", "60840", "-v", within=["setarch", "--uname-2.6"])
     assert old.exit_code == 0 and note in old.stdout
     assert note not in check("-p", "60840", "-v").stdout
@@ -188,10 +188,10 @@ def test_udp_ipv6_and_v4_mapped():
             ["ESTABLISHED", remote, local, "client #1"],
         ]
         assert [row[1:5] for row in rows(run, "udp")] == [
-            ["-", "[::1]:60840", "-", "from anyone"],
+            ["-", "[::1]:60840", "-", "unconnected"],
             ["-", f"[::1]:{peer.getsockname()[1]}", "[::1]:60840", "connected"],
         ]
-        assert "connected" in there and "from anyone" in here
+        assert "connected" in there and "unconnected" in here
         assert run.perfdata["sockets"] == 3
         assert check("-p", "60840", "--protocol", "udp").perfdata["sockets"] == 1
 
@@ -389,7 +389,7 @@ def test_an_owner_out_of_sight_of_root_is_not_blamed_on_privilege():
     with listen("127.0.0.1", 60840):
         run = check("-p", "60840", "-v", within=["unshare", "--map-root-user"])
     assert "try as root" not in run.stdout
-    assert "unknown process: the kernel itself, or a process out" in run.stdout
+    assert "unknown process: the kernel, or a process that" in run.stdout
 
 
 @ALONE
@@ -427,5 +427,5 @@ def test_a_range_that_cannot_be_read_is_said_and_no_more():
     script = 'mount -t tmpfs none /proc/sys && exec "$0" "$@"'
     run = check("-p", "60840", "-v", within=["unshare", "-rm", "sh", "-c", script])
     assert (run.exit_code, run.stderr) == (0, "")
-    assert "dynamic by IANA, ephemeral range unknown; nobody uses it" in run.status
+    assert "dynamic by IANA, ephemeral range unknown; not in use" in run.status
     assert "note: cannot read /proc/sys/net/ipv4/ip_local_port_range" in run.stdout

@@ -115,8 +115,8 @@ def test_a_host_without_ports_left_is_unknown():
         run = check_there("--expect", "closed")
     assert (run.exit_code, run.stderr) == (3, "")
     assert run.stdout == (
-        "EPHEMERAL_PORT UNKNOWN - cannot connect to 127.0.0.1: no ephemeral port is"
-        " left, or this host has no such address\n"
+        "EPHEMERAL_PORT UNKNOWN - cannot connect to 127.0.0.1: no ephemeral port"
+        " remains, or this host has no such address\n"
     )
 
 

@@ -69,7 +69,7 @@ PROGRAM = """
 import sys
 import argparse, nagiosplugin  # what they load is theirs, and differs by Python
 before = set(sys.modules)
-from check_ephemeral_port.system import sampling
+from check_ephemeral_port.system.sockets import sampling
 sampling.PSUTIL_LIMIT_SOCKETS = 10**9  # "auto" takes psutil, whatever this host holds
 from check_ephemeral_port.cli import main
 main(["-w", "100", "-c", "100", "--sampler", *sys.argv[1:]])

@@ -87,7 +87,7 @@ def _compare(holders: dict[str, int], waiting: int, question: str) -> None:
     time_wait(waiting, server, lambda: connect(A))
     held: list[Any] = [server, listen(B[0]), listen(V6[0])]
     for name, count in holders.items():
-        with suppress(OSError):  # none left: then so be it
+        with suppress(OSError):  # none remaining: then so be it
             for _ in range(count):
                 held.append(HOLDERS[name]())
     asked = QUESTIONS[question](held)

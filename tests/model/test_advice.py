@@ -226,8 +226,8 @@ def test_a_cause_is_told_of_an_alarm_of_connect_only():
 def test_programs_that_bind_before_they_connect_are_named():
     advice = advise_bind_before_connect(50, connect_usage(60), ["proxy[7]", "ftp[9]"])
     assert advice.problem == (
-        "most likely, 50 ports were bound before they connected by proxy[7], ftp[9]:"
-        " no destination can have them"
+        "most likely 50 ports were bound before they connected by proxy[7], ftp[9],"
+        " so no other connect() can use them"
     )
     assert "IP_BIND_ADDRESS_NO_PORT" in advice.fix and not advice.is_command
     assert advise_bind_before_connect(49, connect_usage(60), ["proxy[7]"]) is None
@@ -264,17 +264,15 @@ def test_a_listener_in_the_first_half_is_to_be_reserved():
     listeners = [Listener(40000), Listener(40000, "db[7]"), Listener(40001, "any[8]")]
     advice = advise_listeners(pool(), listeners, frozenset({8080, 40001}))
     assert advice.problem == (
-        "inside the range, not reserved, but listened on: 40000 (db[7]);"
-        " when the service starts anew, a client may have taken it"
+        "unreserved ports of the range are listened on: 40000 (db[7]);"
+        " a client can take such a port while its service restarts"
     )
     assert advice.fix == "sysctl -w net.ipv4.ip_local_reserved_ports=8080,40000-40001"
 
 
 def test_a_listener_on_a_port_of_the_systems_choice_has_a_proviso():
     advice = advise_listeners(pool(), [Listener(40001)], NONE)
-    assert advice.problem.endswith(
-        "unless the system chose the port (bind() to port 0)"
-    )
+    assert advice.problem.endswith("unless bind() to port 0 chose it")
 
 
 def test_few_listeners_are_named_and_all_are_reserved():
@@ -309,7 +307,7 @@ def test_the_time_wait_table_at_its_cap(table, full):
 
 def test_overflows_are_told():
     advice = advise_time_wait_table(TimeWaitTable(sockets=100, limit=100, overflows=7))
-    assert advice.problem.endswith(", 7 connections went without")
+    assert advice.problem.endswith(", 7 connections got none")
     assert advice.fix == "sysctl -w net.ipv4.tcp_max_tw_buckets=200"
 
 

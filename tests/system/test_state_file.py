@@ -124,7 +124,7 @@ def test_a_hard_link_to_a_file_of_ours_does_not_change_that_file(path, tmp_path)
 def test_a_folder_where_anybody_can_replace_it_is_refused(path, mode, refused):
     os.chmod(os.path.dirname(path), mode)
     if refused:
-        assert_refused(path, "anybody can replace it there")
+        assert_refused(path, "every user can replace it there")
         assert not os.path.exists(path)
     else:
         assert keep(path) == ({}, "")

@@ -26,7 +26,7 @@ def advise_bind_before_connect(
     ports = f"{bound} ports were bound before they connected"
     by = f" by {', '.join(bound_by)}" if bound_by else ""
     return Advice(
-        f"most likely, {ports}{by}: no destination can have them",
+        f"most likely {ports}{by}, so no other connect() can use them",
         "let the program set IP_BIND_ADDRESS_NO_PORT before bind(), or not bind at all",
         is_command=False,
         cause=ports if most else "",

@@ -33,12 +33,12 @@ def advise_listeners(
     named = [f"{port}{processes[port] and f' ({processes[port]})'}" for port in ports]
     if len(ports) > MOST_NAMES:
         named[MOST_NAMES:] = [f"{len(ports) - MOST_NAMES} more"]
-    unless = "" if chosen else ", unless the system chose the port (bind() to port 0)"
+    unless = "" if chosen else ", unless bind() to port 0 chose it"
     listed = format_port_list(reserved | set(ports))
     short = len(listed) <= LONGEST_LIST
     return Advice(
-        f"inside the range, not reserved, but listened on: {', '.join(named)};"
-        f" when the service starts anew, a client may have taken it{unless}",
+        f"unreserved ports of the range are listened on: {', '.join(named)};"
+        f" a client can take such a port while its service restarts{unless}",
         f"sysctl -w {RESERVED}={listed}" if short else f"reserve them in {RESERVED}",
         is_command=short,
     )

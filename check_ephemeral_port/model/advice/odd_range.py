@@ -18,7 +18,6 @@ def advise_odd_size(pool: PortPool) -> Advice | None:
     first, last, _ = pool.range
     even = (first, last + 1) if last < MAX_PORT else (first + 1, last)
     return Advice(
-        f"the bounds of the range {pool.range} have the same parity: the number of"
-        " ports is odd, and the system can miss one",
+        f"the range {pool.range} has an odd number of ports: the system can miss one",
         set_range(PortRange(*even)),
     )

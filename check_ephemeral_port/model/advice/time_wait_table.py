@@ -18,7 +18,7 @@ def advise_time_wait_table(table: TimeWaitTable) -> Advice | None:
     """
     if not table.limit or table.sockets < NEARLY_FULL * table.limit:
         return None
-    without = f", {table.overflows} connections went without" * bool(table.overflows)
+    without = f", {table.overflows} connections got none" * bool(table.overflows)
     return Advice(
         f"the TIME_WAIT table is full: {table.sockets} sockets of at most"
         f" {table.limit} ({BUCKETS}){without}",

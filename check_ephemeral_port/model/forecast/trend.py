@@ -71,9 +71,9 @@ class Break(Enum):
     """Why earlier points don't count any more."""
 
     REBOOT = "the host has restarted"
-    POOL = "another pool of ports"
+    POOL = "the pool has changed"
     CLOCK = "a clock jumped"
-    GAP = "no look for a while"
+    GAP = "no run for a while"
 
 
 class Growth(NamedTuple):

@@ -33,7 +33,7 @@ class Role(Enum):
     nobody listened, and for which the kernel chose that very port."""
     IDLE = "idle"
     """Bound, but neither listening nor connected."""
-    UDP_OPEN = "from anyone"
+    UDP_OPEN = "unconnected"
     """A UDP socket that receives from everybody."""
     UDP_CONNECTED = "connected"
     TIME_WAIT = "closed"

@@ -114,5 +114,5 @@ def describe(figure: UsageFigure) -> str:
     ports = figure.usage
     return (
         f"{percent(ports.used_percent)} of {ports.capacity} ports"
-        f" {figure.whom} used, {ports.free.best} left"
+        f" {figure.whom} used, {ports.free.best} remaining"
     )

@@ -28,24 +28,24 @@ def missing_history(forecast: Forecast) -> str:
     if forecast.samples >= FEWEST_POINTS or forecast.remaining:
         return ""
     why = f" ({forecast.broken.value})" if forecast.broken else ""
-    return f"no history yet, look {forecast.samples} of {FEWEST_POINTS}{why}"
+    return f"no history yet, run {forecast.samples} of {FEWEST_POINTS}{why}"
 
 
 def forecast_cells(forecast: Forecast) -> tuple[str, str, str]:
     """Growth, remaining time, and the bounds of that time."""
     remaining, grows = forecast.remaining, forecast.growth
-    growth = rate(grows.typical) if grows else "none to be sure of"
+    growth = rate(grows.typical) if grows else "not certain"
     if remaining is None:
         return growth, "not in sight" if grows else "", ""
     if not remaining.latest:
-        return growth, "none left", ""
+        return growth, "none remaining", ""
     bounds = f"{duration(remaining.soonest)} to {duration(remaining.latest)}"
     return growth, duration(remaining.likely), bounds
 
 
 def connection_rate_line(connections: ConnectionRate) -> str:
     """New connections a second: the present rate, and the highest that can go on."""
-    current = "nothing to go by"
+    current = "unknown"
     if connections.current is not None:
         current = rate(connections.current, "")
         if connections.reused:
@@ -53,9 +53,7 @@ def connection_rate_line(connections: ConnectionRate) -> str:
     sustained = "any"
     if connections.sustainable is not None:
         sustained = rate(connections.sustainable, "")
-    return (
-        f"pace to the fullest: TIME_WAIT shows {current}, the pool sustains {sustained}"
-    )
+    return f"connection rate to the fullest: {current}, sustainable: {sustained}"
 
 
 def rate(per_second: float, of: str = " ports") -> str:

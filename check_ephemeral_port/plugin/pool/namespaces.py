@@ -150,6 +150,6 @@ def describe_failures(survey: Survey) -> str:
         names.append(f"{len(failures) - MOST_NAMES} more")
     total = len(failures) + len(survey.results)
     return (
-        f"{len(failures)} of {total} network namespaces can't be looked into"
+        f"cannot inspect {len(failures)} of {total} network namespaces"
         f" ({', '.join(names)}): {failures[0].reason}"
     )

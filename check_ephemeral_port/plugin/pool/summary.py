@@ -15,7 +15,7 @@ if TYPE_CHECKING:  # an OK run has nothing to explain
     from ...model.holders import Holder
     from ..output.result import Detail
 
-SLOW = "connects have become slow: the half tried first is used up"
+SLOW = "connects are slow because the ports tried first are used up"
 
 MOST_ALARMS = 3
 """At most this many alarms have a sentence each, to leave room for their cause."""
@@ -62,7 +62,7 @@ class PoolSummary:
         alarms = list(dict.fromkeys(every))
         said = alarms[:MOST_ALARMS]
         if len(alarms) > MOST_ALARMS:
-            said.append(f"and {len(alarms) - MOST_ALARMS} more like that")
+            said.append(f"and {len(alarms) - MOST_ALARMS} more alarms")
         said += [end for end in self._ends(results) if end not in said]
         said += [*self._slow(), *self._explanation.causes]
         return [*said, *self._holder(), *self._unseen()]
@@ -109,7 +109,7 @@ class PoolSummary:
         free = connect.ports.free
         if free.exact:
             return []
-        return [f"TIME_WAIT can't be seen here: as few as {free.low} may be left"]
+        return [f"TIME_WAIT is not visible here, perhaps only {free.low} remain"]
 
 
 def alarming_figure(

@@ -154,10 +154,10 @@ def state_table(observation: Observation) -> Section:
 
 def pool_notes(observation: Observation) -> Section:
     """The pool and where its settings were read."""
-    pool = observation.pool
+    pool, reserved = observation.pool, len(observation.pool.reserved)
     lines = [
-        f"pool: {pool.range} less {len(pool.reserved)} reserved: {pool.capacity} ports",
-        f"from: {observation.pool_origin}",
+        f"pool: {pool.range} minus {reserved} reserved: {pool.capacity} ports",
+        f"read from: {observation.pool_origin}",
         *(clean_line(f"note: {note}", WIDTH) for note in observation.pool_notes),
     ]
     return Section(notes=lines)
@@ -173,7 +173,7 @@ def unclear_notes(observation: Observation) -> Section:
             f" {len(use.likely_bound)} most likely were"
         )
     if use.unseen:
-        lines.append(f"up to {use.unseen} more TCP sockets can't be seen")
+        lines.append(f"up to {use.unseen} more TCP sockets are not visible")
     for visible, what in (
         (visibility.time_wait, "TIME_WAIT"),
         (visibility.time_wait_age or not visibility.time_wait, "the age of TIME_WAIT"),
@@ -181,7 +181,7 @@ def unclear_notes(observation: Observation) -> Section:
         (visibility.device, "the device that a socket is bound to"),
     ):
         if not visible:
-            lines.append(f"{what} can't be seen")
+            lines.append(f"{what} is not visible")
     if observation.pool.may_lose_one:
         lines.append("the range has an odd size: the system can miss one port")
     return Section(notes=lines)
@@ -220,5 +220,5 @@ def survey_sections(survey: Survey, most: int | None = None) -> list[Section]:
     ]
     if len(failed) < len(survey.failures):
         more = len(survey.failures) - len(failed)
-        failed.append(f"and {more} more that can't be looked into")
+        failed.append(f"and {more} more that cannot be inspected")
     return [Section(notes=failed), *sections] if failed else sections

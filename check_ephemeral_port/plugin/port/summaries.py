@@ -109,7 +109,7 @@ def range_text(identity: PortIdentity) -> str:
 def _uses(report: PortReport, explanation: PortExplanation) -> list[str]:
     first = explanation.first
     count = len(report.sockets)
-    text = f"{count} socket{'' if count == 1 else 's'}" if count else "nobody uses it"
+    text = f"{count} socket{'' if count == 1 else 's'}" if count else "not in use"
     if count > 1:
         states = Counter(state_name(socket) for socket in report.sockets)
         text += f" ({', '.join(f'{n} {state}' for state, n in states.items())})"

@@ -30,7 +30,7 @@ COLUMNS = (
     Column("local", "local"),
     Column("remote", "remote", missing="-"),
     Column("role", "role"),
-    Column("holder", "owner"),
+    Column("holder", "holder"),
 )
 LAYOUTS = (
     ((0, 1, 2, 3, 4, 5),),
@@ -134,7 +134,7 @@ def _legend(sockets: Sequence[PortSocket], is_root: bool) -> list[str]:
         lines.append("#: the two ends of a connection within this host share a number")
     if any(map(process_is_missing, sockets)):
         lines.append(
-            "unknown process: the kernel itself, or a process out of sight from here"
+            "unknown process: the kernel, or a process that is not visible here"
             if is_root
             else "unknown process: try as root to see processes of other users"
         )

@@ -32,4 +32,4 @@ def read_port_settings(
         from .bsd_sysctl import sysctl_reader
 
         return read_bsd_port_settings(platform, sysctl_reader(platform))
-    raise SystemReadError(f"the ephemeral range of {platform} can't be read yet")
+    raise SystemReadError(f"the ephemeral range of {platform} cannot be read yet")

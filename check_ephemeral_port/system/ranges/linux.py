@@ -24,7 +24,7 @@ def read_linux_port_settings(proc: str = "/proc") -> PortSettings:
         first, last = map(int, range_text.split())
         port_range = PortRange(first, last)
     except ValueError:
-        raise SystemReadError(f"{range_path}: {range_text!r} is no range") from None
+        raise SystemReadError(f"{range_path}: {range_text!r} is not a range") from None
     try:
         pool = PortPool(port_range, read_reserved_ports(proc))
     except ValueError as error:

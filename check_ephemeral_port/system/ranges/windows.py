@@ -66,14 +66,14 @@ def read_windows_port_settings(
             except SystemReadError:
                 if version == IPV4:
                     raise
-                notes.append(f"netsh tells nothing of {protocol} over IPv6")
+                notes.append(f"netsh reports nothing for {protocol} over IPv6")
                 continue
             ranges[f"{protocol} {version}"] = span
     common = _common(ranges)
     if len(set(ranges.values())) > 1:
-        notes.append(f"counted: {common}, which all of these have in common")
+        notes.append(f"counted: {common}, the ports that all of these share")
         notes += [f"dynamic range of {name}: {span}" for name, span in ranges.items()]
-    notes.append("a TCP port in use is taken to be in use for every destination")
+    notes.append("every TCP port in use counts for every destination")
     try:
         pool = PortPool(common, excluded)
     except ValueError as error:

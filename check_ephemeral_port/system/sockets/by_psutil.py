@@ -82,7 +82,7 @@ def entries_by_psutil(
         return [_entry(row) for row in psutil.net_connections(kind) if wanted(row)]
     except psutil.AccessDenied:
         raise SystemReadError(
-            "psutil may not list the sockets of other users here; run as root"
+            "psutil is not allowed to list the sockets of other users here; run as root"
         ) from None
     # psutil answers a row that it can't decode with RuntimeError or KeyError
     except (psutil.Error, OSError, RuntimeError, KeyError, ValueError) as error:

@@ -104,7 +104,7 @@ def with_sock_diag(task: Callable[[SockDiag], Seen], notes: list[str]) -> Seen:
                     return seen
     except (OSError, ValueError) as error:
         raise SystemReadError(f"sock_diag: {error}") from None
-    notes.append("the tables of sockets changed during the look")
+    notes.append("the socket tables changed while they were listed")
     return seen
 
 

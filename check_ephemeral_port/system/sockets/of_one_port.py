@@ -83,7 +83,7 @@ def list_port_by_sock_diag(port: int, protocols: Sequence[str]) -> PortListing:
 
     notes: list[str] = []
     if TCP in protocols and not lists_idle_sockets():
-        notes.append("TCP sockets that are bound but idle show from Linux 6.8 on")
+        notes.append("bound but idle TCP sockets are visible from Linux 6.8 on")
     return PortListing(with_sock_diag(task, notes), SOCK_DIAG, notes)
 
 

@@ -82,8 +82,8 @@ def test_bind_alone_never_alarms_by_time_and_is_not_spoken_of():
 def test_an_end_within_the_hour_is_told_though_nothing_alarms():
     check = checked(HostForecast(ending(59), (), FLAT, ending(61)))
     assert check.summary_str == (
-        "25% of 40 ports to 192.0.2.7:443 used, 30 left;"
-        " 0% of 40 ports for UDP used, 40 left;"
+        "25% of 40 ports to 192.0.2.7:443 used, 30 remaining;"
+        " 0% of 40 ports for UDP used, 40 remaining;"
         " ports to 192.0.2.7:443 run out in about 59 min at 2 ports/s"
     )
 
@@ -95,7 +95,7 @@ def test_a_worse_alarm_comes_first_and_the_time_left_follows():
     )
     assert str(check.state) == "critical"
     assert check.summary_str == (
-        "95% of 40 ports for UDP used, 2 left;"
+        "95% of 40 ports for UDP used, 2 remaining;"
         " ports to 192.0.2.7:443 run out in about 25 min at 2 ports/s"
     )
 
@@ -154,20 +154,20 @@ def table(*forecasts, entries=tuple(clients(10))):
 def test_the_table_of_forecasts():
     slow = Forecast(15, Growth(0.001, 0.001, 0.001, 840))
     assert table(ending(25), slow, FLAT) == [
-        "usage        growth              runs out in   at least, at most",
-        "tcp_connect  2 ports/s           25 min        20 min to 37 min",
-        "tcp_bind     3.6 ports/h         not in sight",
-        "udp_bind     none to be sure of",
+        "usage        growth       runs out in   at least, at most",
+        "tcp_connect  2 ports/s    25 min        20 min to 37 min",
+        "tcp_bind     3.6 ports/h  not in sight",
+        "udp_bind     not certain",
     ]
 
 
 def test_a_history_that_is_too_short_says_why():
     full = Forecast(1, remaining=TimeRemaining(0, 0, 0))
     assert table(full, Forecast(3), Forecast(1, broken=Break.REBOOT)) == [
-        "usage        growth              runs out in  at least, at most",
-        "tcp_connect  none to be sure of  none left",
-        "tcp_bind: no history yet, look 3 of 10",
-        "udp_bind: no history yet, look 1 of 10 (the host has restarted)",
+        "usage        growth       runs out in     at least, at most",
+        "tcp_connect  not certain  none remaining",
+        "tcp_bind: no history yet, run 3 of 10",
+        "udp_bind: no history yet, run 1 of 10 (the host has restarted)",
     ]
 
 
@@ -229,17 +229,15 @@ def test_rates(a_second, text):
     [
         (
             ConnectionRate(THERE, 470.5, 25.0, False),
-            "pace to the fullest: TIME_WAIT shows 25/s, the pool sustains 470/s",
+            "connection rate to the fullest: 25/s, sustainable: 470/s",
         ),
         (
             ConnectionRate(THERE, 28232.0, 28232.0, True),
-            "pace to the fullest: TIME_WAIT shows at least 28232/s,"
-            " the pool sustains 28232/s",
+            "connection rate to the fullest: at least 28232/s, sustainable: 28232/s",
         ),
         (
             ConnectionRate(THERE, None, None, True),
-            "pace to the fullest: TIME_WAIT shows nothing to go by,"
-            " the pool sustains any",
+            "connection rate to the fullest: unknown, sustainable: any",
         ),
     ],
 )

@@ -31,8 +31,8 @@ NGINX = Namespace(
 )
 REFUSED = "/run/netns/web: Operation not permitted; needs root"
 IDLE = (
-    "0% of 40 ports for TCP connect() used, 40 left;"
-    " 0% of 40 ports for UDP used, 40 left"
+    "0% of 40 ports for TCP connect() used, 40 remaining;"
+    " 0% of 40 ports for UDP used, 40 remaining"
 )
 FIGURES = (
     "tcp_bind=0%;;;0;100 tcp_bind_free=40;;;0;40"
@@ -87,13 +87,13 @@ def test_the_worst_is_named():
     assert check.state == nagiosplugin.Critical
     assert check.summary_str.startswith(
         "netns nginx[812] 4f5a12345678, worst of 3:"
-        " 95% of 40 ports to 192.0.2.7:443 used, 2 left; "
+        " 95% of 40 ports to 192.0.2.7:443 used, 2 remaining; "
     )
 
 
 def test_what_can_not_be_looked_into_is_unknown_counted_and_named():
     assert check_all((OWN, ()), (WEB, REFUSED)).text == (
-        "EPHEMERAL_PORT UNKNOWN - 1 of 2 network namespaces can't be looked into (web):"
+        "EPHEMERAL_PORT UNKNOWN - cannot inspect 1 of 2 network namespaces (web):"
         f" /run/netns/web: Operation not permitted; needs root; own netns: {IDLE}"
         f" | netns=1;;;0 netns_failed=1;;;0 {FIGURES}"
     )
@@ -107,14 +107,14 @@ def test_an_alarm_is_not_hidden_by_what_can_not_be_looked_into(connections, stat
     assert check.state == state
     assert check.summary_str.startswith("own netns: ")
     assert check.summary_str.endswith(
-        "; 1 of 2 network namespaces can't be looked into (web): " + REFUSED
+        "; cannot inspect 1 of 2 network namespaces (web): " + REFUSED
     )
 
 
 def test_few_of_many_failures_are_named():
     many = [(WEB._replace(name=f"n{number}"), REFUSED) for number in range(200)]
     assert check_all((OWN, ()), *many).summary_str.startswith(
-        "200 of 201 network namespaces can't be looked into (n0, n1, n2, 197 more): "
+        "cannot inspect 200 of 201 network namespaces (n0, n1, n2, 197 more): "
     )
 
 
@@ -127,7 +127,9 @@ def test_of_equals_the_first_is_the_worst():
 def test_if_none_can_be_looked_into_there_is_no_worst():
     survey, worst = surveyed((WEB, REFUSED))
     assert worst is None
-    assert re.match(r"1 of 1 .* \(web\): /run/", describe_failures(survey))
+    assert re.match(
+        r"cannot inspect 1 of 1 .* \(web\): /run/", describe_failures(survey)
+    )
 
 
 def test_thresholds_come_before_percent():
@@ -183,7 +185,7 @@ def test_rows_by_severity_and_the_rest_is_counted():
     assert detail_lines(survey_sections(survey, 2)) == [
         "n0: /run/netns/web: Operation not permitted; needs root",
         "n1: /run/netns/web: Operation not permitted; needs root",
-        "and 1 more that can't be looked into",
+        "and 1 more that cannot be inspected",
         "",
         "namespace        range  connect    UDP  sockets",
         "web        40000-40039   95.00%  0.00%       38",

@@ -67,7 +67,7 @@ def test_a_range_without_limits_never_alarms():
 def test_the_worst_is_told_first_and_alone():
     text = printed(*clients(33), *udp_sockets(38))
     assert text.startswith(
-        "EPHEMERAL_PORT CRITICAL - 95% of 40 ports for UDP used, 2 left"
+        "EPHEMERAL_PORT CRITICAL - 95% of 40 ports for UDP used, 2 remaining"
     )
     assert "192.0.2.7" not in text.partition(" | ")[0]
 
@@ -81,7 +81,7 @@ def test_percent_and_ports_left_of_one_usage_are_one_sentence():
 def test_the_fullest_watched_destination_is_told_by_its_name():
     watches = (watch("example:443", "192.0.2.7"), watch("other:443", "192.0.2.8"))
     text = printed(*clients(4), question={"watches": watches})
-    assert "10% of 40 ports to example:443 used, 36 left" in text
+    assert "10% of 40 ports to example:443 used, 36 remaining" in text
     assert "'tcp_connect_example:443'=10%;80;90;0;100" in text
     assert "'tcp_connect_other:443'=0%;80;90;0;100" in text
 
@@ -91,7 +91,7 @@ def test_many_alarms_leave_room_for_their_cause():
     holders = [Holder(38, Process(812, "nginx"))]
     text = printed(*clients(38), holders=holders, question={"watches": watches})
     status = text.partition(" | ")[0]
-    assert "; and 2 more like that; " in status
+    assert "; and 2 more alarms; " in status
     assert status.endswith("; nginx[812] holds 38")
 
 

@@ -23,16 +23,16 @@ def status(check, *holders):
 
 def test_an_idle_host():
     assert status(checked()) == (
-        "0% of 40 ports for TCP connect() used, 40 left; "
-        "0% of 40 ports for UDP used, 40 left"
+        "0% of 40 ports for TCP connect() used, 40 remaining; "
+        "0% of 40 ports for UDP used, 40 remaining"
     )
 
 
 @pytest.mark.parametrize(
     "question, text",
     [
-        ({"udp": False}, "25% of 40 ports to 192.0.2.7:443 used, 30 left"),
-        ({"tcp": False}, "7% of 40 ports for UDP used, 37 left"),
+        ({"udp": False}, "25% of 40 ports to 192.0.2.7:443 used, 30 remaining"),
+        ({"tcp": False}, "7% of 40 ports for UDP used, 37 remaining"),
     ],
 )
 def test_one_protocol(question, text):
@@ -43,8 +43,8 @@ def test_one_protocol(question, text):
 def test_an_ok_host_tells_of_the_fullest_destination():
     entries = [*clients(4), *clients(6, remote="2001:db8::7", local="2001:db8::5")]
     assert status(checked(*entries)) == (
-        "15% of 40 ports to [2001:db8::7]:443 used, 34 left; "
-        "0% of 40 ports for UDP used, 40 left"
+        "15% of 40 ports to [2001:db8::7]:443 used, 34 remaining; "
+        "0% of 40 ports for UDP used, 40 remaining"
     )
 
 
@@ -52,8 +52,8 @@ def test_several_watched_destinations_are_one_sentence():
     watches = (watch("a.example:443", "192.0.2.7"), watch("b.example:443", "192.0.2.8"))
     entries = [*clients(4), *clients(10, remote="192.0.2.8")]
     assert status(checked(*entries, question={"watches": watches})) == (
-        "25% of 40 ports to b.example:443 used, 30 left; "
-        "0% of 40 ports for UDP used, 40 left"
+        "25% of 40 ports to b.example:443 used, 30 remaining; "
+        "0% of 40 ports for UDP used, 40 remaining"
     )
 
 
@@ -61,32 +61,33 @@ def test_a_problem_names_the_destination_and_the_largest_holder():
     check = checked(*clients(38))
     nginx, other = Holder(30, Process(812, "nginx", "www-data")), Holder(8, Process(9))
     assert status(check, nginx, other) == (
-        f"95% of 40 ports to 192.0.2.7:443 used, 2 left; {SLOW}; nginx[812] holds 30"
+        "95% of 40 ports to 192.0.2.7:443 used, 2 remaining;"
+        f" {SLOW}; nginx[812] holds 30"
     )
 
 
 def test_only_the_worst_is_told():
     check = checked(*clients(33), *udp_sockets(39))
-    assert status(check) == f"97% of 40 ports for UDP used, 1 left; {SLOW}"
+    assert status(check) == f"97% of 40 ports for UDP used, 1 remaining; {SLOW}"
 
 
 def test_what_is_equally_bad_is_told_together():
     assert status(checked(*clients(40), *udp_sockets(40))) == (
-        "100% of 40 ports to 192.0.2.7:443 used, 0 left; "
-        "100% of 40 ports for UDP used, 0 left"
+        "100% of 40 ports to 192.0.2.7:443 used, 0 remaining; "
+        "100% of 40 ports for UDP used, 0 remaining"
     )
 
 
 def test_two_thresholds_of_one_usage_are_one_sentence():
     few = Thresholds(critical=parse_range("10:"))
     check = checked(*udp_sockets(38), question={"tcp": False}, free=few)
-    assert status(check) == "95% of 40 ports for UDP used, 2 left"
+    assert status(check) == "95% of 40 ports for UDP used, 2 remaining"
 
 
 def test_one_watched_destination_is_one_sentence():
     watches = (watch("a.example:443", "192.0.2.7"),)
     check = checked(*clients(15), question={"watches": watches}, used=UNDER_10_PERCENT)
-    assert status(check) == "37% of 40 ports to a.example:443 used, 25 left"
+    assert status(check) == "37% of 40 ports to a.example:443 used, 25 remaining"
 
 
 UNDER_10_PERCENT = Thresholds(critical=parse_range("10"))
@@ -101,14 +102,14 @@ def test_slow_is_said_from_the_last_port_of_the_first_half_on():
 
 def test_where_time_wait_cannot_be_seen_the_least_that_may_be_left_is_told():
     unseen = {"time_wait": False, "unseen": 9, "udp": False}
-    text = "TIME_WAIT can't be seen here: as few as {} may be left"
+    text = "TIME_WAIT is not visible here, perhaps only {} remain"
     assert status(checked(*clients(4), question=unseen)) == (
-        f"10% of 40 ports to 192.0.2.7:443 used, 36 left; {text.format(27)}"
+        f"10% of 40 ports to 192.0.2.7:443 used, 36 remaining; {text.format(27)}"
     )
     check = checked(*clients(40)[:39], question=unseen)
     assert status(check, Holder(30, Process(812, "nginx"))) == (
-        f"97% of 40 ports to 192.0.2.7:443 used, 1 left; {SLOW}; nginx[812] holds 30;"
-        f" {text.format(0)}"
+        "97% of 40 ports to 192.0.2.7:443 used, 1 remaining;"
+        f" {SLOW}; nginx[812] holds 30; {text.format(0)}"
     )
 
 

@@ -135,7 +135,11 @@ def test_no_note_breaks_the_table(note):
 def test_notes_on_the_pool_stand_below_it():
     usage = host_usage(sample(), pool(), ConnectRules())
     observation = Observation(pool(), "sysctl", sample(), usage, pool_notes=["a", "b"])
-    assert pool_notes(observation).notes[1:] == ["from: sysctl", "note: a", "note: b"]
+    assert pool_notes(observation).notes[1:] == [
+        "read from: sysctl",
+        "note: a",
+        "note: b",
+    ]
 
 
 def test_bounds_are_shown_where_they_are_apart():

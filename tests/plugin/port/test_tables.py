@@ -99,7 +99,7 @@ def test_a_row_takes_one_line_or_two_or_three():
         return section_lines(socket_table("", [socket], 1))
 
     assert table(short) == [
-        "     state        local               remote         role       owner",
+        "     state        local               remote         role       holder",
         "tcp  ESTABLISHED  198.51.100.5:40001  192.0.2.7:443  client #1  app[9] (root)",
     ]
     assert [len(table(entry)) for entry in (long, longest)] == [4, 6]

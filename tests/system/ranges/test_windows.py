@@ -181,7 +181,7 @@ def test_a_host_without_ipv6_is_looked_at_all_the_same():
     netsh = Netsh(ipv6_dynamicport=SystemReadError("netsh: exit code 1"))
     settings = read_windows_port_settings(netsh)
     assert settings.pool.range == DEFAULT
-    assert "netsh tells nothing of tcp over IPv6" in settings.notes
+    assert "netsh reports nothing for tcp over IPv6" in settings.notes
 
 
 @pytest.mark.parametrize("what", ["dynamicport", "excludedportrange"])
