@@ -91,7 +91,7 @@ def observe_here(options: Options, stopwatch: Stopwatch) -> PortObservation:
         identity = _identity(options.port, protocols, pool, reserved_by)
     report = port_report(options.port, listing.entries)
     notes += listing.notes
-    return PortObservation(identity, report, listing.lister, notes, listing.time_wait)
+    return PortObservation(identity, report, listing.sampler, notes, listing.time_wait)
 
 
 def explain_here(

@@ -1,1 +1,1 @@
-"""Lists of sockets, from psutil and from sock_diag of Linux."""
+"""Lists of sockets, from psutil and from Linux's sock_diag."""

@@ -1,4 +1,4 @@
-"""Sockets by psutil: on every platform, with the owners that it may see."""
+"""Sockets listed by psutil: on every platform, with the pids that it can see."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from ...model.sockets import (
     endpoint,
 )
 from ..errors import SystemReadError
-from .sockstat import most_idle_tcp_sockets
+from .sockstat import max_idle_tcp_sockets
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ VISIBILITY = Visibility(
 OTHER_STATES: dict[str, TcpState | None] = {
     # Windows: MIB_TCP_STATE_DELETE_TCB, a connection that is being discarded
     "DELETE_TCB": TcpState.CLOSE,
-    # a state that psutil has no name for
+    # psutil has no name for the state
     "NONE": None,
 }
 
@@ -40,19 +40,19 @@ OTHER_STATES: dict[str, TcpState | None] = {
 def list_by_psutil(pool: PortPool, protocols: Sequence[str]) -> SocketListing:
     """Sockets on ports of the pool, with their processes.
 
-    Without privilege, psutil merges sockets whose rows look alike: the number of
-    sockets may come out too low, the ports don't.
-    Raises :class:`SystemReadError`.
+    Without privilege, psutil merges sockets whose rows are equal. The number of
+    sockets can then be too low, but no port is missing.
+    Raises :class:`SystemReadError` if psutil fails.
     """
     listed: set[tuple[Any, Any]] = set()
 
-    def wanted(row: Any) -> bool:
+    def in_pool(row: Any) -> bool:
         if row.type == SOCK_STREAM:
             listed.add((row.laddr, row.raddr))
-        # psutil leaves laddr empty where there is no port
+        # laddr is empty if the port is 0
         return bool(row.laddr) and pool.includes(row.laddr.port)
 
-    entries = entries_by_psutil(protocols, wanted)
+    entries = entries_by_psutil(protocols, in_pool)
     listing = SocketListing(entries, VISIBILITY, psutil_version())
     if TCP not in protocols:
         return listing
@@ -60,38 +60,41 @@ def list_by_psutil(pool: PortPool, protocols: Sequence[str]) -> SocketListing:
         from ..processes import is_root
         from .missing_from_psutil import missing_tcp_sockets
 
-        seen = VISIBILITY._replace(time_wait=sys.platform == "win32")
+        visibility = VISIBILITY._replace(time_wait=sys.platform == "win32")
         missing, notes = missing_tcp_sockets(pool, listed, sys.platform, is_root())
         return listing._replace(
-            visibility=seen, unseen_tcp_sockets=missing, notes=notes
+            visibility=visibility, unseen_tcp_sockets=missing, notes=notes
         )
-    idle, notes = most_idle_tcp_sockets(pool.capacity)
+    idle, notes = max_idle_tcp_sockets(pool.capacity)
     return listing._replace(unseen_tcp_sockets=idle, notes=notes)
 
 
 def entries_by_psutil(
-    protocols: Sequence[str], wanted: Callable[[Any], bool]
+    protocols: Sequence[str], condition: Callable[[Any], bool]
 ) -> list[SocketEntry]:
-    """The sockets whose rows are wanted. Raises :class:`SystemReadError`."""
-    # old ones print a traceback where there is no /proc/stat
+    """The sockets whose rows fulfill the condition.
+
+    Raises :class:`SystemReadError` if psutil fails.
+    """
+    # old versions print a traceback if /proc/stat is missing
     with redirect_stderr(StringIO()):
         import psutil
 
     try:
         kind = protocols[0] if len(protocols) == 1 else "inet"
-        return [_entry(row) for row in psutil.net_connections(kind) if wanted(row)]
+        return [_entry(row) for row in psutil.net_connections(kind) if condition(row)]
     except psutil.AccessDenied:
         raise SystemReadError(
             "psutil is not allowed to list the sockets of other users here; run as root"
         ) from None
-    # psutil answers a row that it can't decode with RuntimeError or KeyError
+    # a row that psutil cannot decode raises RuntimeError or KeyError
     except (psutil.Error, OSError, RuntimeError, KeyError, ValueError) as error:
         message = str(error) or type(error).__name__
         raise SystemReadError(f"psutil cannot list the sockets: {message}") from None
 
 
 def psutil_version() -> str:
-    """Who looked, for people."""
+    """Display name of the sampler."""
     import psutil
 
     return f"psutil {psutil.__version__}"
@@ -104,7 +107,7 @@ def _entry(row: Any) -> SocketEntry:
         local=endpoint(*row.laddr),
         remote=endpoint(*row.raddr) if row.raddr else None,
         state=_state(row.status) if is_tcp else None,
-        pid=row.pid or None,  # Windows gives 0 to TIME_WAIT, which no process has
+        pid=row.pid or None,  # Windows reports pid 0 for TIME_WAIT
     )
 
 

@@ -1,4 +1,4 @@
-"""Sockets by Linux's sock_diag: what psutil can't see, and fast on busy hosts."""
+"""Sockets listed by Linux's sock_diag. It shows more than psutil and is faster."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from .inet_diag import Chunk, decode_chunk
 from .inet_diag_count import ConnectionCounter
 from .inet_diag_filter import on_local_ports
 from .netlink import SockDiag, lists_idle_sockets, with_sock_diag
-from .sockstat import is_without_sockets, most_idle_tcp_sockets
+from .sockstat import is_without_sockets, max_idle_tcp_sockets
 
 SAMPLER = "sock_diag"
 VISIBILITY = Visibility(
     bound_sockets=True, time_wait_age=True, v6only=True, device=True
 )
-SPANS_AT_ONCE = 1000
-"""So many ranges of ports fit into the filter of one request."""
+MAX_SPANS = 1000
+"""The maximum number of port ranges in the filter of one request."""
 
 
 def list_by_sock_diag(
@@ -28,30 +28,31 @@ def list_by_sock_diag(
 ) -> SocketListing:
     """Sockets on ports of the pool, one by one.
 
-    ``remotes`` narrow them to those that are connected to one of these.
-    Raises :class:`SystemReadError`.
+    With ``remotes``, only sockets that are connected to one of these.
+    Raises :class:`SystemReadError` if sock_diag is not available.
     """
 
     def task(kernel: SockDiag) -> list[SocketEntry]:
         entries: list[SocketEntry] = []
         for protocol in protocols:
             decode = partial(decode_chunk, protocol=protocol)
-            for wanted in _filters(pool, remotes):
-                entries += kernel.dump(protocol, wanted, decode)
+            for socket_filter in _filters(pool, remotes):
+                entries += kernel.dump(protocol, socket_filter, decode)
         return entries
 
-    visibility, idle, notes = _what_is_seen(pool, protocols)
+    visibility, idle, notes = _coverage(pool, protocols)
     return SocketListing(with_sock_diag(task, notes), visibility, SAMPLER, idle, notes)
 
 
 def sample_by_sock_diag(
     pool: PortPool, protocols: Sequence[str], reuse_delay_seconds: float
 ) -> SocketSample:
-    """Sockets on ports of the pool, TCP connections summed up while they are read.
+    """Sockets on ports of the pool. TCP connections are counted while they are read.
 
-    Raises :class:`SystemReadError`.
+    ``reuse_delay_seconds``: see :class:`~.settings.ConnectRules`.
+    Raises :class:`SystemReadError` if sock_diag is not available.
     """
-    # the kernel would walk the sockets of all network namespaces to find none
+    # a dump is slow even then: the kernel walks the sockets of all network namespaces
     if is_without_sockets():
         return SocketSample([], Connections(), VISIBILITY, SAMPLER)
 
@@ -62,26 +63,26 @@ def sample_by_sock_diag(
             read: Callable[[bytes], Chunk] = partial(decode_chunk, protocol=protocol)
             if protocol == TCP:
                 read = ConnectionCounter(connections, reuse_delay_seconds).read
-            for wanted in _filters(pool):
-                entries += kernel.dump(protocol, wanted, read)
+            for socket_filter in _filters(pool):
+                entries += kernel.dump(protocol, socket_filter, read)
         connections.join_v4_mapped()
         return SocketSample(entries, connections, visibility, SAMPLER, idle, notes)
 
-    visibility, idle, notes = _what_is_seen(pool, protocols)
+    visibility, idle, notes = _coverage(pool, protocols)
     return with_sock_diag(task, notes)
 
 
-def _what_is_seen(
+def _coverage(
     pool: PortPool, protocols: Sequence[str]
 ) -> tuple[Visibility, int, list[str]]:
-    """The visibility, how many TCP sockets may be missing, and notes."""
+    """The visibility, the maximum number of missing TCP sockets, and notes."""
     if TCP not in protocols or lists_idle_sockets():
         return VISIBILITY, 0, []
-    idle, notes = most_idle_tcp_sockets(pool.capacity)
+    idle, notes = max_idle_tcp_sockets(pool.capacity)
     return VISIBILITY._replace(bound_sockets=False), idle, notes
 
 
 def _filters(pool: PortPool, remotes: Sequence[Endpoint] = ()) -> Iterator[bytes]:
     spans = pool.spans
-    for start in range(0, len(spans), SPANS_AT_ONCE):
-        yield on_local_ports(spans[start : start + SPANS_AT_ONCE], remotes)
+    for start in range(0, len(spans), MAX_SPANS):
+        yield on_local_ports(spans[start : start + MAX_SPANS], remotes)

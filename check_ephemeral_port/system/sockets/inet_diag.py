@@ -1,12 +1,12 @@
-"""The wire format of Linux's socket diagnostics: bytes in, bytes out.
+"""The wire format of Linux's socket diagnostics.
 
 Source: ``include/uapi/linux/inet_diag.h``, ``sock_diag.h`` and ``netlink.h``, and
-sock_diag(7). Nothing in here talks to the kernel.
+sock_diag(7). This module only encodes and decodes bytes.
 """
 
 from __future__ import annotations
 
-# not socket: that makes enums of its constants, which takes a twentieth of a run
+# not socket: its enums take 5% of the time of a run
 from _socket import AF_INET, AF_INET6, inet_ntop
 from collections.abc import Iterator
 from functools import lru_cache
@@ -20,10 +20,10 @@ from ...model.sockets import TCP, UDP, Endpoint, SocketEntry, TcpState, plain_ad
 NETLINK_SOCK_DIAG = 4
 IP_PROTOCOLS = {TCP: 6, UDP: 17}
 ALL_STATES = (1 << 14) - 1
-"""Every state there is, bound but idle sockets (bit 13, Linux 6.8) included; older
-kernels pass over bits that they don't know."""
+"""All TCP states, and bound but idle sockets (bit 13, Linux 6.8). Older kernels ignore
+unknown bits."""
 LISTENERS = 1 << 10
-"""The state of TCP sockets that listen. To ask for it alone costs next to nothing."""
+"""Listening TCP sockets. A request for this state alone costs almost nothing."""
 
 NLM_F_MULTI, NLM_F_DUMP_INTR = 0x2, 0x10
 _NLM_F_REQUEST, _NLM_F_DUMP = 0x1, 0x300
@@ -34,20 +34,20 @@ _INET_DIAG_REQ_BYTECODE, _INET_DIAG_SKV6ONLY = 1, 11
 
 # A message about a socket is a struct nlmsghdr, a struct inet_diag_msg and attributes:
 #
-#   offset   0         4      6       8          12
-#            length    type   flags   sequence   port_id
-#           16        17      18      19
-#            family    state  timer   retransmits
-#           20        22      24      40         56       60       68
-#            local_    remote_ local_  remote_    device   cookie   expires_
-#            port      port    address address                      ms
-#           72        76      80      84         88
-#            receive_  send_   uid     inode      attributes
-#            queue     queue
+#   offset   0             4             6               8                12
+#            length        type          flags           sequence         port_id
+#           16            17            18              19
+#            family        state         timer           retransmits
+#           20            22            24              40
+#            local_port    remote_port   local_address   remote_address
+#           56            60            68
+#            device        cookie        expires_ms
+#           72            76            80              84               88
+#            receive_queue send_queue    uid             inode            attributes
 #
-# Ports and addresses are in network byte order. IPv4 addresses are the first 4 of 16
-# bytes. So the remote port, the local address and the remote address of an IPv4 socket
-# lie one after the other, with zeros between them.
+# Ports and addresses are in network byte order. An IPv4 address takes the first 4 of 16
+# bytes; the rest is zero. The remote port, the local address and the remote address
+# follow one another, so one slice of the message is the key of a destination.
 _MESSAGE_FIELDS = (
     ("length", "L"),
     ("type", "H"),
@@ -71,21 +71,21 @@ _MESSAGE_FIELDS = (
     ("inode", "L"),
 )
 OFFSETS: dict[str, int] = {}
-"""Where each field begins."""
+"""The offset of each field in bytes."""
 _CODES = dict(_MESSAGE_FIELDS)
 for _name, _code in _MESSAGE_FIELDS:
     OFFSETS[_name] = calcsize("=" + "".join(list(_CODES.values())[: len(OFFSETS)]))
 MESSAGE_BYTES = calcsize("=" + "".join(_CODES.values()))
-"""The shortest message about a socket."""
+"""The length of a message without attributes."""
 
 
-def message_format(*wanted: str, length: int = MESSAGE_BYTES) -> str:
-    """The format that takes the wanted fields out of a message of this length.
+def message_format(*fields: str, length: int = MESSAGE_BYTES) -> str:
+    """A :mod:`struct` format that extracts these fields from a message of this length.
 
-    ``remote_port:22s`` takes 22 bytes from the start of a field.
+    ``remote_port:22s`` extracts 22 bytes from the start of that field.
     """
     codes, end = "", 0
-    for field in wanted:
+    for field in fields:
         name, _, code = field.partition(":")
         code = code or _CODES[name]
         codes += f"{OFFSETS[name] - end}x{code}"
@@ -114,58 +114,61 @@ TCP_STATES: dict[int, TcpState] = {
     4: TcpState.FIN_WAIT1,
     5: TcpState.FIN_WAIT2,
     TIME_WAIT: TcpState.TIME_WAIT,
-    7: TcpState.BOUND,  # a closed socket is listed only if it is bound
+    7: TcpState.BOUND,  # TCP_CLOSE: listed only if the socket is bound
     8: TcpState.CLOSE_WAIT,
     9: TcpState.LAST_ACK,
     10: TcpState.LISTEN,
     11: TcpState.CLOSING,
-    12: TcpState.SYN_RECV,  # TCP_NEW_SYN_RECV: a request not yet accepted
+    12: TcpState.SYN_RECV,  # TCP_NEW_SYN_RECV: the handshake is not complete
     13: TcpState.BOUND,  # TCP_BOUND_INACTIVE
 }
 
 
 class Chunk(NamedTuple):
-    """What one read from the kernel held."""
+    """The content of one answer of the kernel."""
 
     entries: list[SocketEntry]
     done: bool
-    """The kernel has nothing more to say."""
+    """The dump is complete."""
     interrupted: bool
-    """The tables changed while the kernel walked them."""
+    """The socket tables changed during the dump."""
     error: int = 0
-    """The errno by which the kernel refused the request."""
+    """The errno with which the kernel refused the request; 0 if it did not."""
 
 
 def dump_request(
-    family: int, protocol: str, wanted: bytes, states: int = ALL_STATES
+    family: int, protocol: str, socket_filter: bytes, states: int = ALL_STATES
 ) -> bytes:
-    """Ask for the sockets of a family and protocol.
+    """A request for the sockets of an address family and a protocol.
 
-    ``wanted`` is one of the filters of :mod:`.inet_diag_filter`, ``states`` a bit for
-    each of the kernel's TCP states.
+    ``socket_filter`` comes from :mod:`.inet_diag_filter`; ``states`` has a bit for each
+    of the kernel's TCP states.
     """
     request = _REQUEST.pack(family, IP_PROTOCOLS[protocol], 0, states)
-    return _message(_SOCK_DIAG_BY_FAMILY, request, wanted)
+    return _message(_SOCK_DIAG_BY_FAMILY, request, socket_filter)
 
 
-def tcp_dump_request(wanted: bytes, states: int = ALL_STATES) -> bytes:
-    """The same for all of TCP, IPv4 and IPv6 in one walk of the kernel's table.
+def tcp_dump_request(socket_filter: bytes, states: int = ALL_STATES) -> bytes:
+    """A request for TCP sockets of IPv4 and IPv6, in one walk of the kernel's table.
 
-    kernel: ``inet_diag_dump_compat()``, an old interface that may go some day.
+    Source: kernel, ``inet_diag_dump_compat()``. The interface is old; future kernels
+    could drop it.
     """
     request = _OLD_REQUEST.pack(0, 0, 0, 0, states, 0)
-    return _message(_TCPDIAG_GETSOCK, request, wanted)
+    return _message(_TCPDIAG_GETSOCK, request, socket_filter)
 
 
-def _message(kind: int, request: bytes, wanted: bytes) -> bytes:
-    attribute = _ATTRIBUTE.pack(_ATTRIBUTE.size + len(wanted), _INET_DIAG_REQ_BYTECODE)
-    length = _HEADER.size + len(request) + len(attribute) + len(wanted)
+def _message(kind: int, request: bytes, socket_filter: bytes) -> bytes:
+    attribute = _ATTRIBUTE.pack(
+        _ATTRIBUTE.size + len(socket_filter), _INET_DIAG_REQ_BYTECODE
+    )
+    length = _HEADER.size + len(request) + len(attribute) + len(socket_filter)
     header = _HEADER.pack(length, kind, _NLM_F_REQUEST | _NLM_F_DUMP, 0, 0)
-    return header + request + attribute + wanted
+    return header + request + attribute + socket_filter
 
 
 def decode_chunk(data: bytes, protocol: str) -> Chunk:
-    """The sockets in what the kernel sent; ``ValueError`` if it is malformed."""
+    """Decode an answer of the kernel. Raises ``ValueError`` if it is malformed."""
     entries = []
     done, interrupted, refusal = False, False, 0
     try:
@@ -175,7 +178,7 @@ def decode_chunk(data: bytes, protocol: str) -> Chunk:
                 entries.append(_decode_message(message, protocol))
             elif kind in (_NLMSG_DONE, _NLMSG_ERROR):
                 done = True
-                # both carry a negative errno, 0 if all is well
+                # both contain a negative errno, or 0 for success
                 if len(message) > _HEADER.size:
                     refusal = -_ERROR.unpack_from(message, _HEADER.size)[0]
     except (StructError, KeyError, IndexError) as error:
@@ -215,7 +218,7 @@ def _endpoint(family: int, address: bytes, port: bytes) -> Endpoint:
     return Endpoint(_address(family, address), int.from_bytes(port, "big"))
 
 
-# where there are many connections, most go to the same few
+# cached: on busy hosts most connections go to a few endpoints
 _remote = lru_cache(maxsize=1024)(_endpoint)
 
 
@@ -226,7 +229,7 @@ def _address(family: int, address: bytes) -> str:
 
 
 def _v6only(message: bytes) -> bool | None:
-    # the kernel tells of listening and unconnected sockets only
+    # only listening and unconnected sockets have it: inet_diag_msg_attrs_fill()
     offset = MESSAGE_BYTES
     while offset + _ATTRIBUTE.size <= len(message):
         length, kind = _ATTRIBUTE.unpack_from(message, offset)

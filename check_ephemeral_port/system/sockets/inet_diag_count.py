@@ -1,17 +1,17 @@
 """Counts the TCP connections in the kernel's answers, as fast as Python can.
 
-Pure, like :mod:`.inet_diag`, which makes an object of every socket. This module keeps
-only two bytes of a connection, its local port. It appends them to the ports of the
-destination, whose key is a slice of the message (see the map of a message there).
+:mod:`.inet_diag` makes an object of each socket, which is slow. This module keeps only
+the two bytes of the local port. It appends them to the ports of the destination. The
+key of a destination is a slice of the message; :mod:`.inet_diag` has a map of it.
 
 The counter tries three ways, the fastest first:
 
-1. *All alike*: every message of a chunk has the same length, family and device. Then
-   ``struct``, ``map()`` and slices loop over them, in less than half of the time that
-   a loop in Python takes.
-2. *Sorted by length*: IPv4 and IPv6, or connections and TIME_WAIT, are mixed. ``re``
-   sorts the messages by their length, and each part is all alike again.
-3. *One by one*: anything else, such as listeners among the connections.
+1. *All alike*: all messages of a chunk have the same length, family and device, and
+   all or none are in TIME_WAIT. Then ``struct``, ``map()`` and slices loop over them
+   in less than half of the time of a Python loop.
+2. *Sorted by length*: the chunk mixes IPv4 and IPv6, or connections and TIME_WAIT.
+   ``re`` sorts the messages by length. The messages of each length are then all alike.
+3. *One by one*: everything else, such as listeners among the connections.
 """
 
 from __future__ import annotations
@@ -47,8 +47,8 @@ from .inet_diag import (
     message_format,
 )
 
-# type and flags are compared as one value. The key of an IPv4 destination begins at
-# the remote port, as that of IPv6 does
+# the key of a destination begins at the remote port, both for IPv4 and IPv6; type and
+# flags are read as one value
 _KEY = "remote_port"
 _START_OF_MESSAGE = Struct(
     "="
@@ -57,7 +57,7 @@ _START_OF_MESSAGE = Struct(
         *(f"{_KEY}:{IPV4_KEY_BYTES}s", "device", "expires_ms"),
     )
 )
-_OF_A_SOCKET = {pack("=HH", kind, NLM_F_MULTI) for kind in SOCKET_MESSAGES}
+_SOCKET_HEADS = {pack("=HH", kind, NLM_F_MULTI) for kind in SOCKET_MESSAGES}
 """Type and flags of an ordinary message."""
 _UNCONNECTED = bytes(
     number
@@ -66,39 +66,40 @@ _UNCONNECTED = bytes(
 )
 _TIME_WAIT_ONLY = bytes([TIME_WAIT])
 _CONNECTED = bytes({*TCP_STATES} - {*_UNCONNECTED, TIME_WAIT})
-_ALIKE = [
+_COMMON_BYTES = [
     OFFSETS[name] + byte
     for name, size in (("length", 4), ("type", 4), ("family", 1), ("device", 4))
     for byte in range(size)
 ]
-"""Bytes that are the same in all messages that are alike; flags follow the type."""
-_MOST_LENGTHS = 4
-"""Connections and TIME_WAIT sockets of IPv4 and of IPv6 have one length each."""
-_ROWS = 16
-"""The number of messages unpacked at a time is a multiple of this, so that there are
-few different layouts."""
-_NOTHING_ELSE = Chunk([], done=False, interrupted=False)
+"""Offsets of the bytes that are equal in messages that are alike. The 4 bytes of
+``type`` include the flags."""
+_MAX_LENGTHS = 4
+"""One for connections and one for TIME_WAIT, each of IPv4 and of IPv6."""
+_ROWS_STEP = 16
+"""The number of messages per ``unpack()`` is rounded up to a multiple of this. So a few
+cached formats are enough."""
+_CONNECTIONS_ONLY = Chunk([], done=False, interrupted=False)
 
 
 class ConnectionCounter:
-    """Counts the connections of one answer, chunk by chunk."""
+    """Counts the connections of a dump, chunk by chunk."""
 
     def __init__(self, connections: Connections, reuse_delay_seconds: float) -> None:
         self._connections = connections
         self._reuse_delay_seconds = reuse_delay_seconds
         self._reusable_ms = longest_expiry_ms(reuse_delay_seconds)
         self._lengths: set[int] = set()
-        self._runs: list[re.Pattern[bytes]] = []
+        self._run_patterns: list[re.Pattern[bytes]] = []
 
     def read(self, data: bytes) -> Chunk:
-        """Count the connections; the result has the other sockets as entries.
+        """Count the connections. The result has all other sockets as entries.
 
-        ``ValueError`` if the data is malformed.
+        Raises ``ValueError`` if the data is malformed.
         """
         try:
             if _are_alike(data):
                 self._count_alike(data)
-                return _NOTHING_ELSE
+                return _CONNECTIONS_ONLY
             chunks = [self._count(part) for part in self._sorted_by_length(data)]
         except (StructError, KeyError, IndexError) as error:
             raise ValueError(f"malformed sock_diag message: {error!r}") from None
@@ -110,26 +111,30 @@ class ConnectionCounter:
         )
 
     def _sorted_by_length(self, data: bytes) -> list[bytes]:
-        """The messages sorted by length. They stay as they are if some of them have a
-        length that no connection had before."""
-        parts = [b"".join(run.findall(data)) for run in self._runs]
+        """The messages, one part for each length.
+
+        If a message has a new length, all messages stay together in one part.
+        """
+        parts = [b"".join(run.findall(data)) for run in self._run_patterns]
         if sum(map(len, parts)) == len(data):
             return parts
         self._lengths |= _lengths_of_connections(data)
-        if 1 < len(self._lengths) <= _MOST_LENGTHS:
-            self._runs = [_run(self._lengths, length) for length in self._lengths]
+        if 1 < len(self._lengths) <= _MAX_LENGTHS:
+            self._run_patterns = [
+                _run_pattern(self._lengths, length) for length in self._lengths
+            ]
         return [data]
 
     def _count(self, data: bytes) -> Chunk:
         if _are_alike(data):
             self._count_alike(data)
-            return _NOTHING_ELSE
+            return _CONNECTIONS_ONLY
         return self._count_one_by_one(data)
 
     def _count_alike(self, data: bytes) -> None:
         length, _, family, state, _, _, device, _ = _START_OF_MESSAGE.unpack_from(data)
         count = len(data) // length
-        rows = -(-count // _ROWS) * _ROWS
+        rows = -(-count // _ROWS_STEP) * _ROWS_STEP
         key_bytes = IPV4_KEY_BYTES if family == AF_INET else IPV6_KEY_BYTES
         ports_and_keys = _ports_and_keys(length, key_bytes, rows)
         fields = ports_and_keys.unpack(data.ljust(rows * length))[: 2 * count]
@@ -145,7 +150,7 @@ class ConnectionCounter:
             tables = [waiting if ms <= reusable_ms else held for ms in expires_ms]
         else:
             tables = repeat(connections.held)
-        # for each of them: table[key] += port
+        # this does table[key] += port for each connection
         deque(map(iconcat, map(getitem, tables, keys), ports), maxlen=0)
         states = data[OFFSETS["state"] :: length]
         for number, name in TCP_STATES.items():
@@ -166,7 +171,7 @@ class ConnectionCounter:
             length, head, family, state, port, key, device, expires_ms = (
                 start_of_message(data, offset)
             )
-            if head not in _OF_A_SOCKET or length < MESSAGE_BYTES:
+            if head not in _SOCKET_HEADS or length < MESSAGE_BYTES:
                 break
             if state in _UNCONNECTED:
                 entries += decode_chunk(data[offset : offset + length], TCP).entries
@@ -192,8 +197,8 @@ class ConnectionCounter:
 
 
 def _are_alike(data: bytes) -> bool:
-    """Whether these are connections of one family, on one device or on none, and all
-    or none of them in TIME_WAIT."""
+    """Whether all messages are connections of the same length, family and device, and
+    either all or none of them are in TIME_WAIT."""
     if len(data) < MESSAGE_BYTES:
         return False
     length, head, _, state, *_ = _START_OF_MESSAGE.unpack_from(data)
@@ -202,17 +207,17 @@ def _are_alike(data: bytes) -> bool:
     count = len(data) // length
     states = _TIME_WAIT_ONLY if state == TIME_WAIT else _CONNECTED
     return (
-        head in _OF_A_SOCKET
+        head in _SOCKET_HEADS
         and not data[OFFSETS["state"] :: length].strip(states)
-        and all(data[n::length] == data[n : n + 1] * count for n in _ALIKE)
+        and all(data[n::length] == data[n : n + 1] * count for n in _COMMON_BYTES)
     )
 
 
 @lru_cache(maxsize=64)
 def _ports_and_keys(length: int, key_bytes: int, rows: int) -> Struct:
-    """Takes the local port and the destination's key out of this many messages."""
-    wanted = "local_port", f"{_KEY}:{key_bytes}s"
-    return Struct(message_format(*wanted, length=length) * rows)
+    """Extracts the local port and the destination key of each of ``rows`` messages."""
+    fields = "local_port", f"{_KEY}:{key_bytes}s"
+    return Struct(message_format(*fields, length=length) * rows)
 
 
 def _lengths_of_connections(data: bytes) -> set[int]:
@@ -220,7 +225,7 @@ def _lengths_of_connections(data: bytes) -> set[int]:
     offset, last = 0, len(data) - MESSAGE_BYTES
     while offset <= last:
         length, head, _, state, *_ = _START_OF_MESSAGE.unpack_from(data, offset)
-        if head not in _OF_A_SOCKET or length < MESSAGE_BYTES:
+        if head not in _SOCKET_HEADS or length < MESSAGE_BYTES:
             break
         if state not in _UNCONNECTED:
             lengths.add(length)
@@ -228,14 +233,16 @@ def _lengths_of_connections(data: bytes) -> set[int]:
     return lengths
 
 
-def _run(lengths: Iterable[int], wanted: int) -> re.Pattern[bytes]:
-    """Matches messages of some lengths up to the end of a run of the wanted one, which
-    is the group. Where others are between, it begins anew behind them."""
-    others = b"|".join(_message(length) for length in lengths if length != wanted)
-    run = b"(?:%s)+" % _message(wanted)
+def _run_pattern(lengths: Iterable[int], length: int) -> re.Pattern[bytes]:
+    """Finds runs of messages of this length; the group of a match is the run.
+
+    A match begins with any number of messages of the other lengths.
+    """
+    others = b"|".join(_message_pattern(n) for n in lengths if n != length)
+    run = b"(?:%s)+" % _message_pattern(length)
     return re.compile(rb"(?s)(?:%s)*(?:(%s)|\Z)" % (others, run))
 
 
-def _message(length: int) -> bytes:
+def _message_pattern(length: int) -> bytes:
     start = pack("=L", length)
     return re.escape(start) + b".{%d}" % (length - len(start))

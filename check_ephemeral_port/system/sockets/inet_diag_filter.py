@@ -1,10 +1,13 @@
-"""Filters that the kernel runs over its sockets before it tells of any.
+"""Filters for the sockets that the kernel lists.
 
-A filter is made of operations that jump forward. A socket that comes out exactly at
-the end is told of; one that jumps 4 bytes past the end is not.
-Source: ``inet_diag_bc_run()`` and ``inet_diag_bc_audit()`` of the kernel. The audit
-follows the branches 'if true' and wants every operation on that path, so these lead to
-the next one, and 'or' is made of a jump, which always takes its branch 'if false'.
+A filter is a sequence of operations. Each one jumps forward: by one distance if it is
+true for a socket, and by another if it is false. The kernel lists the socket if the
+jumps end exactly at the end of the filter. A jump 4 bytes past the end excludes it.
+
+Source: kernel, ``inet_diag_bc_run()`` and ``inet_diag_bc_audit()``. The audit follows
+the 'if true' jumps, and each 'if false' jump must end on that path. So 'if true' always
+jumps to the next operation here. An 'or' needs the operation ``_JUMP``, which always
+takes its 'if false' jump.
 """
 
 from __future__ import annotations
@@ -28,14 +31,16 @@ _HOST = Struct("=BBxxl")  # inet_diag_hostcond: family, prefix length, port
 def on_local_ports(
     spans: Sequence[PortRange], remotes: Sequence[Endpoint] = ()
 ) -> bytes:
-    """Sockets whose local port lies in one of the spans, which are in ascending order;
-    ``remotes`` narrow them to those that are connected to one of these."""
+    """Sockets whose local port lies in one of the spans, which are in ascending order.
+
+    With ``remotes``, only sockets that are connected to one of these.
+    """
     connected = _connected_to(remotes)
     return _local_port_in(spans, len(connected)) + connected
 
 
 def with_port(port: int) -> bytes:
-    """Sockets that have a port at either end, local or remote."""
+    """Sockets with this local or remote port."""
     return (
         _port(_LOCAL_PORT_EQ, 8, 12, port)
         + _OPERATION.pack(_JUMP, 4, 12)
@@ -47,7 +52,7 @@ def _local_port_in(spans: Sequence[PortRange], following: int) -> bytes:
     operations, rest = b"", 16 * len(spans)
     for span in spans[:-1]:
         operations += _port(_LOCAL_PORT_GE, 8, rest + following + 4, span.first)
-        # true: try the next span; false: it lies in this one
+        # true: try the next span; false: the port lies in this span
         operations += _port(_LOCAL_PORT_GE, 8, rest - 8, span.last + 1)
         rest -= 16
     final = spans[-1]
@@ -56,7 +61,7 @@ def _local_port_in(spans: Sequence[PortRange], following: int) -> bytes:
 
 
 def _port(code: int, if_true: int, if_false: int, port: int) -> bytes:
-    # the port takes the place of a second operation's jump
+    # the port follows in the last field of a second, empty operation
     return _OPERATION.pack(code, if_true, if_false) + _OPERATION.pack(0, 0, port)
 
 
@@ -67,7 +72,7 @@ def _connected_to(remotes: Sequence[Endpoint]) -> bytes:
         family = AF_INET if len(address) == 4 else AF_INET6
         host = _HOST.pack(family, 8 * len(address), remote.port) + address
         length = _OPERATION.size + len(host)
-        if operations:  # true: out at the end; false: over that jump to the next
+        if operations:  # true: jump to the end; false: skip that jump, try the next
             host += _OPERATION.pack(_JUMP, 4, 4 + len(operations))
         operations = _OPERATION.pack(_REMOTE, length, length + 4) + host + operations
     return operations

@@ -1,10 +1,11 @@
-"""TCP sockets that psutil's list leaves out where there is no Linux to count them.
+"""TCP sockets that psutil does not list on other systems than Linux.
 
 - macOS (``psutil/_psosx.py``), FreeBSD, NetBSD, OpenBSD (``psutil/arch/*/``): psutil
-  goes by the open files of processes. A socket in TIME_WAIT belongs to none, nor does
-  one that its process has closed before the peer has, nor one of the kernel's own.
+  lists the open files of processes. So it misses sockets without a process: those in
+  TIME_WAIT, those that their process closed before the peer did, and those of the
+  kernel itself.
 - Windows (``psutil/arch/windows/socks.c``): ``GetExtendedTcpTable()`` lists listeners
-  and connections, TIME_WAIT included, but no socket that is bound and neither.
+  and connections, including TIME_WAIT, but not sockets that are bound but idle.
 """
 
 from __future__ import annotations
@@ -28,17 +29,18 @@ if TYPE_CHECKING:
     from typing import Any
 
     Listed = AbstractSet[tuple[Any, Any]]
-    """Local and remote addresses of TCP sockets, as psutil has them."""
+    """Local and remote addresses of TCP sockets, in the form of psutil."""
 
 CONNECTION_STATES = range(2, 11)
-"""All but ``TCPS_CLOSED`` and ``TCPS_LISTEN``: ``<netinet/tcp_fsm.h>`` of FreeBSD."""
+"""All states except ``TCPS_CLOSED`` and ``TCPS_LISTEN``. Source: FreeBSD,
+``<netinet/tcp_fsm.h>``."""
 
 
 class MissingSockets(NamedTuple):
-    """What is missing."""
+    """The number of missing TCP sockets, with notes."""
 
     sockets: int
-    """At most so many TCP sockets."""
+    """The maximum number."""
     notes: list[str]
 
 
@@ -49,17 +51,17 @@ def missing_tcp_sockets(
     root: bool,
     reader: Callable[[str], ReadSysctl] = sysctl_reader,
 ) -> MissingSockets:
-    """How many TCP sockets of this platform are missing, at most.
+    """The maximum number of TCP sockets that psutil does not list on this platform.
 
-    ``listed`` are those that psutil knows, of any port. As many are missing as there
-    are ports, if nobody counts them: then nothing is sure.
+    ``listed`` are all TCP sockets of psutil, on any port. If the platform cannot count
+    its sockets, the result is the number of ports in the pool.
     """
     if platform == "win32":
         return MissingSockets(
             pool.capacity, ["bound but idle TCP sockets can't be counted"]
         )
     system = split_platform(platform)[0]
-    notes = hidden_users(platform, root)
+    notes = hidden_users_notes(platform, root)
     try:
         missing = _missing(system, listed, lambda: reader(platform))
     except SystemReadError as error:
@@ -71,18 +73,21 @@ def missing_tcp_sockets(
     return MissingSockets(missing, notes)
 
 
-def hidden_users(platform: str, root: bool) -> list[str]:
-    """The note for a list that may leave out what belongs to others."""
-    # macOS refuses altogether, Linux and Windows show all
+def hidden_users_notes(platform: str, root: bool) -> list[str]:
+    """A note if the list can lack sockets of other users."""
+    # macOS lists nothing without root; Linux and Windows list all sockets
     if root or split_platform(platform)[0] not in ("freebsd", "openbsd", "netbsd"):
         return []
     return ["sockets of other users may be missing; run as root"]
 
 
 def _missing(system: str, listed: Listed, reader: Callable[[], ReadSysctl]) -> int:
-    """How many sockets the kernel counts beyond those that are listed."""
+    """The number of sockets that the kernel counts, minus the listed ones.
+
+    Raises :class:`SystemReadError` if the kernel does not count them.
+    """
     if system == "darwin":
-        # xnu/bsd/netinet/tcp_subr.c: "Number of active PCBs", whatever their state
+        # xnu/bsd/netinet/tcp_subr.c: "Number of active PCBs", in any state
         existing = read_int(reader(), "net.inet.tcp.pcbcount")
         known = len(listed)
     elif system == "freebsd":
@@ -95,4 +100,4 @@ def _missing(system: str, listed: Listed, reader: Callable[[], ReadSysctl]) -> i
         known = sum(bool(remote) for _, remote in listed)
     else:
         raise SystemReadError(f"{system} has no sysctl for it")
-    return max(0, existing - known)  # some may have gone after they were listed
+    return max(0, existing - known)  # some can be closed after the list was made

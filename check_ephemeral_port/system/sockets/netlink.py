@@ -1,4 +1,4 @@
-"""The conversation with Linux's sock_diag."""
+"""A netlink socket to Linux's sock_diag."""
 
 from __future__ import annotations
 
@@ -23,51 +23,58 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import TypeVar
 
-    Seen = TypeVar("Seen")
+    Result = TypeVar("Result")
 
 BUFFER_BYTES = 65536
-"""The kernel hands out half of this at a time, whatever the buffer."""
+"""Enough: the kernel sends at most half of this at a time (``netlink_recvmsg()``)."""
 ATTEMPTS = 3
-"""How often a look is begun anew if the tables change under it."""
+"""The maximum number of dumps if the socket tables change during each of them."""
 NOT_SUPPORTED = (errno.EINVAL, errno.EOPNOTSUPP)
-"""How the kernel answers a kind of request that it doesn't know."""
-IDLE_SINCE = (6, 8)
-"""Linux: no list of an older one has the TCP sockets that are bound but idle."""
+"""The errors with which the kernel refuses an unknown kind of request."""
+FIRST_WITH_IDLE_SOCKETS = (6, 8)
+"""The first Linux version that lists TCP sockets that are bound but idle."""
 
 
 class SockDiag:
-    """The kernel, as somebody to ask."""
+    """Sends requests to sock_diag and reads the answers."""
 
     def __init__(self, netlink: _socket.socket) -> None:
         self._netlink = netlink
         self.interrupted = False
-        """The tables changed while the kernel walked them."""
+        """The socket tables changed during a dump."""
 
     def dump(
         self,
         protocol: str,
-        wanted: bytes,
+        socket_filter: bytes,
         read: Callable[[bytes], Chunk],
         states: int = ALL_STATES,
     ) -> list[SocketEntry]:
-        """Have all sockets of a protocol read, IPv4 and IPv6; the entries that came
-        of it. ``wanted`` and ``states`` as in :func:`~.inet_diag.dump_request`."""
+        """Pass each chunk of a dump to ``read``; return the entries of all chunks.
+
+        The dump has the sockets of a protocol, IPv4 and IPv6. ``socket_filter`` and
+        ``states``: see :func:`~.inet_diag.dump_request`.
+        Raises ``OSError`` if the kernel refuses the request, ``ValueError`` if its
+        answer is malformed.
+        """
         if protocol == TCP:
             try:
-                return self._ask(tcp_dump_request(wanted, states), read)
+                return self._ask(tcp_dump_request(socket_filter, states), read)
             except OSError as error:
                 if error.errno not in NOT_SUPPORTED:
                     raise
         entries: list[SocketEntry] = []
         for family in (_socket.AF_INET, _socket.AF_INET6):
-            entries += self._ask(dump_request(family, protocol, wanted, states), read)
+            entries += self._ask(
+                dump_request(family, protocol, socket_filter, states), read
+            )
         return entries
 
     def _ask(self, request: bytes, read: Callable[[bytes], Chunk]) -> list[SocketEntry]:
         self._netlink.send(request)
         entries: list[SocketEntry] = []
         while True:
-            # one byte more than there ever is: what fills that, too, is cut short
+            # one more byte shows whether the answer was too long for the buffer
             data = self._netlink.recv(BUFFER_BYTES + 1)
             if len(data) > BUFFER_BYTES or not data:
                 raise ValueError("the kernel's answer was cut short")
@@ -82,12 +89,13 @@ class SockDiag:
                 return entries
 
 
-def with_sock_diag(task: Callable[[SockDiag], Seen], notes: list[str]) -> Seen:
-    """What the task sees, anew if the tables change meanwhile; ``notes`` tell of it if
-    they don't stop to.
+def with_sock_diag(task: Callable[[SockDiag], Result], notes: list[str]) -> Result:
+    """Run the task with a netlink socket and return its result.
 
-    Needs no privilege. Raises :class:`SystemReadError`, in sandboxes that refuse the
-    socket family for example.
+    The task is repeated if the socket tables change in the meantime; if they still do
+    in the last attempt, a note is added to ``notes``. No privilege is necessary.
+    Raises :class:`SystemReadError` if sock_diag is not available, as in sandboxes that
+    refuse netlink sockets.
     """
     if sys.platform != "linux":
         raise SystemReadError("sock_diag exists on Linux only")
@@ -96,21 +104,21 @@ def with_sock_diag(task: Callable[[SockDiag], Seen], notes: list[str]) -> Seen:
         with closing(
             _socket.socket(_socket.AF_NETLINK, kind, NETLINK_SOCK_DIAG)
         ) as netlink:
-            netlink.connect((0, 0))  # nobody but the kernel may answer
+            netlink.connect((0, 0))  # accept answers from the kernel only
             for _ in range(ATTEMPTS):
                 kernel = SockDiag(netlink)
-                seen = task(kernel)
+                result = task(kernel)
                 if not kernel.interrupted:
-                    return seen
+                    return result
     except (OSError, ValueError) as error:
         raise SystemReadError(f"sock_diag: {error}") from None
     notes.append("the socket tables changed while they were listed")
-    return seen
+    return result
 
 
 def lists_idle_sockets() -> bool:
-    """Whether this kernel lists TCP sockets that are bound but idle."""
+    """Whether this kernel lists TCP sockets that are bound but idle (Linux 6.8)."""
     if sys.platform != "linux":
         return False
     major, minor = os.uname().release.replace("-", ".").split(".")[:2]
-    return (int(major), int(minor)) >= IDLE_SINCE
+    return (int(major), int(minor)) >= FIRST_WITH_IDLE_SOCKETS

@@ -1,4 +1,4 @@
-"""The sockets of one port, by whoever may list them."""
+"""The sockets of one port, for the port check."""
 
 from __future__ import annotations
 
@@ -19,56 +19,63 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-NOT_SHOWN = {
+PSUTIL_GAPS = {
     "linux": "psutil shows neither idle sockets nor the age of TIME_WAIT",
     "win32": "psutil shows no bound but idle TCP sockets",
 }
-"""What psutil leaves out, by platform; :mod:`.missing_from_psutil` has the others."""
+"""Notes on the gaps of psutil, by platform. See also :mod:`.missing_from_psutil`."""
 
 
 class PortListing(NamedTuple):
-    """The sockets with a port at either end, and the TCP listeners of all ports."""
+    """The sockets with this local or remote port, and all TCP listeners."""
 
     entries: Sequence[SocketEntry]
-    lister: str
-    """Who made the list, for people."""
+    sampler: str
+    """Display name of the sampler."""
     notes: Sequence[str] = ()
-    """What the reader of this list should know, for people."""
+    """Remarks for the output."""
     time_wait: bool = True
-    """Whether sockets in TIME_WAIT are in it."""
+    """Whether the list includes sockets in TIME_WAIT."""
 
 
 def list_sockets_of_port(
-    port: int, protocols: Sequence[str] = (TCP, UDP), lister: str = AUTO
+    port: int, protocols: Sequence[str] = (TCP, UDP), sampler: str = AUTO
 ) -> PortListing:
-    """The sockets of one port, and all listeners; by one of ``sockets.SAMPLERS``.
+    """The sockets of one port, and all TCP listeners.
 
-    ``auto`` takes sock_diag where it can, since the kernel then picks the sockets,
-    bound but idle ones too; psutil elsewhere. Only psutil fills in pids.
-    Raises :class:`SystemReadError`.
+    ``sampler``: one of :data:`~check_ephemeral_port.model.sockets.SAMPLERS`. ``auto``
+    uses sock_diag on Linux, because the kernel then filters the sockets and also lists
+    bound but idle ones. If that fails, and on other systems, ``auto`` uses psutil.
+    Only psutil reports pids.
+    Raises :class:`SystemReadError` if the sockets cannot be listed.
     """
     notes = []
-    if lister == SOCK_DIAG or (lister == AUTO and sys.platform == "linux"):
+    if sampler == SOCK_DIAG or (sampler == AUTO and sys.platform == "linux"):
         try:
             return list_port_by_sock_diag(port, protocols)
         except SystemReadError as error:
-            if lister == SOCK_DIAG:
+            if sampler == SOCK_DIAG:
                 raise
             notes.append(f"less exact, without {error}")
     notes.append(
-        NOT_SHOWN.get(sys.platform, "psutil shows no sockets in TIME_WAIT here")
+        PSUTIL_GAPS.get(sys.platform, "psutil shows no sockets in TIME_WAIT here")
     )
     if sys.platform != "linux":
         from ..processes import is_root
-        from .missing_from_psutil import hidden_users
+        from .missing_from_psutil import hidden_users_notes
 
-        notes += hidden_users(sys.platform, is_root())
-    seen = sys.platform in ("linux", "win32")
-    return list_port_by_psutil(port, protocols)._replace(notes=notes, time_wait=seen)
+        notes += hidden_users_notes(sys.platform, is_root())
+    time_wait = sys.platform in ("linux", "win32")
+    return list_port_by_psutil(port, protocols)._replace(
+        notes=notes, time_wait=time_wait
+    )
 
 
 def list_port_by_sock_diag(port: int, protocols: Sequence[str]) -> PortListing:
-    """The list as the kernel makes it. Needs no privilege."""
+    """The list from sock_diag, without pids. It needs no privilege.
+
+    Raises :class:`SystemReadError` if sock_diag is not available.
+    """
     any_port = on_local_ports([PortRange(0, MAX_PORT)])
 
     def task(kernel: SockDiag) -> list[SocketEntry]:
@@ -88,17 +95,18 @@ def list_port_by_sock_diag(port: int, protocols: Sequence[str]) -> PortListing:
 
 
 def list_port_by_psutil(port: int, protocols: Sequence[str]) -> PortListing:
-    """The same from psutil's list of all sockets, with pids.
+    """The list from psutil, with pids.
 
-    Without privilege, psutil merges sockets whose rows look alike.
+    Without privilege, psutil merges sockets whose rows are equal.
+    Raises :class:`SystemReadError` if psutil fails.
     """
 
-    def wanted(row: Any) -> bool:
-        # psutil leaves laddr empty where there is no port
+    def is_relevant(row: Any) -> bool:
+        # laddr is empty if the port is 0
         return bool(row.laddr) and (
             row.laddr.port == port
             or (row.raddr and row.raddr.port == port)
             or row.status == TcpState.LISTEN.value
         )
 
-    return PortListing(entries_by_psutil(protocols, wanted), psutil_version())
+    return PortListing(entries_by_psutil(protocols, is_relevant), psutil_version())

@@ -1,4 +1,4 @@
-"""Chooses who looks at the sockets, and joins what two of them saw."""
+"""Chooses the sampler, and merges the lists of two samplers."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     Addresses = tuple[str, Endpoint, Optional[Endpoint]]
 
 PSUTIL_LIMIT_SOCKETS = 2000
-"""Above it ``auto`` leaves psutil out: from here on it costs more than all the rest
-of a check together."""
+"""With more TCP and UDP sockets than this, ``auto`` does not use psutil: it would take
+longer than the rest of the check."""
 
 
 def take_sample(
@@ -39,12 +39,13 @@ def take_sample(
     reuse_delay_seconds: float,
     sampler: str = AUTO,
 ) -> SocketSample:
-    """The sockets on ports of the pool, by one of :data:`SAMPLERS`.
+    """The sockets on ports of the pool at one moment.
 
-    ``auto`` takes psutil's list, with what sock_diag knows beyond it where there
-    is one; on hosts with many sockets it is sock_diag alone.
-    ``reuse_delay_seconds``: see :class:`~.usage.ConnectRules`.
-    Raises :class:`SystemReadError`.
+    ``sampler``: one of :data:`~check_ephemeral_port.model.sockets.SAMPLERS`. ``auto``
+    merges the lists of psutil and sock_diag. It uses sock_diag alone on hosts with many
+    sockets, and psutil alone where sock_diag is not available.
+    ``reuse_delay_seconds``: see :class:`~.settings.ConnectRules`.
+    Raises :class:`SystemReadError` if the sockets cannot be listed.
     """
     if sampler == AUTO and sys.platform != "linux":
         sampler = PSUTIL
@@ -62,9 +63,9 @@ def take_sample(
 def list_sockets(
     pool: PortPool, protocols: Sequence[str], sampler: str = AUTO
 ) -> SocketListing:
-    """The same, one by one and with the processes as far as psutil knows them.
+    """The sockets on ports of the pool one by one, with the pids that psutil knows.
 
-    Raises :class:`SystemReadError`.
+    Raises :class:`SystemReadError` if psutil fails.
     """
     from .by_psutil import list_by_psutil
 
@@ -82,9 +83,9 @@ def list_sockets(
 def list_connections(
     pool: PortPool, destinations: Collection[Destination | None], sampler: str
 ) -> list[SocketEntry]:
-    """The connections to these destinations, one by one; ``None`` stands for any.
+    """The connections to these destinations, one by one; ``None`` means all.
 
-    Raises :class:`SystemReadError`.
+    Raises :class:`SystemReadError` if the sockets cannot be listed.
     """
     remotes = (
         [] if None in destinations else sorted({d.remote for d in destinations if d})
@@ -92,7 +93,7 @@ def list_connections(
     entries = _list_tcp(pool, remotes, sampler)
     if None in destinations:
         return [entry for entry in entries if entry.remote]
-    # as .destination, of which it would make one for each of many thousands
+    # entry.destination would create an object for each of many thousands of entries
     return [e for e in entries if (e.local.address, e.remote) in destinations]
 
 
@@ -117,24 +118,24 @@ def _many_sockets() -> bool:
 
     try:
         counts = read_socket_counts()
-    except SystemReadError:  # sandboxes may hide it
+    except SystemReadError:  # hidden by a sandbox
         return False
-    # psutil walks all processes, those of other network namespaces too
+    # psutil inspects the processes of all network namespaces
     return counts.total + counts.tcp_unhashed > PSUTIL_LIMIT_SOCKETS
 
 
 def merge_listings(listed: SocketListing, details: SocketListing) -> SocketListing:
-    """The sockets that ``listed`` holds, as ``details`` knows them.
+    """The sockets of ``listed``, with the details and the visibility of ``details``.
 
-    Sockets that ``listed`` can't see at all, which are the bound but idle ones, are
-    added; whatever else only one of the two saw came or went between the looks, and
-    stays as ``listed`` has it. Pure.
+    Bound but idle sockets are added, because ``listed`` never has them. Any other
+    difference means that a socket was opened or closed between the two lists; then
+    ``listed`` counts.
     """
     bound = [entry for entry in details.entries if entry.state is TcpState.BOUND]
     known = _by_addresses(e for e in details.entries if e.state is not TcpState.BOUND)
     entries: list[SocketEntry] = []
-    for addresses, seen in _by_addresses(listed.entries).items():
-        entries += _joined(seen, known.get(addresses, ()))
+    for addresses, sockets in _by_addresses(listed.entries).items():
+        entries += _joined(sockets, known.get(addresses, ()))
     return SocketListing(
         entries + bound,
         details.visibility,
@@ -154,8 +155,8 @@ def _by_addresses(entries: Iterable[SocketEntry]) -> dict[Addresses, list[Socket
 def _joined(
     listed: Iterable[SocketEntry], details: Iterable[SocketEntry]
 ) -> Iterator[SocketEntry]:
-    # several sockets may have equal addresses (SO_REUSEPORT), and psutil without
-    # privilege merges those into one
+    # several sockets can have equal addresses (SO_REUSEPORT); without privilege, psutil
+    # merges them into one
     for entry, detail in zip_longest(listed, details):
         if detail is None:
             yield entry

@@ -1,26 +1,29 @@
-"""Linux's own socket counters: ``/proc/net/sockstat`` and ``sockstat6``."""
+"""Linux's socket counters: ``/proc/net/sockstat`` and ``sockstat6``."""
 
 from __future__ import annotations
 
 from ...model.records import NamedTuple
 from ..errors import SystemReadError
 
-_COUNTS = {"used", "inuse", "tw"}
+_SOCKET_COUNTERS = {"used", "inuse", "tw"}
 
 
 class SocketCounts(NamedTuple):
-    """How many sockets there are, without listing them."""
+    """The number of sockets, without a list of them."""
 
     total: int
-    """TCP and UDP sockets of the network namespace that a listing would show."""
+    """TCP and UDP sockets of the network namespace that a list would contain."""
     tcp_unhashed: int
-    """TCP sockets that exist but are in no table: neither listening nor connected.
-    Bound but idle ones are among them. An upper limit, since the kernel counts
-    those of all network namespaces here."""
+    """The maximum number of TCP sockets that neither listen nor are connected, such as
+    bound but idle ones. The kernel counts those of all network namespaces together, so
+    the real number can be lower."""
 
 
 def read_socket_counts(proc: str = "/proc") -> SocketCounts:
-    """Counters below ``proc``; :class:`SystemReadError` if they can't be read."""
+    """Read the counters below ``proc``.
+
+    Raises :class:`SystemReadError` if they cannot be read.
+    """
     ipv4 = _counters(f"{proc}/net/sockstat")
     try:
         ipv6 = _counters(f"{proc}/net/sockstat6")
@@ -34,11 +37,12 @@ def read_socket_counts(proc: str = "/proc") -> SocketCounts:
     )
 
 
-def most_idle_tcp_sockets(capacity: int) -> tuple[int, list[str]]:
-    """How many TCP sockets may be bound but idle, where no list shows them, and notes.
+def max_idle_tcp_sockets(capacity: int) -> tuple[int, list[str]]:
+    """The maximum number of bound but idle TCP sockets, and notes.
 
-    Of this thread's network namespace; as many as there are ports (``capacity``) if
-    nobody counts them: then nothing is sure.
+    Use it for lists that lack these sockets. It applies to this thread's network
+    namespace. If the counters cannot be read, it is the number of ports in the pool
+    (``capacity``).
     """
     try:
         return read_socket_counts("/proc/thread-self").tcp_unhashed, []
@@ -47,11 +51,11 @@ def most_idle_tcp_sockets(capacity: int) -> tuple[int, list[str]]:
 
 
 def is_without_sockets(proc: str = "/proc/thread-self") -> bool:
-    """Whether this thread's network namespace surely has no socket at all.
+    """Whether this thread's network namespace certainly has no sockets.
 
-    ``sockets: used`` counts those of processes, of every kind (kernel:
-    ``sock_inuse_get()``, of one namespace since Linux 4.16); the others those of the
-    kernel itself and TIME_WAIT.
+    ``sockets: used`` counts all kinds of sockets of processes (kernel:
+    ``sock_inuse_get()``; of one namespace since Linux 4.16). The other counters add the
+    sockets of the kernel itself and those in TIME_WAIT.
     """
     try:
         counters = _counters(f"{proc}/net/sockstat")
@@ -62,15 +66,17 @@ def is_without_sockets(proc: str = "/proc/thread-self") -> bool:
     except SystemReadError:  # no IPv6 in this kernel
         pass
     counts = {
-        name: n for name, n in counters.items() if name.rpartition(" ")[2] in _COUNTS
+        name: n
+        for name, n in counters.items()
+        if name.rpartition(" ")[2] in _SOCKET_COUNTERS
     }
     return "sockets used" in counts and not any(counts.values())
 
 
 def read_time_wait_sockets(proc: str = "/proc/thread-self") -> int:
-    """How many sockets of this thread's network namespace are in TIME_WAIT.
+    """The number of sockets in TIME_WAIT in this thread's network namespace.
 
-    Raises :class:`SystemReadError`.
+    Raises :class:`SystemReadError` if it cannot be read.
     """
     counters = _counters(f"{proc}/net/sockstat")
     if "TCP tw" not in counters:

@@ -202,9 +202,9 @@ def test_psutil_lists_where_sock_diag_is_refused():
         with pytest.raises(
             SystemReadError, match="sock_diag: .*Operation not permitted"
         ):
-            list_sockets_of_port(5003, lister="sock_diag")
+            list_sockets_of_port(5003, sampler="sock_diag")
     assert ends(found.entries) == ends(usual.entries)
-    assert (usual.lister, usual.notes) == ("sock_diag", [])
-    assert found.lister.startswith("psutil ")
+    assert (usual.sampler, usual.notes) == ("sock_diag", [])
+    assert found.sampler.startswith("psutil ")
     assert re.match("less exact, without sock_diag: .*not permitted", found.notes[0])
     assert "neither idle sockets" in found.notes[1]
