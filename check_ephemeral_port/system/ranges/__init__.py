@@ -1,4 +1,4 @@
-"""The ephemeral range of this host, from the system itself; never a guess."""
+"""The ephemeral range of this host, read from the system and never guessed."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from ..errors import SystemReadError
 def read_port_settings(
     platform: str = sys.platform, protocols: Sequence[str] = (TCP, UDP)
 ) -> PortSettings:
-    """The host's own range and rules, for the protocols that are asked for.
+    """The ephemeral range and the connect rules of this host, for these protocols.
 
-    Raises :class:`SystemReadError` if the system doesn't tell.
+    Raises :class:`SystemReadError` if they cannot be read.
     """
     if platform == "linux":
         from .linux import read_linux_port_settings

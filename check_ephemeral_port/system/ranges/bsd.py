@@ -1,23 +1,24 @@
-"""macOS and the BSDs: the range, from sysctl, through the C library.
+"""macOS and the BSDs: the range from sysctl, read through the C library.
 
-Names and rules are those of the kernels' sources:
+The names and rules come from the kernel sources:
 
 - macOS: ``xnu/bsd/netinet/in_pcb.c``, ``in_pcbbind()``. ``portrange.first`` and
-  ``.last`` hold for sockets that asked for nothing else (``IP_PORTRANGE_DEFAULT``);
-  ``hifirst`` and ``hilast`` only for those that set ``IP_PORTRANGE_HIGH``. An implicit
-  bind, connect()'s too, takes "an unused port" (its comment).
-- FreeBSD: ``sys/netinet/in_pcb.c``, ``in_pcb_lport_dest()``, with the same names.
-  From 13 on, connect() takes a port that is "unused with" its destination (its comment)
-  and that no unconnected socket has; before, one that no TCP socket has.
-- OpenBSD: ``sys/netinet/in_pcb.c``, ``in_pcbpickport()``: ``portfirst`` and
-  ``portlast`` by default; ``porthifirst`` and ``porthilast`` are for sockets that set
-  ``IP_PORTRANGE_HIGH``.
-- NetBSD: ``sys/netinet/portalgo.c``, ``pcb_getports()``: a range each for IPv4 and
-  IPv6, and ``check_suitable_port()``, which passes over every port in use.
+  ``.last`` are the range by default (``IP_PORTRANGE_DEFAULT``). ``hifirst`` and
+  ``hilast`` apply only to sockets that set ``IP_PORTRANGE_HIGH``. An implicit bind,
+  also that of connect(), takes "an unused port" (comment in the source).
+- FreeBSD: ``sys/netinet/in_pcb.c``, ``in_pcb_lport_dest()`` (before 13:
+  ``in_pcb_lport()``), with the same names. From 13 on, connect() takes a port that is
+  "unused with" its destination (comment in the source) and that no unconnected socket
+  holds. Before 13, it takes a port that no TCP socket holds.
+- OpenBSD: ``sys/netinet/in_pcb.c``, ``in_pcbpickport()``. ``portfirst`` and
+  ``portlast`` are the range by default. ``porthifirst`` and ``porthilast`` apply only
+  to sockets that set ``IP_PORTRANGE_HIGH``.
+- NetBSD: ``sys/netinet/portalgo.c``. ``pcb_getports()`` reads one range for IPv4 and
+  one for IPv6; ``check_suitable_port()`` refuses every port in use.
 
-All but FreeBSD 13 look at the local port alone, whatever the state of the socket that
-has it, so that TIME_WAIT counts there against everyone.
-A first port above the last is legal: the kernels then walk downwards.
+Except for FreeBSD from 13 on, all of them compare only the local port. The state of the
+socket does not matter, so a port in TIME_WAIT is not free for any destination.
+The first port can be higher than the last one; the range is the same.
 """
 
 from __future__ import annotations
@@ -29,16 +30,16 @@ from ..errors import SystemReadError
 from .bsd_sysctl import ReadSysctl, read_int, split_platform
 
 FREEBSD_SHARES_FROM = 13
-"""Major version from which on connect() shares ports between destinations."""
+"""The first major version in which connect() shares ports between destinations."""
 
 _PORTRANGE = ("net.inet.ip.portrange.first", "net.inet.ip.portrange.last")
 
 
 class _Names(NamedTuple):
     ipv4: tuple[str, str]
-    """The sysctls of the first and the last port."""
+    """The sysctls of the first and of the last port."""
     ipv6: tuple[str, str] = ("", "")
-    """Likewise, where IPv6 has its own."""
+    """The same for IPv6; empty if IPv6 has no range of its own."""
 
 
 NAMES = {
@@ -53,9 +54,9 @@ NAMES = {
 
 
 def read_bsd_port_settings(platform: str, read_sysctl: ReadSysctl) -> PortSettings:
-    """Settings of a platform such as ``freebsd14``.
+    """The settings of a platform such as ``freebsd14``.
 
-    Raises :class:`SystemReadError`, with the name of the sysctl at fault.
+    Raises :class:`SystemReadError` with the name of the sysctl that failed.
     """
     system, major = split_platform(platform)
     names = NAMES[system]
@@ -82,7 +83,7 @@ def read_bsd_port_settings(platform: str, read_sysctl: ReadSysctl) -> PortSettin
 
 
 def is_bsd(platform: str) -> bool:
-    """Whether the settings of this platform can be read here."""
+    """Whether this module can read the settings of the platform."""
     return split_platform(platform)[0] in NAMES
 
 

@@ -15,10 +15,10 @@ if TYPE_CHECKING:
     from typing import Any
 
 ReadSysctl = Callable[[str], bytes]
-"""The value of a sysctl, by its name, as the kernel holds it."""
+"""Takes the name of a sysctl, returns the bytes of its value."""
 
 MAX_BYTES = 256
-"""More than any of those that are read here has."""
+"""More than any value that is read here."""
 
 # CTL_NET, PF_INET, IPPROTO_IP: <sys/sysctl.h>, <sys/socket.h>; then
 # IPCTL_IPPORT_FIRSTAUTO and _LASTAUTO: <netinet/in.h> of OpenBSD
@@ -29,13 +29,13 @@ OPENBSD_NUMBERS: dict[str, Sequence[int]] = {
 
 
 def sysctl_reader(platform: str, libc: Any = None) -> ReadSysctl:
-    """What reads a sysctl on this platform.
+    """A function that reads sysctls on this platform.
 
-    It raises :class:`SystemReadError`, with the name of the sysctl.
+    The function raises :class:`SystemReadError` with the name of the sysctl.
     """
     if libc is None:
         libc = ctypes.CDLL(None, use_errno=True)
-    # OpenBSD knows sysctls by number only, see its sysctl(2)
+    # OpenBSD has only numbers for sysctls: its sysctl(2)
     by_name = split_platform(platform)[0] != "openbsd"
 
     def read(name: str) -> bytes:
@@ -62,12 +62,15 @@ def sysctl_reader(platform: str, libc: Any = None) -> ReadSysctl:
 
 
 def read_int(read: ReadSysctl, name: str) -> int:
-    """A sysctl of type int; :class:`SystemReadError` if it is none."""
+    """A sysctl of type int. Raises :class:`SystemReadError` if it has another size."""
     return _number(read(name), name, 0, ctypes.sizeof(ctypes.c_int))
 
 
 def read_counter(read: ReadSysctl, name: str, index: int) -> int:
-    """One of an array of 64-bit counters; :class:`SystemReadError` if there is none."""
+    """One counter in a sysctl that is an array of 64-bit counters.
+
+    Raises :class:`SystemReadError` if the array is malformed or too short.
+    """
     return _number(read(name), name, index, ctypes.sizeof(ctypes.c_int64))
 
 
@@ -79,6 +82,9 @@ def _number(value: bytes, name: str, index: int, size: int) -> int:
 
 
 def split_platform(platform: str) -> tuple[str, int]:
-    """Name and major version: ``freebsd14`` is both, ``darwin`` has a name only."""
+    """Name and major version of a platform, such as ``freebsd14``.
+
+    The version is 0 if there is none, as in ``darwin``.
+    """
     match = re.fullmatch(r"([a-z]+)([0-9]*)", platform)
     return (match[1], int(match[2] or 0)) if match else (platform, 0)

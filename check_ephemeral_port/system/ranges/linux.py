@@ -1,7 +1,7 @@
-"""Linux: the range, the reserved ports and TIME_WAIT's rules, from ``/proc/sys``.
+"""Linux: the range, the reserved ports and the rules of TIME_WAIT, from ``/proc/sys``.
 
-Source: Documentation/networking/ip-sysctl.rst of the kernel. All of these belong
-to the network namespace and hold for IPv4 and IPv6, TCP and UDP alike.
+Source: kernel, Documentation/networking/ip-sysctl.rst. Each network namespace has its
+own settings. The ports apply to IPv4 and IPv6, TCP and UDP; the rules apply to TCP.
 """
 
 from __future__ import annotations
@@ -10,12 +10,15 @@ from ...model.ports import PortPool, PortRange, parse_port_list
 from ...model.settings import ConnectRules, PortSettings
 from ..errors import SystemReadError
 
-LARGEST = 2**32
-"""No number of the kernel's is greater, signed or not."""
+MAX_NUMBER = 2**32
+"""No number of the kernel is larger, signed or unsigned."""
 
 
 def read_linux_port_settings(proc: str = "/proc") -> PortSettings:
-    """Settings below ``proc``; :class:`SystemReadError` names the file at fault."""
+    """The settings below ``proc``.
+
+    Raises :class:`SystemReadError` with the name of the file that failed.
+    """
     ipv4 = f"{proc}/sys/net/ipv4"
     range_path = f"{ipv4}/ip_local_port_range"
     reserved_path = f"{ipv4}/ip_local_reserved_ports"
@@ -33,7 +36,10 @@ def read_linux_port_settings(proc: str = "/proc") -> PortSettings:
 
 
 def read_reserved_ports(proc: str = "/proc") -> frozenset[int]:
-    """All reserved ports; :class:`SystemReadError` names the file at fault."""
+    """All reserved ports.
+
+    Raises :class:`SystemReadError` with the name of the file that failed.
+    """
     path = f"{proc}/sys/net/ipv4/ip_local_reserved_ports"
     text = _read(path)
     try:
@@ -43,19 +49,19 @@ def read_reserved_ports(proc: str = "/proc") -> frozenset[int]:
 
 
 def read_number(path: str) -> int | None:
-    """The number that is all of a file; ``None`` if there is none."""
+    """The number in a file; ``None`` if the file is missing or has no number."""
     try:
         number = int(_read(path))
-    except (SystemReadError, ValueError):  # absent in sandboxes and older kernels
+    except (SystemReadError, ValueError):  # missing in sandboxes and older kernels
         return None
-    return number if abs(number) <= LARGEST else None
+    return number if abs(number) <= MAX_NUMBER else None
 
 
 def _connect_rules(ipv4: str) -> ConnectRules:
     delay_ms = read_number(f"{ipv4}/tcp_tw_reuse_delay")
     return ConnectRules(
         reuse=read_number(f"{ipv4}/tcp_tw_reuse"),
-        # before Linux 6.14 the delay was a second, and had no sysctl
+        # before Linux 6.14 there is no sysctl, and the delay is 1 second
         reuse_delay_seconds=1.0 if delay_ms is None else delay_ms / 1000,
         timestamps=read_number(f"{ipv4}/tcp_timestamps") != 0,
     )

@@ -1,11 +1,12 @@
 r"""Windows: dynamic ranges and excluded ranges, by protocol and version of IP.
 
-From ``netsh.exe``, which is started without a shell and read by shape alone, since
-its words are translated: a dynamic range is two lines that end in a number, its start
-and its size; an excluded range is a row of two numbers. (The WMI classes
-``MSFT_NetTCPSetting`` and ``MSFT_NetUDPSetting`` have the dynamic ranges, but not the
-excluded ones, nor one for each version of IP; Python can't reach them without a
-library or PowerShell.)
+They come from ``netsh.exe``, which is started without a shell. Its words are in the
+language of the system, so only the numbers are read. A dynamic range is two lines that
+end in a number: the start and the size. An excluded range is a row with two numbers.
+
+The WMI classes ``MSFT_NetTCPSetting`` and ``MSFT_NetUDPSetting`` do not suffice. They
+have the dynamic ranges, but neither the excluded ranges nor a range for each version of
+IP, and Python cannot read them without a library or PowerShell.
 
 Sources, Microsoft Learn:
 
@@ -18,8 +19,8 @@ Sources, Microsoft Learn:
 - "Troubleshoot port exhaustion issues", event 4231: a request for a port from "the
   global TCP port space has failed due to all such ports being in use".
 
-So a port in use counts against everyone. When connect() may take over one in TIME_WAIT
-(120 s, or ``TcpTimedWaitDelay``) is not to be found there, so it never counts as free.
+So a port in use is not free for any destination. The sources do not say when connect()
+can reuse a port in TIME_WAIT (120 s, or ``TcpTimedWaitDelay``), so it is never free.
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ RunNetsh = Callable[[Sequence[str]], bytes]
 IPV4, IPV6 = "ipv4", "ipv6"
 TIMEOUT_SECONDS = 10
 
-# bytes, whatever the code page: digits are ASCII in all that a console may have
+# patterns of bytes, because digits are ASCII in every code page of a console
 _ENDS_IN_NUMBER = re.compile(rb"(?:^|[^0-9])([0-9]{1,5})$")
 _STARTS_WITH_DIGIT = re.compile(rb"[0-9]")
 _TWO_NUMBERS = re.compile(rb"([0-9]{1,5})\s+([0-9]{1,5})\s*\*?$")
@@ -50,10 +51,12 @@ _TWO_NUMBERS = re.compile(rb"([0-9]{1,5})\s+([0-9]{1,5})\s*\*?$")
 def read_windows_port_settings(
     run_netsh: RunNetsh, protocols: Sequence[str] = (TCP, UDP)
 ) -> PortSettings:
-    """Settings for the protocols that are asked for.
+    """The settings for these protocols.
 
-    One pool has to serve all: the ports that lie in every range, and are excluded
-    from none. Raises :class:`SystemReadError`, with the command at fault.
+    The pool is the ports that lie in the dynamic ranges of all these protocols and of
+    both versions of IP, and that are not excluded. IPv6 is skipped if netsh reports
+    nothing for it.
+    Raises :class:`SystemReadError` with the command that failed.
     """
     ranges: dict[str, PortRange] = {}
     excluded: set[int] = set()
@@ -105,16 +108,18 @@ def _common(ranges: dict[str, PortRange]) -> PortRange:
     for _, other in others:
         both = common.common(other)
         if both is None:
-            told = ", ".join(f"{name} {span}" for name, span in ranges.items())
-            raise SystemReadError(f"the ranges have no port in common: {told}")
+            listed = ", ".join(f"{name} {span}" for name, span in ranges.items())
+            raise SystemReadError(f"the ranges have no port in common: {listed}")
         common = both
     return common
 
 
 def decode_dynamic_range(output: bytes) -> PortRange:
-    """The range that ``netsh int ... show dynamicport`` prints, in any language.
+    """The range in the output of ``netsh int ... show dynamicport``.
 
-    ``ValueError`` if it doesn't hold exactly a first port and a number of ports.
+    The output can be in any language. It must have exactly two numbers: the first port
+    and the number of ports. Otherwise, or if they are no range, ``ValueError`` is
+    raised.
     """
     matches = (_ENDS_IN_NUMBER.search(line) for line in _lines(output))
     numbers = [int(match[1]) for match in matches if match]
@@ -125,15 +130,16 @@ def decode_dynamic_range(output: bytes) -> PortRange:
 
 
 def decode_excluded_ranges(output: bytes) -> list[PortRange]:
-    """The rows that ``netsh int ... show excludedportrange`` prints, in any language.
+    """The ranges in the output of ``netsh int ... show excludedportrange``.
 
-    Both kinds: those that a program such as Hyper-V has reserved, and those that an
-    administrator has set (with a ``*``). ``ValueError`` for a row that is none.
+    The output can be in any language. Some ranges are reserved by a program such as
+    Hyper-V, others are set by an administrator (marked with ``*``); both count.
+    Raises ``ValueError`` for a row that is not a range.
     """
     spans = []
     for line in _lines(output):
         if not _STARTS_WITH_DIGIT.match(line):
-            continue  # a title, the rule below it, or the legend
+            continue  # a title, a line of dashes, or the legend
         match = _TWO_NUMBERS.match(line)
         if not match:
             raise ValueError("a row that is not two ports")
@@ -146,16 +152,16 @@ def _lines(output: bytes) -> list[bytes]:
 
 
 def run_netsh(arguments: Sequence[str]) -> bytes:
-    """What ``netsh.exe`` of the system itself prints; no other of that name is run.
+    """The output of ``netsh.exe`` from the system folder; ``PATH`` is not used.
 
-    Raises :class:`SystemReadError`.
+    Raises :class:`SystemReadError` if it fails or takes too long.
     """
     command = "netsh " + " ".join(arguments)
     root = os.environ.get("SystemRoot", "")
     if not ntpath.isabs(root):
         raise SystemReadError(f"{command}: %SystemRoot% names no folder")
     flags = 0
-    if sys.platform == "win32":  # else a console would show up for a moment
+    if sys.platform == "win32":  # otherwise a console window would open
         flags = subprocess.CREATE_NO_WINDOW
     try:
         done = subprocess.run(
