@@ -1,1 +1,1 @@
-"""Network namespaces: find them, and run a task inside one."""
+"""Network namespaces: list them, and run a task inside one."""

@@ -1,19 +1,19 @@
 """Runs a task inside another network namespace, in a thread that moves there.
 
-setns(2) moves one thread only. So the rest of the process stays where it is, and the
-thread ends with its task. In such a thread
+setns(2) moves one thread only. The rest of the process stays in its namespace, and the
+thread ends with its task. In such a thread:
 
-- sockets belong to the namespace, netlink sockets included;
+- sockets belong to the namespace, including netlink sockets;
 - ``/proc/sys/net`` belongs to the namespace (kernel: ``net_ctl_header_lookup()``);
-- ``/proc/net`` does not: it stands for ``/proc/self/net``, which follows the first
-  thread of the process. For this reason psutil cannot list sockets there.
+- ``/proc/net`` does not. It is a link to ``/proc/self/net``, which shows the namespace
+  of the main thread. For this reason psutil cannot list sockets there.
 
 Privileges: setns(2) needs CAP_SYS_ADMIN in the user namespace of the caller and in the
 one that owns the network namespace (kernel: ``netns_install()``). Root of the host has
 both for every namespace. Opening ``/proc/PID/ns/net`` of another user's process also
 needs CAP_SYS_PTRACE (kernel: ``proc_ns_get_link()``); a name of ``ip netns`` does not.
-The owner of a user namespace, such as the user of a rootless container, would first
-have to enter that user namespace. The kernel refuses this to a process with threads;
+The user of a rootless container owns a user namespace and would have to enter that one
+first. The kernel does not allow this to a process with threads, but
 ``nsenter --user --net`` can do it.
 """
 
@@ -43,15 +43,15 @@ FIX = "needs root (see contrib/sudoers), or CAP_SYS_ADMIN and CAP_SYS_PTRACE"
 
 
 class NamespaceGone(SystemReadError):
-    """There is no such namespace, or not any more."""
+    """The namespace does not exist, or no longer exists."""
 
 
 def namespace_path(text: str, folders: Iterable[str] = NAMED) -> str:
-    """The path of the namespace that a NAME, a PID or a PATH stands for.
+    """The path of a namespace, given as a NAME, a PID or a PATH.
 
-    Whatever holds a ``/`` is a path. A name wins over the same number as a pid, as
-    it does in ``ip link set dev ... netns``.
-    Raises :class:`NamespaceGone` if it is nothing of that.
+    Text with a ``/`` is a path. If a number is both a name and a pid, it counts as the
+    name, as in ``ip link set dev ... netns``.
+    Raises :class:`NamespaceGone` if there is no such name.
     """
     if "/" in text:
         return text
@@ -66,11 +66,11 @@ def namespace_path(text: str, folders: Iterable[str] = NAMED) -> str:
 def in_namespace(namespace: Namespace | None, task: Callable[[], Result]) -> Result:
     """Run the task in a network namespace and return its result.
 
-    ``None`` is the namespace of the caller. Of the paths of a namespace, the first one
-    that still exists is used. No thread and no privilege is needed if it is the
-    caller's own namespace. An exception of the task is raised here.
-    Raises :class:`NamespaceGone`, or another :class:`SystemReadError` that says what
-    is missing.
+    ``None`` is the namespace of the caller. The first path of the namespace that still
+    exists is used. The caller's own namespace needs no thread and no privilege. An
+    exception of the task is raised again here.
+    Raises :class:`NamespaceGone` if no path exists, or another
+    :class:`SystemReadError` that names the missing privilege.
     """
     if namespace is None:
         return task()
@@ -109,16 +109,16 @@ def _open_first(paths: Iterable[str]) -> tuple[str, int]:
     gone = "no path"
     for path in paths:
         try:
-            # to open a device or a pipe may do or wait for something
+            # opening a device or a pipe could block or have side effects
             if not stat.S_ISREG(os.stat(path).st_mode):
                 raise _not_a_namespace(path)
-            # no O_NOFOLLOW: /proc/PID/ns/net is a link. Nothing is ever written,
-            # and setns() takes nothing but a network namespace
+            # no O_NOFOLLOW, because /proc/PID/ns/net is a link; this is safe, because
+            # nothing is written and setns() accepts network namespaces only
             return path, os.open(path, os.O_RDONLY)
         except (FileNotFoundError, NotADirectoryError, ProcessLookupError) as error:
             gone = f"{path}: {error.strerror}"
         except PermissionError as error:
-            if _is_of_a_neighbour(path):
+            if _shares_own_namespace(path):
                 return path, os.open(OWN, os.O_RDONLY)
             raise _refused(path, error) from None
         except OSError as error:
@@ -126,20 +126,22 @@ def _open_first(paths: Iterable[str]) -> tuple[str, int]:
     raise NamespaceGone(f"there is no such network namespace: {gone}")
 
 
-def _is_of_a_neighbour(path: str) -> bool:
-    """Whether it is ``/proc/PID/ns/net`` of a process in the caller's own namespace,
-    which ``net/dev`` beside it tells those too who may not open it."""
+def _shares_own_namespace(path: str) -> bool:
+    """Whether ``/proc/PID/ns/net`` belongs to a process in the caller's own namespace.
+
+    ``/proc/PID/net/dev`` shows this even without permission to open ``ns/net``.
+    """
     table = re.sub("/ns/net$", "/net/dev", path)
     try:
         return os.path.samestat(os.stat(table), os.stat("/proc/thread-self/net/dev"))
-    except OSError:  # gone, or hidden
+    except OSError:  # the process has ended, or /proc hides it
         return False
 
 
 def _is_own(descriptor: int) -> bool:
     try:
         return os.path.samestat(os.fstat(descriptor), os.stat(OWN))
-    except OSError:  # nothing to compare with: then it is entered
+    except OSError:  # unknown: then try to enter it
         return False
 
 

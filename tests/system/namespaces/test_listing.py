@@ -119,8 +119,8 @@ def test_namespaces_of_other_users_are_listed():
 @HOST
 def test_folders_of_others_name_nothing():
     path = add_namespace("4f5a12345678", PORTS)
-    own, kept = list_namespaces(named=(), kept=["/run/netns"])
-    assert own.own and kept == (((path,), None, None, None, False))
+    own, unnamed = list_namespaces(named=(), unnamed=["/run/netns"])
+    assert own.own and unnamed == (((path,), None, None, None, False))
 
 
 def test_the_container_is_that_of_the_busiest_process(tmp_path):
