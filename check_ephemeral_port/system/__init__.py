@@ -1,1 +1,1 @@
-"""The edge: every call to the operating system lives in here."""
+"""Every call to the operating system is in this ring."""

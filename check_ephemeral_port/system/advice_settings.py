@@ -1,4 +1,4 @@
-"""Settings and counters that only advice needs; on Linux."""
+"""Linux settings and counters that only the advice needs."""
 
 from __future__ import annotations
 
@@ -13,10 +13,9 @@ from .sockets.sockstat import read_time_wait_sockets
 def read_advice_settings(
     platform: str = sys.platform, proc: str = "/proc"
 ) -> AdviceSettings | None:
-    """Those of the network namespace that this thread is in; ``None`` on systems that
-    there are no rules for.
+    """The settings of this thread's network namespace; ``None`` if it is not Linux.
 
-    Raises :class:`SystemReadError`.
+    Raises :class:`SystemReadError` if the reserved ports cannot be read.
     """
     if platform != "linux":
         return None
@@ -25,23 +24,23 @@ def read_advice_settings(
 
 def _time_wait_table(proc: str) -> TimeWaitTable | None:
     limit = read_number(f"{proc}/sys/net/ipv4/tcp_max_tw_buckets")
-    # /proc/net is the namespace of the process, whichever its thread is in
+    # /proc/net always shows the namespace of the main thread
     thread = f"{proc}/thread-self"
     try:
         sockets = read_time_wait_sockets(thread)
         with open(f"{thread}/net/netstat", encoding="ascii") as file:
             overflows = decode_counter(file.read(), "TcpExt", "TCPTimeWaitOverflow")
-    except (OSError, ValueError, SystemReadError):  # absent in sandboxes
+    except (OSError, ValueError, SystemReadError):  # sandboxes hide these files
         return None
     return None if limit is None else TimeWaitTable(sockets, limit, overflows)
 
 
 def decode_counter(text: str, group: str, name: str) -> int:
-    """A counter of ``/proc/net/netstat``: a line of names, then one of numbers, both
-    beginning with their group. 0 if this kernel doesn't count it; ``ValueError`` if
-    the group isn't there.
+    """A counter from the text of ``/proc/net/netstat``; 0 if this kernel lacks it.
 
-    Source: kernel, ``netstat_seq_show()``.
+    The file has two lines for each group: the names, then the numbers. Both begin
+    with the group. Source: kernel, ``netstat_seq_show()``.
+    Raises ``ValueError`` if the text does not contain the group.
     """
     rows = [line.split() for line in text.splitlines()]
     names, numbers = (row for row in rows if row[:1] == [f"{group}:"])

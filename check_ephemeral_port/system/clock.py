@@ -1,4 +1,4 @@
-"""The clocks of the system, and what else identifies the time and place of a run."""
+"""The time of a run, and the boot and the network namespace that it belongs to."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from ..model.forecast.trend import Moment
 
 
 def read_moment(proc: str = "/proc") -> Moment:
-    """Now, by every clock that there is."""
-    # Linux: goes on while the machine is suspended, unlike CLOCK_MONOTONIC
+    """The current time by both clocks, and the id of this boot."""
+    # on Linux it also counts the time of a suspend, unlike CLOCK_MONOTONIC
     boot_clock = getattr(time, "CLOCK_BOOTTIME", None)
     if sys.platform == "win32" or boot_clock is None:
         uptime = time.monotonic()
@@ -26,15 +26,18 @@ def _boot_id(proc: str) -> str:
         with open(f"{proc}/sys/kernel/random/boot_id", encoding="ascii") as file:
             return file.read(64).strip()
     except (OSError, ValueError):
-        # a sandbox, or another system: a restart still shows, since uptime begins
-        # anew and the wall clock goes on
+        # a sandbox, or not Linux; a reboot is still noticed, because the uptime
+        # starts again while the wall clock continues
         return ""
 
 
 def read_namespace_id(proc: str = "/proc") -> str:
-    """Names the network namespace: each has sockets and a range of its own."""
-    # source: namespaces(7); the thread's own, since it may have moved to another
+    """Identifies this thread's network namespace, such as ``net:[4026531840]``.
+
+    Empty if the system has no namespaces. Source: namespaces(7).
+    """
+    # not /proc/self: only this thread may have moved to another namespace
     try:
         return os.readlink(f"{proc}/thread-self/ns/net")
-    except OSError:  # a sandbox, or another system: there is but one
+    except OSError:  # a sandbox, or not Linux
         return ""

@@ -1,4 +1,4 @@
-"""A time limit for the whole run, and what the run is busy with."""
+"""A time limit for the whole run, and the stages of the run."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ from ..model.records import NamedTuple
 from .errors import SystemReadError
 
 UNKNOWN = 3
-"""The exit code of a run whose time is up and that can't even say so."""
+"""The exit code if the time is up and even the report of that fails."""
 START_SECONDS = 1.0
-"""Enough for a thread to begin, unless it never will."""
+"""A thread that has not started after this time never will."""
 PRINTING_SECONDS = 1.0
-"""Enough to print a result, unless nobody reads it."""
+"""Printing takes longer than this only if no process reads the output."""
 
 
 class Stage(NamedTuple):
-    """A part of the run that is over."""
+    """A finished part of the run."""
 
     name: str
     seconds: float
 
 
 class Stopwatch:
-    """Knows which stage the run is in and how long each took."""
+    """Knows the current stage of the run and how long each finished stage took."""
 
     def __init__(self) -> None:
         self.current = "start"
@@ -35,7 +35,7 @@ class Stopwatch:
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
-        """Time what happens inside."""
+        """Measure how long the ``with`` block takes."""
         self.current = name
         begin = time.perf_counter()
         try:
@@ -45,63 +45,64 @@ class Stopwatch:
 
 
 class Deadline:
-    """Ends the process when its time is up, whatever it is blocked in.
+    """Ends the process when the time is up, even if a system call blocks.
 
-    A thread rather than SIGALRM: a signal's handler would have to wait until the
-    call into the C library (name resolution, say) is over, and Windows has none.
+    It uses a thread, not SIGALRM. Python runs a signal handler only after the current
+    call into the C library (such as name resolution) returns, and Windows has no
+    SIGALRM.
     """
 
-    def __init__(self, seconds: float, last_words: Callable[[], int]) -> None:
-        """``last_words`` prints what is to be said and returns the exit code.
+    def __init__(self, seconds: float, report_timeout: Callable[[], int]) -> None:
+        """``report_timeout`` prints the result and returns the exit code.
 
-        Raises :class:`SystemReadError` if there can't be a thread.
+        Raises :class:`SystemReadError` if the thread cannot start.
         """
-        # the longest that every platform can wait for: 49 days on Windows
+        # the longest wait that the platform supports: 49 days on Windows
         self._seconds = min(seconds, TIMEOUT_MAX)
-        self._last_words = last_words
+        self._report_timeout = report_timeout
         self._mutex = allocate_lock()
-        if not _begins_in_time(self._watch):
+        if not _start_thread(self._watch):
             raise SystemReadError("cannot start a thread to watch the time")
 
     def reached_the_end(self) -> None:
-        """The run is about to print its result: too late to interrupt it."""
+        """Do not interrupt the run any more: it is about to print its result."""
         self._mutex.acquire()
 
     def _watch(self) -> None:
-        # not threading.Timer: before Python 3.11 it waits by the wall clock, which may
-        # be set meanwhile
+        # not threading.Timer: before Python 3.11 it uses the wall clock, which can be
+        # changed in the meantime
         time.sleep(self._seconds)
-        # if the result is being printed, it may still come to its end
+        # a run that already prints its result gets some time to finish
         if self._mutex.acquire(timeout=PRINTING_SECONDS):
-            # in a thread of its own: nobody may be reading
-            if _begins_in_time(self._speak):
+            # in another thread, because printing can block
+            if _start_thread(self._report_and_exit):
                 time.sleep(PRINTING_SECONDS)
         os._exit(UNKNOWN)
 
-    def _speak(self) -> None:
+    def _report_and_exit(self) -> None:
         exit_code = UNKNOWN
         try:
-            exit_code = self._last_words()
-        finally:  # whatever became of the words
+            exit_code = self._report_timeout()
+        finally:  # also if printing failed
             os._exit(exit_code)
 
 
-def _begins_in_time(work: Callable[[], None]) -> bool:
-    """Do the work in a thread; ``False`` if there is none, for want of memory or since
-    the user has too many processes.
+def _start_thread(work: Callable[[], None]) -> bool:
+    """Do the work in a new thread; ``False`` if the thread does not start.
 
-    Not by ``threading``, which waits for ever for a thread that the lack of memory
-    ends before its first step.
+    It fails to start if memory is short or the user has too many processes. The
+    ``threading`` module would wait forever for a thread that dies of lack of memory
+    before its first step.
     """
-    begun = allocate_lock()
-    begun.acquire()
+    started = allocate_lock()
+    started.acquire()
 
     def begin() -> None:
-        begun.release()
+        started.release()
         work()
 
     try:
         start_new_thread(begin, ())
     except RuntimeError:
         return False
-    return begun.acquire(timeout=START_SECONDS)
+    return started.acquire(timeout=START_SECONDS)

@@ -1,4 +1,4 @@
-"""Which processes hold the ports that the output is about."""
+"""Which processes hold the ports that the output mentions."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ def find_holders(
 ) -> SocketsWithPids:
     """The entries and the connections to the destinations, with their processes.
 
-    All of them belong to the network namespace; ``None`` is the namespace of the
-    caller. The destination ``None`` stands for all destinations. Connections are listed
-    again, since a sample only counts them; if this fails, they are left out.
+    The network namespace ``None`` is that of the caller. The destination ``None``
+    means all destinations. A sample only counts connections, so they are listed again;
+    if this fails, they are missing from the result.
     ``leader_only``: see :func:`~.processes.find_pids`.
     """
     try:
         connections = in_namespace(
             namespace, lambda: list_connections(pool, destinations, sampler)
         )
-    except SystemReadError:  # an unknown holder is not worth an alarm
+    except SystemReadError:  # an unknown holder is no reason for an alarm
         connections = []
     return find_pids([*entries, *connections], proc_of(namespace), leader_only)
 
@@ -41,10 +41,13 @@ def find_holders(
 def named_holders(
     entries: Iterable[SocketEntry],
     hidden: bool,
-    most: int,
+    limit: int,
     namespace: Namespace | None = None,
 ) -> list[Holder]:
-    """At most this many holders, the largest first, with names and users."""
+    """At limit ``limit`` holders with names and users, the largest first.
+
+    ``hidden``: the check is not allowed to inspect some processes.
+    """
     proc = proc_of(namespace)
     return [
         (
@@ -52,5 +55,5 @@ def named_holders(
             if isinstance(holder.who, Process)
             else holder
         )
-        for holder in holders(entries, hidden)[:most]
+        for holder in holders(entries, hidden)[:limit]
     ]

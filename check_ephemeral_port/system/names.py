@@ -1,4 +1,4 @@
-"""Names of hosts and services, as the system resolves them."""
+"""Names of hosts and services, resolved by the system."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ if TYPE_CHECKING:
 
 
 def resolve(host: str, port: int) -> tuple[Endpoint, ...]:
-    """Every address of a host, IPv4 and IPv6, with the port.
+    """All addresses of a host, IPv4 and IPv6, with the port.
 
-    Literals are taken as they are, without asking anyone.
-    Raises :class:`SystemReadError` if there is none.
+    If ``host`` is an address already, no name service is asked.
+    Raises :class:`SystemReadError` if the name does not resolve.
     """
     found = look_up(host, port)
     return tuple(dict.fromkeys(endpoint(str(a[0]), int(a[1])) for _, a in found))
@@ -26,7 +26,10 @@ def resolve(host: str, port: int) -> tuple[Endpoint, ...]:
 def look_up(
     host: str, port: int, family: int = socket.AF_UNSPEC
 ) -> list[tuple[int, tuple[Any, ...]]]:
-    """The same as families and addresses to connect() to, in the system's order."""
+    """Address families and addresses for connect(), in the order of getaddrinfo(3).
+
+    Raises :class:`SystemReadError` if the name does not resolve.
+    """
     try:
         found = socket.getaddrinfo(host, port, family, socket.SOCK_STREAM)
     except (OSError, UnicodeError) as error:
@@ -36,16 +39,16 @@ def look_up(
 
 
 def service_names(port: int, protocols: Iterable[str]) -> dict[str, str]:
-    """The name by protocol, for the protocols in which the port has one.
+    """The service names of a port, by protocol. Protocols without a name are omitted.
 
-    Source: getservbyport(3), which reads ``/etc/services`` or what nsswitch.conf
-    names instead.
+    Source: getservbyport(3). It reads ``/etc/services``, or the database that
+    nsswitch.conf names.
     """
     names = {}
     for protocol in protocols:
         try:
             names[protocol] = socket.getservbyport(port, protocol)
-        # not in the database, there is none, or it is in some other encoding
+        # the port is not in the database, or the database is missing or malformed
         except (OSError, UnicodeDecodeError):
             continue
     return names

@@ -1,4 +1,4 @@
-"""Names of processes, and which process holds which socket."""
+"""The process that holds a socket, and the names of processes and users."""
 
 from __future__ import annotations
 
@@ -11,37 +11,38 @@ from ..model.holders import Process
 from ..model.records import NamedTuple
 from ..model.sockets import SocketEntry
 
-FEWEST_GUESSES, LONGEST_STEP = 16, 255
-"""So many descriptors of a process, or one in so many, tell how much it may hold."""
-SMALL = 64
-"""A process that can't hold this part of what is wanted is not worth guessing."""
-NOT_GUESSED = 0.5
-"""Comes behind those that hold something, before those that seem to hold nothing."""
+READ_DESCRIPTORS, MAX_STEP = 16, 255
+"""An estimate reads about 16 descriptors of a process, or every 255th of many."""
+SMALLEST_PART = 64
+"""A process is estimated only if it could hold a 64th of the unresolved sockets."""
+NOT_ESTIMATED = 0.5
+"""The rank between processes with some of the sockets and processes with none."""
 COMMAND_LENGTH = 15
-"""What kernels keep of a process's name. psutil takes the rest from the command line,
-where there may be secrets."""
+"""Names are cut to this length. From it on, psutil completes a name from the command
+line, which can contain secrets. Source: psutil, ``Process.name()``."""
 
 
 class SocketsWithPids(NamedTuple):
-    """Sockets with their processes, as far as they could be found."""
+    """Sockets with the pids that were found."""
 
     entries: list[SocketEntry]
     hidden: bool
-    """Some processes may not be looked into."""
+    """The check is not allowed to inspect some processes."""
 
 
 def find_pids(
     entries: Iterable[SocketEntry], proc: str = "/proc", leader_only: bool = False
 ) -> SocketsWithPids:
-    """The entries with their pids, as far as the sockets' inodes lead to one.
+    """The entries with pids, found by the inodes of the sockets below ``/proc/PID/fd``.
 
-    For sockets that come without pids. Without privilege other users' processes
-    stay unknown; a process that ends meanwhile is passed over. With ``leader_only``
-    the search ends when it is sure which process holds the most ports, and how many.
+    Entries that have a pid keep it. Without privilege, processes of other users stay
+    unknown. Processes that end during the search are skipped. With ``leader_only`` the
+    search stops as soon as it is certain which process holds the most ports, and how
+    many.
     """
     entries = list(entries)
     links = [_link(e.inode) if e.pid is None and e.inode else b"" for e in entries]
-    wanted = {link: e.local.port for e, link in zip(entries, links) if link}
+    unresolved = {link: e.local.port for e, link in zip(entries, links) if link}
     uids = {e.uid for e in entries if e.uid is not None}
     pids: dict[bytes, int] = {}
     ports: dict[int, set[int]] = defaultdict(set)
@@ -50,104 +51,109 @@ def find_pids(
             ports[entry.pid].add(entry.local.port)
     second, first = sorted([0, 0, *map(len, ports.values())])[-2:]
     hidden = False
-    for pid in _likeliest_first(proc, wanted, uids) if wanted else ():
+    for pid in _pids_by_likelihood(proc, unresolved, uids) if unresolved else ():
         try:
             for link in _links(f"{proc}/{pid}/fd"):
-                if link in wanted:
-                    ports[pid].add(wanted.pop(link))
+                if link in unresolved:
+                    ports[pid].add(unresolved.pop(link))
                     pids[link] = pid
-                    if not wanted:
+                    if not unresolved:
                         break
         except PermissionError:
             hidden = True
-        except OSError:  # it ended meanwhile
+        except OSError:  # the process has ended
             continue
         second, first = sorted([second, first, len(ports[pid])])[-2:]
-        if not wanted or (leader_only and first > second + len(wanted)):
+        if not unresolved or (leader_only and first > second + len(unresolved)):
             break
     found = [
-        # _replace() takes three times as long, and there may be many thousands
+        # there can be many thousands of entries, and _replace() takes 3 times as long
         SocketEntry(*entry[:-1], pids.get(link)) if link else entry
         for entry, link in zip(entries, links)
     ]
-    # mounted with hidepid, proc doesn't even list the processes of others: proc(5)
-    return SocketsWithPids(found, bool(wanted) and (hidden or not is_root()))
+    # with the mount option hidepid, /proc omits processes of other users: proc(5)
+    return SocketsWithPids(found, bool(unresolved) and (hidden or not is_root()))
 
 
 def _link(inode: int) -> bytes:
     return b"socket:[%d]" % inode
 
 
-def _likeliest_first(
-    proc: str, wanted: Collection[bytes], uids: Collection[int]
+def _pids_by_likelihood(
+    proc: str, unresolved: Collection[bytes], uids: Collection[int]
 ) -> list[int]:
-    """Processes, those first that probably hold most of what is wanted: on busy hosts
-    few have to be looked into."""
+    """The pids, sorted by the probable number of unresolved sockets, most first.
+
+    In this order the search inspects only a few processes on busy hosts.
+    """
     ranked: list[tuple[float, bool, int, int]] = []
     try:
         names = os.listdir(proc)
-    except OSError:  # not mounted, or not ours to see
+    except OSError:  # not mounted, or permission denied
         return []
     for name in filter(str.isdigit, names):
         folder = f"{proc}/{name}/fd"
         try:
             uid = os.stat(f"{proc}/{name}").st_uid
-            size = os.stat(folder).st_size  # how many descriptors, since Linux 6.2
-        except OSError:  # it ended meanwhile
+            size = os.stat(folder).st_size  # number of descriptors, since Linux 6.2
+        except OSError:  # the process has ended
             continue
-        likely: float = NOT_GUESSED
-        if size * SMALL >= len(wanted):
-            likely = _estimate(folder, size, wanted)
-        # of several alike that share a socket, psutil too takes the lowest pid
-        ranked.append((likely, uid in uids, size, -int(name)))
+        estimate: float = NOT_ESTIMATED
+        if size * SMALLEST_PART >= len(unresolved):
+            estimate = _estimate(folder, size, unresolved)
+        # if several processes share a socket, take the lowest pid, as psutil does
+        ranked.append((estimate, uid in uids, size, -int(name)))
     return [-pid for *_, pid in sorted(ranked, reverse=True)]
 
 
-def _estimate(folder: str, size: int, wanted: Collection[bytes]) -> int:
-    """About how many descriptors are wanted, by a few spread over the table."""
-    # odd, since in a proxy every second one leads to the other side
-    step = min(-(-size // FEWEST_GUESSES), LONGEST_STEP) | 1
+def _estimate(folder: str, size: int, unresolved: Collection[bytes]) -> int:
+    """About how many descriptors are unresolved sockets, estimated from a few of them.
+
+    ``size``: the number of descriptors.
+    """
+    # an odd step: in a proxy, every second descriptor is a connection to a client
+    step = min(-(-size // READ_DESCRIPTORS), MAX_STEP) | 1
     hits = 0
     for descriptor in range(0, size, step):
         try:
-            hits += os.readlink(f"{folder}/{descriptor}".encode()) in wanted
-        except FileNotFoundError:  # numbers may be left out
+            hits += os.readlink(f"{folder}/{descriptor}".encode()) in unresolved
+        except FileNotFoundError:  # not in use
             continue
-        except OSError:  # not ours to see, or gone
+        except OSError:  # permission denied, or the process has ended
             break
     return hits * step
 
 
 def _links(folder: str) -> Iterator[bytes]:
-    """What the descriptors of a process lead to."""
-    within = os.open(folder, os.O_RDONLY)
+    """The targets of the descriptors of a process."""
+    directory = os.open(folder, os.O_RDONLY)
     try:
-        # their numbers tend to be the lowest; to have them listed takes a third longer
-        left = os.fstat(within).st_size
-        highest = left + left // 8
+        # try the lowest numbers first: listing the folder takes a third longer
+        remaining = os.fstat(directory).st_size
+        highest = remaining + remaining // 8
         for number in range(highest):
             try:
-                yield os.readlink(b"%d" % number, dir_fd=within)
+                yield os.readlink(b"%d" % number, dir_fd=directory)
             except FileNotFoundError:  # not in use
                 continue
-            left -= 1
-            if not left:
+            remaining -= 1
+            if not remaining:
                 return
-        for descriptor in os.listdir(within):
+        for descriptor in os.listdir(directory):
             try:
                 if int(descriptor) >= highest:
-                    yield os.readlink(descriptor.encode(), dir_fd=within)
+                    yield os.readlink(descriptor.encode(), dir_fd=directory)
             except FileNotFoundError:  # closed between listing and reading
                 continue
     finally:
-        os.close(within)
+        os.close(directory)
 
 
 def describe_process(pid: int, proc: str = "/proc") -> Process:
-    """Name and user of a process, as far as they can be had.
+    """Name and user of a process; ``None`` for what cannot be read.
 
-    With another host's ``proc`` the user stays a number, since this one's names may
-    be others.
+    If ``proc`` belongs to another host, the user stays a number, because this host can
+    have another name for it.
     """
     name = user = None
     try:
@@ -161,15 +167,15 @@ def describe_process(pid: int, proc: str = "/proc") -> Process:
             name = found.name()
             if sys.platform != "win32":
                 name = name[:COMMAND_LENGTH]
-            # DOMAIN\user on Windows; a backslash would not be printed
+            # DOMAIN\user on Windows; the output never contains a backslash
             user = found.username().replace("\\", "/")
-    except Exception:  # gone, not ours to see, or no psutil: a name is not worth more
+    except Exception:  # any failure: a missing name is no reason to fail
         pass
     return Process(pid, name, user)
 
 
 def _read_name_and_uid(folder: str) -> tuple[str, int]:
-    # psutil, which would have to be loaded, takes as long as a quarter of a whole run
+    # loading psutil for this would take a quarter of the time of a whole run
     with open(f"{folder}/comm", "rb") as file:
         name = file.read()[:-1].decode("utf-8", "surrogateescape")
     with open(f"{folder}/status", "rb") as file:
@@ -178,7 +184,7 @@ def _read_name_and_uid(folder: str) -> tuple[str, int]:
 
 
 def describe_user(uid: int) -> str:
-    """Name of a user, or ``uid 1234`` for one that the system doesn't know."""
+    """Name of a user, or ``uid 1234`` if the system has no name for it."""
     return _user_name(uid) or f"uid {uid}"
 
 
@@ -194,5 +200,5 @@ def _user_name(uid: int) -> str | None:
 
 
 def is_root() -> bool:
-    """Whether more privilege would not show more."""
+    """Whether the check runs as root. Windows has no root; the answer there is yes."""
     return getattr(os, "geteuid", lambda: 0)() == 0

@@ -1,17 +1,17 @@
-"""What earlier runs saw, in a file.
+"""The file with the history of earlier runs.
 
-Not nagiosplugin's ``Cookie``: it follows symbolic links, writes in place and with
-mode 0644, and makes the run after a corrupt file UNKNOWN.
+nagiosplugin's ``Cookie`` is not suitable. It follows symbolic links, writes in place
+and with mode 0644, and the run after a corrupt file is UNKNOWN.
 
-Locking: ``flock`` on the file itself, which every run replaces by a new one. Who gets
-the lock of a file that has been replaced meanwhile tries again with the new one, so
-nobody works from what another has outdated. That needs no second file, and nobody
-else can hold the lock, since only the owner can open the file.
+Locking: each run takes ``flock`` on the file, then replaces the file by a new one. A
+run that waited for the lock may then hold the lock of a replaced file; it tries again
+with the new file. So no run uses an outdated history. This needs no second file. No
+other user can hold the lock, because only the user of the check can open the file.
 
-No ``fsync``: what a crash of the system can lose is of no use after it.
+There is no ``fsync``: after a crash of the system the history is useless anyway.
 """
 
-# what Windows' types lack is not reached there
+# Windows has no types for some functions here, but never calls them
 # mypy: disable-error-code="attr-defined"
 
 from __future__ import annotations
@@ -36,16 +36,16 @@ if TYPE_CHECKING:
 
 VERSION = 1
 MOST_BYTES = 1_000_000
-"""A larger file is none of ours."""
+"""A larger file is not from this check."""
 LONGEST_NAME = 1000
 MOST_PORTS = 65536
 LATEST_SECONDS = 1e12
-"""Later than any clock shows."""
+"""No clock shows a later time."""
 LOCK_LIMIT_SECONDS = 5.0
-"""Others hold the lock for milliseconds, unless they were stopped."""
+"""Other runs hold the lock for milliseconds only, unless they are stopped."""
 LOCK_RETRY_SECONDS = 0.01
 
-PASSING = {
+TOLERATED_ERRORS = {
     errno.EDQUOT,
     errno.EIO,
     errno.EMFILE,
@@ -55,7 +55,7 @@ PASSING = {
     errno.EROFS,
     errno.ETIMEDOUT,
 }
-"""Trouble of the system's, not with the file: what the check sees still stands."""
+"""Errors of the system, not of the file. The result of the check is still valid."""
 
 
 def update_history(
@@ -63,20 +63,21 @@ def update_history(
     change: Callable[[History], tuple[History, Result]],
     platform: str = os.name,
 ) -> tuple[Result, str]:
-    """Replace the history in the file by what ``change`` makes of it.
+    """Replace the history in the file by the one that ``change`` returns.
 
-    Returns what else ``change`` made, and a note: why the file could not be used, as
-    on a full disk, or nothing. Content that isn't ours is no history. Raises
-    :class:`SystemReadError` if somebody has to mend something: the file belongs to
-    another user, is a link, or can't be created.
+    Returns the other result of ``change`` and a note. The note is empty, or says why
+    the history was not kept, such as a full disk. Foreign content counts as an empty
+    history.
+    Raises :class:`SystemReadError` if the administrator has to fix something: the
+    file belongs to another user, is a link, or cannot be created.
     """
     if platform != "posix":
         raise SystemReadError("--state-file: this system has no flock()")
     try:
-        with _locked(path) as opened:
-            history, result = change(decode_history(_content(opened)))
+        with _locked(path) as locked_file:
+            history, result = change(decode_history(_read_content(locked_file)))
             try:
-                _replace(opened, encode_history(history))
+                _replace(locked_file, encode_history(history))
             except OSError as error:
                 return result, _note(path, error)
             return result, ""
@@ -85,35 +86,35 @@ def update_history(
 
 
 def _note(path: str, error: OSError) -> str:
-    if error.errno not in PASSING:
+    if error.errno not in TOLERATED_ERRORS:
         raise SystemReadError(f"--state-file {path}: {error.strerror}") from None
     return f"history not kept, {error.strerror}: {path}"
 
 
-class _Opened(NamedTuple):
+class _LockedFile(NamedTuple):
     folder: int
-    """Descriptor; names are looked up in it, whatever happens to the path."""
+    """A descriptor. It stays valid even if the path changes."""
     name: str
     file: int
 
 
 @contextmanager
-def _locked(path: str) -> Iterator[_Opened]:
+def _locked(path: str) -> Iterator[_LockedFile]:
     folder_path, name = os.path.split(path)
     access = getattr(os, "O_PATH", os.O_RDONLY)  # search permission is enough
     folder = os.open(folder_path or ".", access | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        _refuse_folder(path, os.fstat(folder))
-        give_up = time.monotonic() + LOCK_LIMIT_SECONDS
+        _check_folder(path, os.fstat(folder))
+        deadline = time.monotonic() + LOCK_LIMIT_SECONDS
         while True:
             file = _open(path, folder, name)
             try:
                 if _lock(file) and _is_current(folder, name, file):
-                    yield _Opened(folder, name, file)
+                    yield _LockedFile(folder, name, file)
                     return
             finally:
                 os.close(file)
-            if time.monotonic() > give_up:
+            if time.monotonic() > deadline:
                 raise OSError(errno.ETIMEDOUT, "another check has locked it")
             time.sleep(LOCK_RETRY_SECONDS)
     finally:
@@ -122,19 +123,19 @@ def _locked(path: str) -> Iterator[_Opened]:
 
 def _open(path: str, folder: int, name: str) -> int:
     with suppress(FileNotFoundError):
-        # before open(), which has no telling words for it, and may wait for a FIFO
-        _refuse_file(path, os.stat(name, dir_fd=folder, follow_symlinks=False))
+        # before open(), which can block on a FIFO and has less clear error messages
+        _check_file(path, os.stat(name, dir_fd=folder, follow_symlinks=False))
     flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
     file = os.open(name, flags, 0o600, dir_fd=folder)
     try:
-        _refuse_file(path, os.fstat(file))
+        _check_file(path, os.fstat(file))
     except SystemReadError:
         os.close(file)
         raise
     return file
 
 
-def _refuse_file(path: str, found: os.stat_result) -> None:
+def _check_file(path: str, found: os.stat_result) -> None:
     if stat.S_ISLNK(found.st_mode):
         raise SystemReadError(f"--state-file {path} is a symbolic link")
     if not stat.S_ISREG(found.st_mode):
@@ -143,8 +144,8 @@ def _refuse_file(path: str, found: os.stat_result) -> None:
         raise SystemReadError(f"--state-file {path} belongs to another user")
 
 
-def _refuse_folder(path: str, found: os.stat_result) -> None:
-    # in a sticky one (/tmp) others can't replace a file; a group is its admin's choice
+def _check_folder(path: str, found: os.stat_result) -> None:
+    # a sticky folder (/tmp) protects the file; a group is the administrator's choice
     if found.st_mode & stat.S_IWOTH and not found.st_mode & stat.S_ISVTX:
         raise SystemReadError(f"--state-file {path}: every user can replace it there")
 
@@ -154,7 +155,7 @@ def _lock(file: int) -> bool:
 
     try:
         flock(file, LOCK_EX | LOCK_NB)
-    except BlockingIOError:  # another check has it
+    except BlockingIOError:  # another check holds it
         return False
     return True
 
@@ -162,35 +163,40 @@ def _lock(file: int) -> bool:
 def _is_current(folder: int, name: str, file: int) -> bool:
     try:
         found = os.stat(name, dir_fd=folder, follow_symlinks=False)
-    except FileNotFoundError:  # somebody has removed it
+    except FileNotFoundError:  # another process removed it
         return False
     return os.path.samestat(found, os.fstat(file))
 
 
-def _content(opened: _Opened) -> bytes:
-    with open(opened.file, "rb", closefd=False) as file:
+def _read_content(locked_file: _LockedFile) -> bytes:
+    with open(locked_file.file, "rb", closefd=False) as file:
         return file.read(MOST_BYTES + 1)
 
 
-def _replace(opened: _Opened, data: bytes) -> None:
-    # one name, so that runs which are killed leave one file at most
-    new = f"{opened.name}.new"
-    at = {"dir_fd": opened.folder}
+def _replace(locked_file: _LockedFile, data: bytes) -> None:
+    # always the same name, so that killed runs leave at most one file
+    new = f"{locked_file.name}.new"
+    at = {"dir_fd": locked_file.folder}
     with suppress(FileNotFoundError):
         os.unlink(new, **at)
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
     try:
         with open(os.open(new, flags, 0o600, **at), "wb") as file:
             file.write(data)
-        os.rename(new, opened.name, src_dir_fd=opened.folder, dst_dir_fd=opened.folder)
+        os.rename(
+            new,
+            locked_file.name,
+            src_dir_fd=locked_file.folder,
+            dst_dir_fd=locked_file.folder,
+        )
     except OSError:
-        with suppress(OSError):  # the first error is the one that tells
+        with suppress(OSError):  # the first error is the cause
             os.unlink(new, **at)
         raise
 
 
 def encode_history(history: History) -> bytes:
-    """The file's content."""
+    """The content of the file for a history."""
     series = {
         name: {
             "boot": boot,
@@ -204,7 +210,7 @@ def encode_history(history: History) -> bytes:
 
 
 def decode_history(data: bytes) -> History:
-    """The history from the file's content; none if the content isn't wholly ours."""
+    """The history in the content of the file; empty if any part of it is foreign."""
     if len(data) > MOST_BYTES:
         return {}
     try:
@@ -213,7 +219,7 @@ def decode_history(data: bytes) -> History:
             return {}
         series = content["series"].items()
         return {_text(name): _series(**fields) for name, fields in series}
-    # all that foreign JSON can lead to; RecursionError: nested too deep
+    # the errors that foreign JSON causes; RecursionError: nested too deep
     except (AttributeError, KeyError, RecursionError, TypeError, ValueError):
         return {}
 
@@ -221,7 +227,7 @@ def decode_history(data: bytes) -> History:
 def _series(boot: Any, pool: Any, points: Any) -> Series:
     if len(points) > MOST_POINTS:
         raise ValueError("too many points")
-    # sorted, since rounding may have changed the order of the closest
+    # sorted, because rounding can change the order of points that are close
     return Series(_text(boot), _text(pool), tuple(sorted(_point(*p) for p in points)))
 
 
@@ -244,7 +250,7 @@ def _text(value: Any) -> str:
 
 
 def _integer(text: str) -> int:
-    if len(text) > 15:  # converting thousands of digits takes its time
+    if len(text) > 15:  # converting thousands of digits takes long
         raise ValueError("no number of ours")
     return int(text)
 

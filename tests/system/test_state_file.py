@@ -391,5 +391,5 @@ def test_a_system_without_flock_says_so(path):
 
 
 def test_the_kinds_of_passing_trouble_are_known():
-    assert {errno.ENOSPC, errno.EROFS} < state_file.PASSING
-    assert not {errno.EACCES, errno.EPERM, errno.ENOENT} & state_file.PASSING
+    assert {errno.ENOSPC, errno.EROFS} < state_file.TOLERATED_ERRORS
+    assert not {errno.EACCES, errno.EPERM, errno.ENOENT} & state_file.TOLERATED_ERRORS
