@@ -1,4 +1,4 @@
-"""Settings and counters for advice, from this kernel and from trees of the test."""
+"""Settings and counters for advice, from this kernel and from files of the test."""
 
 import shutil
 
@@ -23,20 +23,20 @@ IpExt: 5
 """
 
 
-def test_a_counter_is_found_below_its_name():
+def test_a_counter_is_found_by_its_name():
     assert decode_counter(NETSTAT, "TcpExt", "TCPTimeWaitOverflow") == 23
     assert decode_counter(NETSTAT, "IpExt", "InNoRoutes") == 5
     assert decode_counter(NETSTAT, "TcpExt", "TCPFromTheFuture") == 0
 
 
 @pytest.mark.parametrize("text", ["", "TcpExt: A\n", "TcpExt: A\nTcpExt: x\n"])
-def test_what_has_no_counters_is_an_error(text):
+def test_text_without_the_counters_is_an_error(text):
     with pytest.raises(ValueError):
         decode_counter(text, "TcpExt", "A")
 
 
 @given(st.text() | st.text("TcpEx:A 1\n"))
-def test_any_text_has_a_counter_or_is_an_error(text):
+def test_any_text_gives_a_counter_or_an_error(text):
     for lines in (text, f"TcpExt: A\nTcpExt: {text}"):
         try:
             assert isinstance(decode_counter(lines, "TcpExt", "A"), int)
@@ -44,12 +44,12 @@ def test_any_text_has_a_counter_or_is_an_error(text):
             pass
 
 
-def test_other_systems_have_no_rules():
+def test_other_systems_have_no_settings():
     assert read_advice_settings("freebsd14") is None
 
 
 @pytest.mark.namespace(ports="40000-40039")
-def test_the_kernel_counts_what_its_table_refuses():
+def test_the_kernel_counts_overflows_of_its_table():
     set_sysctl("ip_local_reserved_ports", "8080,40000-40002")
     set_sysctl("tcp_max_tw_buckets", 10)
     time_wait(15, listen(), lambda: connect(("127.0.0.1", 5000)))
@@ -60,7 +60,7 @@ def test_the_kernel_counts_what_its_table_refuses():
 
 
 @pytest.mark.namespace(ports="40000-40039", host=True)
-def test_a_thread_in_another_namespace_reads_those_of_that():
+def test_a_thread_reads_the_settings_of_its_own_namespace():
     web = add_namespace("web", "50000-50019")
 
     def wait():
@@ -86,7 +86,7 @@ def proc(tmp_path):
     return tmp_path
 
 
-def test_files_are_where_proc_is(proc):
+def test_all_files_are_read_below_proc(proc):
     settings = read_advice_settings("linux", str(proc))
     assert settings == AdviceSettings(
         reserved=frozenset(), time_wait=TimeWaitTable(sockets=7, limit=99, overflows=23)
@@ -95,7 +95,7 @@ def test_files_are_where_proc_is(proc):
 
 @pytest.mark.parametrize("name", ["sockstat", "netstat", "tcp_max_tw_buckets"])
 @pytest.mark.parametrize("text", [None, "", "garbage\n"])
-def test_a_table_that_can_not_be_read_is_not_spoken_of(proc, name, text):
+def test_an_unreadable_table_is_omitted(proc, name, text):
     (path,) = proc.rglob(name)
     path.unlink()
     if text is not None:
@@ -105,7 +105,7 @@ def test_a_table_that_can_not_be_read_is_not_spoken_of(proc, name, text):
     )
 
 
-def test_reserved_ports_that_can_not_be_read_are_an_error(proc):
+def test_unreadable_reserved_ports_are_an_error(proc):
     shutil.rmtree(proc / "sys")
     with pytest.raises(SystemReadError, match="ip_local_reserved_ports"):
         read_advice_settings("linux", str(proc))

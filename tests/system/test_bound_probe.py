@@ -1,4 +1,4 @@
-"""The experiment that settles whether a port is bound."""
+"""The experiment that shows whether a port is bound."""
 
 import pytest
 
@@ -14,7 +14,7 @@ def ports_of(sockets):
 
 
 @pytest.mark.namespace(ports="40000-40039")
-def test_bound_and_connected_ports_are_told_apart():
+def test_bound_and_connected_ports_are_distinguished():
     with listen():
         connected = open_sockets(7, lambda: connect(SERVER))
         bound = open_sockets(5, bind)
@@ -28,7 +28,7 @@ def test_bound_and_connected_ports_are_told_apart():
 
 
 @pytest.mark.namespace(ports="40000-40039")
-def test_it_stops_when_its_time_is_up():
+def test_it_stops_at_the_time_limit():
     assert probe_ports(range(40000, 40040), -1) == {}
 
 
@@ -44,11 +44,11 @@ socket.socket = Older
 
 
 @pytest.mark.namespace(ports="40000-40039")
-def test_older_kernels_keep_the_bounds(tmp_path, monkeypatch):
+def test_without_kernel_support_the_bounds_stay(tmp_path, monkeypatch):
     (tmp_path / "sitecustomize.py").write_text(NO_SUCH_OPTION)
     with listen(), listen("127.0.0.2"), connect(("127.0.0.2", 5000)):
-        settled = check("-vv", "--probe", "-d", "127.0.0.1:5000")
-        assert settled.free_bounds("tcp_connect") == (40, 40)
+        exact = check("-vv", "--probe", "-d", "127.0.0.1:5000")
+        assert exact.free_bounds("tcp_connect") == (40, 40)
         monkeypatch.setenv("PYTHONPATH", str(tmp_path))
         run = check("-vv", "--probe", "-d", "127.0.0.1:5000")
     assert run.free_bounds("tcp_connect") == (39, 40)

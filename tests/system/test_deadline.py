@@ -1,4 +1,4 @@
-"""The time limit holds whatever the process is blocked in."""
+"""The time limit holds even if the process is blocked."""
 
 import subprocess
 import sys
@@ -11,11 +11,11 @@ PROGRAM = """
 import os, sys
 from check_ephemeral_port.system.deadline import Deadline
 
-def last_words():
+def report_timeout():
     os.write(1, b"too late")
     return 3
 
-deadline = Deadline(0.2, last_words)
+deadline = Deadline(0.2, report_timeout)
 {}
 deadline.reached_the_end()
 print("done")
@@ -38,21 +38,21 @@ def test_a_blocked_process_is_ended(blocked):
     assert (done.returncode, done.stdout, done.stderr) == (3, "too late", "")
 
 
-def test_the_process_ends_even_if_its_last_words_fail():
+def test_the_process_ends_even_if_the_report_fails():
     program = PROGRAM.replace('os.write(1, b"too late")', "raise BrokenPipeError")
     program = program.format("while True: pass")
     done = subprocess.run([sys.executable, "-c", program], timeout=30)
     assert done.returncode == 3
 
 
-def test_who_reached_the_end_is_left_alone():
+def test_a_run_that_prints_its_result_is_not_interrupted():
     program = PROGRAM.format("") + "import time; time.sleep(0.4)"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True)
     assert (done.returncode, done.stdout) == (0, b"done\n")
 
 
-def test_the_stopwatch_knows_the_stage():
+def test_the_stopwatch_knows_current_and_finished_stages():
     stopwatch = Stopwatch()
-    with stopwatch.stage("looking"):
-        assert stopwatch.current == "looking"
-    assert [stage.name for stage in stopwatch.finished] == ["looking"]
+    with stopwatch.stage("sampling"):
+        assert stopwatch.current == "sampling"
+    assert [stage.name for stage in stopwatch.finished] == ["sampling"]

@@ -1,4 +1,4 @@
-"""Which process holds which socket."""
+"""The process that holds a socket, and its name and user."""
 
 import os
 import socket
@@ -25,7 +25,7 @@ def test_an_inode_leads_to_its_process():
     assert [entry.pid for entry in found.entries] == [os.getpid(), None]
 
 
-def test_of_several_that_share_a_socket_the_first_process_is_told():
+def test_the_first_of_several_processes_that_share_a_socket_counts():
     with Children() as others, socket.socket() as held:
         for _ in range(3):
             others.start(lambda: held)
@@ -38,8 +38,10 @@ def test_of_several_that_share_a_socket_the_first_process_is_told():
 
 @contextmanager
 def socket_processes(*numbers):
-    """A process for each number, which holds so many sockets, each on another port;
-    the entries, by process."""
+    """Start a process for each number, with that number of sockets on different ports.
+
+    Yields the entries by pid.
+    """
     with Children() as children:
         for number in numbers:
             children.start(lambda: [socket.socket() for _ in range(number)])
@@ -52,7 +54,7 @@ def socket_processes(*numbers):
 
 
 def inodes_of(pid):
-    """Of its sockets, by descriptor, less those that it has from this process."""
+    """The inodes of its sockets in order of the descriptors, without inherited ones."""
     inherited, inodes = links_of("self"), []
     for link in links_of(pid):
         if link.startswith("socket:") and link not in inherited:
@@ -63,7 +65,7 @@ def inodes_of(pid):
 def links_of(pid):
     links = []
     for descriptor in sorted(os.listdir(f"/proc/{pid}/fd"), key=int):
-        with suppress(FileNotFoundError):  # that of the listing itself
+        with suppress(FileNotFoundError):  # the descriptor of the listing itself
             links.append(os.readlink(f"/proc/{pid}/fd/{descriptor}"))
     return links
 
@@ -80,30 +82,30 @@ def links_of(pid):
         (100, 99),
     ],
 )
-def test_the_leader_is_the_same_if_nobody_else_is_asked_for(numbers):
+def test_the_leader_is_the_same_with_leader_only(numbers):
     with socket_processes(*numbers) as held:
         entries = [entry for entries in held.values() for entry in entries]
-        everybody = holders(find_pids(entries).entries, False)
+        all_holders = holders(find_pids(entries).entries, False)
         leader = holders(find_pids(entries, leader_only=True).entries, True)[0]
-    assert sorted(ports for ports, _ in everybody) == sorted(numbers)
-    assert leader == everybody[0]
+    assert sorted(ports for ports, _ in all_holders) == sorted(numbers)
+    assert leader == all_holders[0]
 
 
-def test_nobody_is_looked_into_once_the_leader_is_clear():
+def test_no_more_processes_are_inspected_when_the_leader_is_certain():
     with socket_processes(30, 20, 9) as held:
         found = find_pids(sum(held.values(), []), leader_only=True).entries
     assert Counter(entry.pid for entry in found) == {next(iter(held)): 30, None: 29}
 
 
 @pytest.mark.parametrize("turn", [0, 1])
-def test_a_proxy_with_every_second_socket_wanted_is_guessed_right(turn):
+def test_the_estimate_of_a_proxy_is_right_for_every_second_socket(turn):
     with socket_processes(208, 20) as held:
         (proxy, of_proxy), (_, of_other) = held.items()
         found = find_pids(of_proxy[turn::2] + of_other, leader_only=True).entries
     assert Counter(entry.pid for entry in found) == {proxy: 104, None: 20}
 
 
-def test_ports_that_are_known_to_be_of_a_process_count_for_the_leader():
+def test_ports_of_entries_with_a_pid_count_for_the_leader():
     with socket_processes(30, 10) as held:
         _, leader = held
         known = [bound(50000 + n, pid=leader, inode=n) for n in range(25)]
@@ -111,7 +113,7 @@ def test_ports_that_are_known_to_be_of_a_process_count_for_the_leader():
     assert holders(found.entries, True)[0] == (35, (leader, None, None))
 
 
-def test_who_has_many_sockets_on_one_port_does_not_lead():
+def test_many_sockets_on_one_port_count_once_for_the_leader():
     with socket_processes(30, 20) as held:
         (_, of_first), (second, of_second) = held.items()
         of_one_port = [entry._replace(local=of_first[0].local) for entry in of_first]
@@ -120,7 +122,7 @@ def test_who_has_many_sockets_on_one_port_does_not_lead():
 
 
 @pytest.mark.parametrize("descriptor", [30, 1000])
-def test_descriptors_with_gaps_between_them_are_found(descriptor):
+def test_sockets_at_high_descriptors_are_found(descriptor):
     def hold():
         with socket.socket() as held:
             os.dup2(held.fileno(), descriptor)
@@ -134,29 +136,29 @@ def test_descriptors_with_gaps_between_them_are_found(descriptor):
     assert entry.pid == pid
 
 
-def test_pids_that_are_known_stay():
+def test_an_entry_keeps_its_pid():
     assert find_pids([bound(40000, pid=7, inode=5)]).entries[0].pid == 7
 
 
-def test_an_unreadable_proc_leaves_owners_unknown(tmp_path):
+def test_an_unreadable_proc_leaves_holders_unknown(tmp_path):
     entry = bound(40000, inode=5)
     assert find_pids([entry], str(tmp_path / "absent")) == ([entry], False)
 
 
-def test_name_and_user_are_those_that_psutil_tells():
+def test_name_and_user_are_those_of_psutil():
     process = psutil.Process()
-    told = describe_process(os.getpid())
-    assert told == (os.getpid(), process.name()[:15], process.username())
+    described = describe_process(os.getpid())
+    assert described == (os.getpid(), process.name()[:15], process.username())
 
 
-def test_a_user_of_a_windows_domain_stays_readable(monkeypatch):
+def test_a_user_of_a_windows_domain_has_a_slash(monkeypatch):
     process = SimpleNamespace(name=lambda: "svchost.exe", username=lambda: r"CORP\anna")
     monkeypatch.setattr(psutil, "Process", lambda pid: process)
     monkeypatch.setattr(sys, "platform", "win32")
     assert describe_process(812) == (812, "svchost.exe", "CORP/anna")
 
 
-def test_a_process_that_is_gone_keeps_its_number():
+def test_a_process_that_has_ended_keeps_its_pid():
     child = subprocess.Popen([sys.executable, "-c", ""])
     child.wait()
     assert describe_process(child.pid) == (child.pid, None, None)

@@ -1,4 +1,4 @@
-"""One connect(): every outcome, by sockets and routes that cause it."""
+"""One connect(): each outcome, caused by real sockets and routes."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def probe(host="127.0.0.1", port=5000, ip_version=None, limit_seconds=5.0):
 
 
 def resolve_by(tmp_path, hosts):
-    """From here on, the test's process takes names from this text only."""
+    """From now on this process resolves names from this text only."""
     write_hosts(tmp_path, hosts)
     libc = ctypes.CDLL(None)
     assert libc.unshare(CLONE_NEWNS) == 0
@@ -57,7 +57,7 @@ def test_closed(address):
 
 @ALONE
 @pytest.mark.parametrize("address", ["127.0.0.1", "::1"])
-def test_filtered_if_nobody_answers_in_time(address):
+def test_filtered_if_there_is_no_answer_in_time(address):
     with full_listener(address):
         begin = time.monotonic()
         (attempt,) = probe(address, limit_seconds=1.0).attempts
@@ -79,9 +79,9 @@ nsenter --target $0 --net sh -c '
     ip route add unreachable 203.0.113.128/25'
 ip route add 203.0.113.0/24 via 198.51.100.7
 """
-"""A peer with a network namespace of its own, the process ``$0``: a router that
-refuses connections to itself, and of what it is to forward drops one half silently, and
-says of the other that there is no way."""
+"""Makes the process ``$0`` a router in its own network namespace. The router refuses
+connections to itself. It silently drops packets to one half of 203.0.113.0/24, and
+reports the other half as unreachable."""
 
 
 @contextmanager
@@ -115,7 +115,7 @@ def test_unreachable_at_once_if_a_router_says_so():
 
 @ALONE
 @pytest.mark.parametrize("kind", ["unreachable", "prohibit", "blackhole"])
-def test_unreachable_in_the_words_of_the_system(kind):
+def test_unreachable_gives_the_reason_of_the_system(kind):
     add_route(kind, "192.0.2.0/24")
     (attempt,) = probe("192.0.2.7").attempts
     assert attempt.outcome is Outcome.UNREACHABLE
@@ -144,13 +144,13 @@ def test_a_name_without_an_address_is_an_error(host, ip_version):
         probe(host, ip_version=ip_version)
 
 
-def test_a_look_up_that_took_all_the_time_is_an_error():
+def test_resolving_that_takes_all_the_time_is_an_error():
     with pytest.raises(SystemReadError, match="^resolving '127.0.0.1' took all the"):
         probe(limit_seconds=0)
 
 
 @ALONE
-def test_a_host_without_ports_left_says_so_and_blames_nobody_else():
+def test_an_exhausted_range_is_an_error_of_this_host():
     set_sysctl("ip_local_port_range", "40000 40001")
     with listen(), held_tcp_ports(2):
         with pytest.raises(SystemReadError, match="no ephemeral port"):
@@ -158,7 +158,7 @@ def test_a_host_without_ports_left_says_so_and_blames_nobody_else():
 
 
 @ALONE
-def test_a_connection_to_itself_is_not_taken_for_an_open_port():
+def test_a_connection_to_itself_is_not_an_open_port():
     set_sysctl("ip_local_port_range", "40000 40000")
     (attempt,) = probe(port=40000).attempts
     assert attempt.outcome is Outcome.CLOSED
@@ -179,7 +179,7 @@ def test_addresses_are_tried_in_turn_until_one_is_open(tmp_path):
 
 
 @ALONE
-def test_an_address_that_does_not_answer_leaves_time_for_the_others(tmp_path):
+def test_an_address_without_answer_leaves_time_for_the_others(tmp_path):
     with full_listener("127.0.0.2"), listen("127.0.0.3"):
         resolve_by(tmp_path, "127.0.0.2 db.example.com\n127.0.0.3 db.example.com\n")
         report = probe("db.example.com", limit_seconds=2.0)
@@ -188,7 +188,7 @@ def test_an_address_that_does_not_answer_leaves_time_for_the_others(tmp_path):
 
 
 @ALONE
-def test_the_most_telling_outcome_wins_if_none_is_open(tmp_path):
+def test_closed_wins_over_unreachable_if_no_address_is_open(tmp_path):
     add_route("unreachable", "192.0.2.0/24")
     resolve_by(tmp_path, "192.0.2.7 db.example.com\n127.0.0.3 db.example.com\n")
     report = probe("db.example.com")
@@ -201,7 +201,7 @@ def test_the_most_telling_outcome_wins_if_none_is_open(tmp_path):
 
 @ALONE
 @pytest.mark.parametrize("ip_version, address", [(4, "127.0.0.2"), (6, "2001:db8::2")])
-def test_one_version_of_ip_alone(tmp_path, ip_version, address):
+def test_only_one_version_of_ip(tmp_path, ip_version, address):
     add_address("2001:db8::2/128")
     with listen("127.0.0.2"), listen("2001:db8::2"):
         resolve_by(tmp_path, "127.0.0.2 db.example.com\n2001:db8::2 db.example.com\n")
@@ -209,35 +209,35 @@ def test_one_version_of_ip_alone(tmp_path, ip_version, address):
     assert [a.address for a in report.attempts] == [address]
 
 
-def farewell(banner_after_seconds, reply):
-    """What a server sees that sends a banner and then waits for the client."""
+def received_after_banner(banner_after_seconds, reply):
+    """What a server receives that sends a banner and then waits for the client."""
     server = listen()
-    seen: list[bytes | OSError] = []
+    received: list[bytes | OSError] = []
 
     def serve():
         connection = server.accept()[0]
         time.sleep(banner_after_seconds)
         connection.sendall(reply)
         try:
-            seen.append(connection.recv(100))
+            received.append(connection.recv(100))
             time.sleep(0.1)
             connection.sendall(b"bye")
         except OSError as error:
-            seen.append(error)
+            received.append(error)
         connection.close()
 
     thread = threading.Thread(target=serve)
     thread.start()
     assert probe().telling.outcome is Outcome.OPEN
     thread.join()
-    return seen
+    return received
 
 
 @ALONE
 @pytest.mark.parametrize("banner_after_seconds", [0, 0.1])
-def test_a_server_that_talks_first_sees_no_reset(banner_after_seconds):
+def test_a_server_that_sends_first_gets_no_reset(banner_after_seconds):
     reply = b"220 mail.example.com ready\r\n" * 5000
-    assert farewell(banner_after_seconds, reply) == [b""]
+    assert received_after_banner(banner_after_seconds, reply) == [b""]
     counters = subprocess.run(
         [
             "nstat",
@@ -255,7 +255,7 @@ def test_a_server_that_talks_first_sees_no_reset(banner_after_seconds):
 
 
 @ALONE
-def test_a_server_that_never_closes_is_not_waited_for_long():
+def test_the_wait_for_a_server_that_never_closes_is_short():
     with listen():
         begin = time.monotonic()
         probe()
@@ -263,7 +263,7 @@ def test_a_server_that_never_closes_is_not_waited_for_long():
 
 
 @ALONE
-def test_saying_goodbye_takes_no_longer_than_the_limit():
+def test_closing_takes_no_longer_than_the_limit():
     with listen():
         begin = time.monotonic()
         assert probe(limit_seconds=0.2).telling.outcome is Outcome.OPEN
@@ -273,12 +273,12 @@ def test_saying_goodbye_takes_no_longer_than_the_limit():
 @ALONE
 def test_a_server_that_resets_every_connection_is_open():
     server = listen()
-    at_once = struct.pack("ii", 1, 0)
+    close_with_reset = struct.pack("ii", 1, 0)
 
     def serve():
         for _ in range(50):
             connection = server.accept()[0]
-            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, at_once)
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, close_with_reset)
             connection.close()
 
     thread = threading.Thread(target=serve)
@@ -288,7 +288,7 @@ def test_a_server_that_resets_every_connection_is_open():
 
 
 @ALONE
-def test_one_connection_is_made_and_no_more():
+def test_only_one_connection_is_made():
     server = listen()
     probe()
     server.accept()[0].close()

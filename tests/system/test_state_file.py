@@ -1,4 +1,4 @@
-"""The file that keeps the history: whose it is, what is in it, who else writes it."""
+"""The file with the history: access, content and concurrent runs."""
 
 import errno
 import fcntl
@@ -39,12 +39,12 @@ def kept(path):
         return decode_history(file.read())
 
 
-def test_what_one_run_keeps_the_next_one_finds(path):
+def test_a_run_finds_the_history_of_the_run_before(path):
     assert keep(path) == ({}, "")
     assert keep(path) == (HISTORY, "")
 
 
-def test_only_the_owner_may_read_it_whatever_the_umask(path):
+def test_only_the_user_of_the_check_can_read_it_with_any_umask(path):
     umask = os.umask(0)
     try:
         keep(path)
@@ -54,7 +54,7 @@ def test_only_the_owner_may_read_it_whatever_the_umask(path):
     assert os.listdir(os.path.dirname(path)) == ["state"]
 
 
-def test_a_file_that_others_may_read_becomes_private(path):
+def test_a_file_that_others_can_read_becomes_private(path):
     with open(path, "wb") as file:
         file.write(encode_history(HISTORY))
     os.chmod(path, 0o666)
@@ -62,7 +62,7 @@ def test_a_file_that_others_may_read_becomes_private(path):
     assert stat.S_IMODE(os.stat(path).st_mode) == 0o600
 
 
-def test_it_is_replaced_and_never_written_in_place(path):
+def test_the_file_is_replaced_and_never_changed_in_place(path):
     keep(path)
     with open(path, "rb") as reader:
         keep(path, {})
@@ -70,7 +70,7 @@ def test_it_is_replaced_and_never_written_in_place(path):
     assert kept(path) == {}
 
 
-def test_what_a_killed_run_left_behind_is_no_hindrance(path):
+def test_the_unfinished_file_of_a_killed_run_is_replaced(path):
     with open(f"{path}.new", "w") as file:
         file.write("half of")
     assert keep(path) == ({}, "")
@@ -92,7 +92,7 @@ def assert_refused(path, part):
 
 
 @pytest.mark.parametrize("target", ["precious", "missing"])
-def test_a_symbolic_link_is_refused_and_left_alone(path, tmp_path, target):
+def test_a_symbolic_link_is_refused_and_its_target_unchanged(path, tmp_path, target):
     (tmp_path / "precious").write_text("as it was")
     os.symlink(tmp_path / target, path)
     assert_refused(path, "is a symbolic link")
@@ -101,7 +101,7 @@ def test_a_symbolic_link_is_refused_and_left_alone(path, tmp_path, target):
     assert not (tmp_path / "missing").exists()
 
 
-def test_a_link_as_the_next_version_is_not_followed(path, tmp_path):
+def test_a_link_at_the_temporary_name_is_not_followed(path, tmp_path):
     (tmp_path / "precious").write_text("as it was")
     os.symlink(tmp_path / "precious", f"{path}.new")
     keep(path)
@@ -109,7 +109,7 @@ def test_a_link_as_the_next_version_is_not_followed(path, tmp_path):
     assert (tmp_path / "precious").read_text() == "as it was"
 
 
-def test_a_hard_link_to_a_file_of_ours_does_not_change_that_file(path, tmp_path):
+def test_a_hard_link_does_not_change_the_other_file(path, tmp_path):
     precious = tmp_path / "precious"
     precious.write_text("as it was")
     precious.chmod(0o644)
@@ -121,7 +121,7 @@ def test_a_hard_link_to_a_file_of_ours_does_not_change_that_file(path, tmp_path)
 
 
 @pytest.mark.parametrize("mode, refused", [(0o777, True), (0o1777, False)])
-def test_a_folder_where_anybody_can_replace_it_is_refused(path, mode, refused):
+def test_a_folder_where_every_user_can_replace_it_is_refused(path, mode, refused):
     os.chmod(os.path.dirname(path), mode)
     if refused:
         assert_refused(path, "every user can replace it there")
@@ -130,7 +130,7 @@ def test_a_folder_where_anybody_can_replace_it_is_refused(path, mode, refused):
         assert keep(path) == ({}, "")
 
 
-def test_what_is_no_file_is_refused(path, tmp_path):
+def test_a_path_that_is_no_regular_file_is_refused(path, tmp_path):
     os.mkfifo(path)
     assert_refused(path, "is not a regular file")
     assert_refused("/dev/null", "is not a regular file")
@@ -142,7 +142,7 @@ def test_what_is_no_file_is_refused(path, tmp_path):
     assert_refused(f"{tmp_path}/..", "is not a regular file")
 
 
-AS_NOBODY_SPECIAL = """
+AS_UNPRIVILEGED_USER = """
 import os, sys
 from check_ephemeral_port.system.errors import SystemReadError
 from check_ephemeral_port.system.state_file import update_history
@@ -164,8 +164,8 @@ except SystemReadError as error:
         ("/etc/check_ephemeral_port.state", ": Permission denied"),
     ],
 )
-def test_what_belongs_to_others_is_refused(path, refusal):
-    command = [sys.executable, "-c", AS_NOBODY_SPECIAL, path]
+def test_a_file_of_another_user_is_refused(path, refusal):
+    command = [sys.executable, "-c", AS_UNPRIVILEGED_USER, path]
     done = subprocess.run(command, capture_output=True, text=True)
     assert (done.stdout, done.stderr) == (f"--state-file {path}{refusal}\n", "")
 
@@ -184,7 +184,7 @@ print(open("state", "rb").read() == before, sorted(os.listdir()))
 
 
 @pytest.mark.parametrize(
-    "trouble, reason, left",
+    "trouble, reason, files",
     [
         (
             "os.write(os.open('big', os.O_WRONLY | os.O_CREAT), bytes(99999))",
@@ -199,8 +199,8 @@ print(open("state", "rb").read() == before, sorted(os.listdir()))
     ],
 )
 @pytest.mark.namespace(ports="40000-40039")
-def test_a_disk_that_is_full_or_read_only_costs_the_history_alone(
-    tmp_path, trouble, reason, left
+def test_on_a_full_or_read_only_disk_only_the_history_is_lost(
+    tmp_path, trouble, reason, files
 ):
     script = ON_A_SMALL_DISK.replace("BREAK", trouble)
     mount = f"mount -t tmpfs -o size=16k tmpfs {tmp_path} && exec "
@@ -215,11 +215,11 @@ def test_a_disk_that_is_full_or_read_only_costs_the_history_alone(
     assert done.stdout.splitlines() == [
         str(("the result", "")),
         str(("the result", note)),
-        f"True {left}",
+        f"True {files}",
     ]
 
 
-def test_a_run_that_was_stopped_with_the_lock_holds_nobody_up(path, monkeypatch):
+def test_a_stopped_run_with_the_lock_does_not_block_others(path, monkeypatch):
     monkeypatch.setattr(state_file, "LOCK_LIMIT_SECONDS", 0.05)
     keep(path)
     with open(path, "rb") as other:
@@ -240,7 +240,7 @@ def with_one_more(history, name):
     return {**history, name: Series("b", "p", (*earlier, Point(len(earlier), 0, 0)))}
 
 
-def test_runs_at_once_lose_nothing(path):
+def test_concurrent_runs_lose_nothing(path):
     fork = get_context("fork")
     runs = [fork.Process(target=add_one, args=(path, str(n), 25)) for n in range(6)]
     runs += [fork.Process(target=add_one, args=(path, "all", 10)) for n in range(4)]
@@ -253,7 +253,7 @@ def test_runs_at_once_lose_nothing(path):
     assert counts == {**{str(n): 25 for n in range(6)}, "all": 40}
 
 
-def test_a_file_that_is_removed_meanwhile_is_made_anew(path):
+def test_a_file_that_is_removed_during_the_run_is_written_again(path):
     keep(path)
 
     def remove(found):
@@ -317,7 +317,7 @@ def changed(**fields):
     ],
     ids=lambda content: content[:20],
 )
-def test_what_is_not_ours_is_no_history_and_no_error(content, path):
+def test_foreign_content_is_no_history_and_no_error(content, path):
     data = content.encode("utf-8")
     assert decode_history(data) == {}
     with open(path, "wb") as file:
@@ -327,7 +327,7 @@ def test_what_is_not_ours_is_no_history_and_no_error(content, path):
 
 
 @given(st.binary(max_size=200))
-def test_no_bytes_do_harm(data):
+def test_any_bytes_are_no_history(data):
     assert decode_history(data) == {}
 
 
@@ -343,7 +343,7 @@ JSON = st.recursive(
 
 
 @given(JSON)
-def test_no_json_does_harm(series):
+def test_any_json_gives_a_history(series):
     for content in (series, {"version": 1, "series": {"x": series}}):
         found = decode_history(json.dumps(content).encode())
         assert encode_history(found)
@@ -376,7 +376,7 @@ def test_a_history_survives_the_file(history):
 
 
 @given(st.data())
-def test_damage_at_any_place_does_no_harm(data):
+def test_a_damaged_byte_causes_no_error(data):
     content = bytearray(encode_history(HISTORY))
     content[data.draw(st.integers(0, len(content) - 1))] = data.draw(
         st.integers(0, 255)
@@ -385,11 +385,11 @@ def test_damage_at_any_place_does_no_harm(data):
     assert encode_history(found)
 
 
-def test_a_system_without_flock_says_so(path):
+def test_a_system_without_flock_is_an_error(path):
     with pytest.raises(SystemReadError, match="no flock"):
         update_history(path, lambda found: (found, None), platform="nt")
 
 
-def test_the_kinds_of_passing_trouble_are_known():
+def test_tolerated_errors_do_not_include_missing_permissions():
     assert {errno.ENOSPC, errno.EROFS} < state_file.TOLERATED_ERRORS
     assert not {errno.EACCES, errno.EPERM, errno.ENOENT} & state_file.TOLERATED_ERRORS

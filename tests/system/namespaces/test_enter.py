@@ -1,4 +1,4 @@
-"""A look inside another network namespace, and the way back."""
+"""Running a task inside another network namespace."""
 
 import os
 import subprocess
@@ -22,7 +22,7 @@ from tests.support.sockets import bind_udp, held_sockets, held_udp_ports, open_s
 HOST = pytest.mark.namespace(ports="40000-40039", host=True)
 
 
-def where():
+def own_namespace():
     return os.readlink("/proc/thread-self/ns/net")
 
 
@@ -31,20 +31,20 @@ def port_range():
 
 
 @HOST
-def test_everything_is_read_inside_and_nothing_after_it():
+def test_the_task_runs_inside_and_the_process_stays_outside():
     web = add_namespace("web", "50000-50019")
-    before, own_descriptors = where(), os.listdir("/proc/self/fd")
+    before, own_descriptors = own_namespace(), os.listdir("/proc/self/fd")
 
-    inside, seen = run_inside([web], lambda: (where(), port_range()))
+    inside, seen = run_inside([web], lambda: (own_namespace(), port_range()))
 
-    assert inside != before == where() == os.readlink("/proc/self/ns/net")
+    assert inside != before == own_namespace() == os.readlink("/proc/self/ns/net")
     assert seen == PortRange(50000, 50019) and port_range() == PortRange(40000, 40039)
     assert threading.active_count() == 1
     assert os.listdir("/proc/self/fd") == own_descriptors
 
 
 @HOST
-def test_sockets_are_told_apart():
+def test_sockets_of_each_namespace_are_counted_apart():
     web = add_namespace("web", "40000-40039")
     inside = run_inside([web], lambda: open_sockets(7, bind_udp))
 
@@ -64,19 +64,19 @@ def test_one_namespace_after_the_other():
 
 
 @HOST
-def test_what_the_look_raises_is_raised_and_the_process_has_not_moved():
-    web, before = add_namespace("web", "50000-50019"), where()
+def test_an_exception_of_the_task_is_raised_and_the_process_stays():
+    web, before = add_namespace("web", "50000-50019"), own_namespace()
 
     def fail():
         raise SystemReadError("no luck")
 
     with pytest.raises(SystemReadError, match="^no luck$"):
         run_inside([web], fail)
-    assert where() == before and threading.active_count() == 1
+    assert own_namespace() == before and threading.active_count() == 1
 
 
 @HOST
-def test_a_process_is_a_way_in_and_the_first_existing_path_counts():
+def test_the_first_existing_path_is_used():
     holder = hold_namespace("50000-50019")
     paths = ["/run/netns/gone", "/proc/999999/ns/net", namespace_path(str(holder.pid))]
     assert run_inside(paths, port_range) == PortRange(50000, 50019)
@@ -88,7 +88,7 @@ def test_a_process_is_a_way_in_and_the_first_existing_path_counts():
 
 
 @HOST
-def test_a_name_wins_over_a_pid_and_a_path_is_taken_as_it_is():
+def test_a_name_wins_over_a_pid_and_a_path_stays():
     path = add_namespace("1", "50000-50019")
     assert namespace_path("1") == path
     assert namespace_path("2") == "/proc/2/ns/net"
@@ -98,7 +98,7 @@ def test_a_name_wins_over_a_pid_and_a_path_is_taken_as_it_is():
 
 
 @HOST
-def test_its_own_namespace_takes_no_privilege_and_no_thread():
+def test_the_own_namespace_needs_no_thread():
     own = "/proc/self/ns/net"
     assert run_inside([own], threading.current_thread) is threading.main_thread()
 
@@ -106,24 +106,24 @@ def test_its_own_namespace_takes_no_privilege_and_no_thread():
 @pytest.mark.parametrize(
     "path", ["/proc/self/ns/mnt", "/etc/hostname", "/proc/self/ns", "/dev/null"]
 )
-def test_whatever_is_no_network_namespace_is_not_entered(path):
+def test_other_files_are_not_entered(path):
     with pytest.raises(SystemReadError, match=f"^{path} is not a network namespace$"):
-        run_inside([path], where)
+        run_inside([path], own_namespace)
 
 
-def test_a_pipe_is_not_waited_for(tmp_path):
+def test_a_pipe_does_not_block(tmp_path):
     os.mkfifo(tmp_path / "pipe")
     with pytest.raises(SystemReadError, match="is not a network namespace"):
-        run_inside([str(tmp_path / "pipe")], where)
+        run_inside([str(tmp_path / "pipe")], own_namespace)
 
 
-def test_no_path_at_all_is_a_namespace_that_is_gone():
+def test_a_namespace_without_paths_is_gone():
     with pytest.raises(NamespaceGone):
-        run_inside([], where)
+        run_inside([], own_namespace)
 
 
 @HOST
-def test_without_privilege_the_error_says_what_it_takes():
+def test_without_privilege_the_error_names_the_fix():
     web, holder = add_namespace("web", "50000-50019"), hold_namespace("50000-50019")
     program = (
         "import sys\n"
@@ -135,15 +135,15 @@ def test_without_privilege_the_error_says_what_it_takes():
     )
 
     def stranger(path):
-        # root of a user namespace of its own has no say over those outside of it
+        # root of a new user namespace has no privilege outside it
         command = ["unshare", "--map-root-user", sys.executable, "-c", program, path]
         return subprocess.run(command, capture_output=True, text=True).stdout
 
-    mend = "; needs root (see contrib/sudoers), or CAP_SYS_ADMIN and CAP_SYS_PTRACE\n"
+    fix = "; needs root (see contrib/sudoers), or CAP_SYS_ADMIN and CAP_SYS_PTRACE\n"
     entering = "cannot enter network namespace "
-    assert stranger(web) == f"{entering}{web}: Operation not permitted{mend}"
+    assert stranger(web) == f"{entering}{web}: Operation not permitted{fix}"
     path = f"/proc/{holder.pid}/ns/net"
-    assert stranger(path) == f"{entering}{path}: Permission denied{mend}"
+    assert stranger(path) == f"{entering}{path}: Permission denied{fix}"
     assert stranger("/proc/self/ns/net") == "\n"
 
 
@@ -156,5 +156,5 @@ def test_without_privilege_the_error_says_what_it_takes():
         ("/run/netns/web", "/proc"),
     ],
 )
-def test_processes_are_looked_up_where_the_path_lies(path, proc):
+def test_processes_are_found_in_the_proc_of_the_path(path, proc):
     assert proc_of(Namespace((path,))) == proc

@@ -1,4 +1,4 @@
-"""Every network namespace of a host, each once, and what it is called."""
+"""The list of all network namespaces of a host, and their names."""
 
 import os
 import subprocess
@@ -24,7 +24,7 @@ def names():
 
 
 @HOST
-def test_the_own_one_then_the_named_then_the_others():
+def test_the_order_is_own_then_named_then_others():
     add_namespace("web", PORTS)
     add_namespace("db", PORTS)
     holder = hold_namespace(PORTS)
@@ -37,7 +37,7 @@ def test_the_own_one_then_the_named_then_the_others():
 
 
 @HOST
-def test_a_named_one_with_processes_is_listed_once():
+def test_a_named_namespace_with_processes_is_listed_once():
     path = add_namespace("web", PORTS)
     sleepers = [
         subprocess.Popen(["nsenter", f"--net={path}", "sleep", "100"]) for _ in range(9)
@@ -49,7 +49,7 @@ def test_a_named_one_with_processes_is_listed_once():
 
 
 @HOST
-def test_the_own_one_is_known_by_its_name_too():
+def test_the_own_namespace_can_have_a_name():
     add_namespace("web", PORTS)
     program = (
         "from check_ephemeral_port.system.namespaces.listing import list_namespaces\n"
@@ -70,15 +70,17 @@ def test_the_busiest_process_has_most_descriptors_or_the_lowest_pid():
     twin = subprocess.Popen([*inside, "sleep", "100"])
     wait_until(lambda: len(list_namespaces()[1].paths) == 3)
     time.sleep(0.5)  # until the pipe is open
-    tells = os.stat("/proc/self/fd").st_size > 0
-    assert list_namespaces()[1].process.pid == (busy if tells else idle).pid
+    counts_descriptors = os.stat("/proc/self/fd").st_size > 0
+    assert (
+        list_namespaces()[1].process.pid == (busy if counts_descriptors else idle).pid
+    )
     busy.kill()
     busy.wait()
     assert list_namespaces()[1].process.pid == idle.pid < twin.pid
 
 
 @HOST
-def test_what_vanishes_after_the_listing_is_gone():
+def test_entering_a_deleted_namespace_is_an_error():
     add_namespace("web", PORTS)
     holder = hold_namespace(PORTS)
     _, web, other = list_namespaces()
@@ -92,7 +94,7 @@ def test_what_vanishes_after_the_listing_is_gone():
 
 
 @HOST
-def test_who_has_ended_but_is_not_yet_buried_is_passed_over():
+def test_a_zombie_process_is_skipped():
     holder = hold_namespace(PORTS)
     holder.kill()
     os.waitid(os.P_PID, holder.pid, os.WEXITED | os.WNOWAIT)
@@ -107,7 +109,7 @@ def test_namespaces_of_other_users_are_listed():
         "from check_ephemeral_port.system.namespaces.listing import list_namespaces\n"
         "for n in list_namespaces(): print(n.own, n.name, n.process and n.process.pid)"
     )
-    # root of a user namespace of its own has no say over those outside of it
+    # root of a new user namespace has no privilege outside it
     command = ["unshare", "--map-root-user", sys.executable, "-c", program]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.stdout.splitlines()[1:] == [
@@ -117,14 +119,14 @@ def test_namespaces_of_other_users_are_listed():
 
 
 @HOST
-def test_folders_of_others_name_nothing():
+def test_file_names_in_unnamed_folders_are_ignored():
     path = add_namespace("4f5a12345678", PORTS)
     own, unnamed = list_namespaces(named=(), unnamed=["/run/netns"])
     assert own.own and unnamed == (((path,), None, None, None, False))
 
 
 def test_the_container_is_that_of_the_busiest_process(tmp_path):
-    # a recorded tree: equal inodes stand for one namespace
+    # files that are the same inode stand for one namespace
     for pid, namespace, cgroup in (
         ("self", "host", "0::/init.scope\n"),
         ("100", "container", f"0::/system.slice/docker-{'4f5a' * 16}.scope\n"),
@@ -144,6 +146,6 @@ def test_the_container_is_that_of_the_busiest_process(tmp_path):
     assert found.paths == tuple(f"{tmp_path}/{pid}/ns/net" for pid in (100, 101))
 
 
-def test_without_proc_nothing_is_made_up(tmp_path):
+def test_without_proc_it_is_an_error(tmp_path):
     with pytest.raises(SystemReadError, match="/self/net/dev"):
         list_namespaces(str(tmp_path), (), ())

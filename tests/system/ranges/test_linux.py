@@ -1,4 +1,4 @@
-"""Settings below /proc/sys, from trees that the test writes."""
+"""Settings below /proc/sys, from files that the test writes."""
 
 from functools import partial
 from pathlib import Path
@@ -41,7 +41,7 @@ def read(tmp_path):
         ("8080,40000-40009,60999-61010\n", 28221),
     ],
 )
-def test_the_pool_is_the_range_less_the_reserved_ports(read, reserved, capacity):
+def test_the_pool_is_the_range_minus_the_reserved_ports(read, reserved, capacity):
     settings = read(ip_local_reserved_ports=reserved)
     assert settings.pool.capacity == capacity
     assert str(settings.pool.range) == "32768-60999"
@@ -50,17 +50,17 @@ def test_the_pool_is_the_range_less_the_reserved_ports(read, reserved, capacity)
 
 @pytest.mark.parametrize("name", ["ip_local_port_range", "ip_local_reserved_ports"])
 @pytest.mark.parametrize("text", [None, "x", "32768-60999", "9 1", "1 2 3"])
-def test_what_cannot_be_read_is_named_and_never_guessed(read, name, text):
+def test_an_unreadable_file_is_named_and_never_guessed(read, name, text):
     with pytest.raises(SystemReadError, match=name):
         read(**{name: text})
 
 
-def test_all_ports_reserved(read):
+def test_a_range_with_all_ports_reserved_is_an_error(read):
     with pytest.raises(SystemReadError, match="every port of the range"):
         read(ip_local_reserved_ports="1-65535\n")
 
 
-def test_time_wait_rules(read):
+def test_the_rules_of_time_wait_are_read(read):
     rules = read(
         tcp_tw_reuse="2\n", tcp_tw_reuse_delay="500\n", tcp_timestamps="0\n"
     ).rules
@@ -73,7 +73,7 @@ def test_older_kernels_and_sandboxes_have_fewer_settings(read):
     )
 
 
-def test_numbers_that_no_kernel_has_are_none(read):
+def test_impossibly_large_numbers_are_ignored(read):
     huge = "9" * 400
     rules = read(tcp_tw_reuse=huge, tcp_tw_reuse_delay=huge).rules
     assert rules == ConnectRules(reuse=None, reuse_delay_seconds=1.0, timestamps=True)
@@ -86,7 +86,7 @@ NAMES = [
 
 
 @given(st.dictionaries(st.sampled_from(NAMES), st.text() | st.text("0123456789\t,-")))
-def test_any_text_is_a_setting_or_an_error_that_names_the_file(files):
+def test_any_text_gives_settings_or_an_error_that_names_the_file(files):
     with TemporaryDirectory() as proc:
         try:
             assert read_below(Path(proc), **files).pool.capacity > 0

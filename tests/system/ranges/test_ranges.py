@@ -1,4 +1,4 @@
-"""The ephemeral range of a platform."""
+"""The choice of the reader for a platform."""
 
 import pytest
 
@@ -13,12 +13,12 @@ def test_an_unknown_platform_is_an_error_and_never_a_guess(platform):
         read_port_settings(platform)
 
 
-def test_linux_is_read_here():
+def test_linux_can_be_read_here():
     assert read_port_settings("linux").rules.sharing is Sharing.UNLESS_BOUND
 
 
 @pytest.mark.parametrize(
-    "platform, asked",
+    "platform, source",
     [
         ("darwin", "sysctl net.inet.ip.portrange.first"),
         ("freebsd14", "sysctl net.inet.ip.portrange.first"),
@@ -27,8 +27,8 @@ def test_linux_is_read_here():
         ("win32", "netsh int ipv4 show dynamicport tcp"),
     ],
 )
-def test_each_platform_is_asked_in_its_own_way(platform, asked, monkeypatch):
-    # which fails here, and says what was tried
+def test_each_platform_has_its_own_source(platform, source, monkeypatch):
+    # it fails here, and the error says what was read
     monkeypatch.delenv("SystemRoot", raising=False)
-    with pytest.raises(SystemReadError, match=asked):
+    with pytest.raises(SystemReadError, match=source):
         read_port_settings(platform)

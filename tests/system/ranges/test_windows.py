@@ -1,4 +1,4 @@
-"""Windows: what netsh prints, in five languages and in the code pages of consoles."""
+"""Windows: the output of netsh in five languages and in the code pages of consoles."""
 
 import os
 import sys
@@ -42,7 +42,7 @@ NOTHING_EXCLUDED = b"\r\n-\r\n\r\n-  -\r\n----------    --------\r\n\r\n* - x.\r
 
 
 class Netsh:
-    """Answers by the words of the command; the most words that fit decide."""
+    """Gives the answer whose key has the most words of the command."""
 
     def __init__(self, **answers):
         self.commands = []
@@ -97,13 +97,13 @@ def test_excluded_ranges_in_any_language(language, count, first, last):
         dynamic(123456, 1),
     ],
 )
-def test_a_dynamic_range_that_is_none_is_never_guessed(output):
+def test_output_without_a_dynamic_range_is_an_error(output):
     with pytest.raises(ValueError):
         decode_dynamic_range(output)
 
 
 @pytest.mark.parametrize("row", [b"5357", b"5357 x", b"1 2 3", b"9 1", b"1 70000"])
-def test_a_row_that_is_no_range_is_never_passed_over(row):
+def test_a_row_that_is_no_range_is_an_error(row):
     with pytest.raises(ValueError):
         decode_excluded_ranges(NOTHING_EXCLUDED + b"     " + row + b"\r\n")
 
@@ -111,7 +111,7 @@ def test_a_row_that_is_no_range_is_never_passed_over(row):
 @given(
     st.binary() | st.lists(st.sampled_from([b"x: ", b"9", b" ", b"\r\n"])).map(b"".join)
 )
-def test_any_bytes_are_ranges_or_a_value_error(output):
+def test_any_bytes_are_decoded_or_raise_a_value_error(output):
     for decode in (decode_dynamic_range, decode_excluded_ranges):
         try:
             assert decode(output) is not None
@@ -119,11 +119,11 @@ def test_any_bytes_are_ranges_or_a_value_error(output):
             pass
 
 
-def test_nothing_is_excluded():
+def test_output_without_excluded_ranges():
     assert decode_excluded_ranges(NOTHING_EXCLUDED) == []
 
 
-def test_every_protocol_and_version_is_asked_for():
+def test_every_protocol_and_version_is_read():
     netsh = Netsh()
     settings = read_windows_port_settings(netsh)
     assert netsh.commands == [
@@ -141,14 +141,14 @@ def test_every_protocol_and_version_is_asked_for():
     assert len(settings.notes) == 1
 
 
-def test_a_protocol_that_is_not_asked_for_does_not_matter():
+def test_only_the_requested_protocols_are_read():
     netsh = Netsh(udp_dynamicport=SystemReadError("netsh: exit code 1"))
     settings = read_windows_port_settings(netsh, ["tcp"])
     assert settings.pool.range == DEFAULT
     assert not any("udp" in command for command in netsh.commands)
 
 
-def test_excluded_ports_of_any_kind_are_not_in_the_pool():
+def test_excluded_ports_are_not_in_the_pool():
     settings = read_windows_port_settings(
         Netsh(
             ipv4_tcp_excludedportrange=printed("excludedportrange-en"),
@@ -158,11 +158,11 @@ def test_excluded_ports_of_any_kind_are_not_in_the_pool():
     for excluded in (49671, 50000, 50059, 62001, 54364, 60890):
         assert not settings.pool.includes(excluded)
     assert settings.pool.includes(50060)
-    # 100 ports each, and 60 that both lists have
+    # ranges of 100 ports, and one range of 60 ports that is in both lists
     assert settings.pool.capacity == 16384 - 5 * 100 - 60 - 6 * 100
 
 
-def test_ranges_that_differ_count_by_what_they_have_in_common():
+def test_of_different_ranges_the_common_ports_count():
     settings = read_windows_port_settings(
         Netsh(ipv4_tcp_dynamicport=dynamic(10000, 50000))
     )
@@ -171,13 +171,13 @@ def test_ranges_that_differ_count_by_what_they_have_in_common():
     assert "dynamic range of udp ipv6: 49152-65535" in settings.notes
 
 
-def test_ranges_that_are_apart_are_an_error_that_names_them():
+def test_ranges_without_common_ports_are_an_error_that_names_them():
     netsh = Netsh(ipv4_udp_dynamicport=dynamic(10000, 255))
     with pytest.raises(SystemReadError, match="udp ipv4 10000-10254"):
         read_windows_port_settings(netsh)
 
 
-def test_a_host_without_ipv6_is_looked_at_all_the_same():
+def test_a_host_without_ipv6_has_a_range():
     netsh = Netsh(ipv6_dynamicport=SystemReadError("netsh: exit code 1"))
     settings = read_windows_port_settings(netsh)
     assert settings.pool.range == DEFAULT
@@ -185,20 +185,20 @@ def test_a_host_without_ipv6_is_looked_at_all_the_same():
 
 
 @pytest.mark.parametrize("what", ["dynamicport", "excludedportrange"])
-def test_what_cannot_be_read_is_named(what):
+def test_a_command_that_cannot_be_decoded_is_named(what):
     netsh = Netsh(**{f"ipv4_tcp_{what}": b"1 2 3\r\n"})
     with pytest.raises(SystemReadError, match=f"netsh int ipv4 show {what}"):
         read_windows_port_settings(netsh)
 
 
-def test_all_ports_excluded():
+def test_a_range_with_all_ports_excluded_is_an_error():
     netsh = Netsh(excludedportrange=b"1 65535\r\n")
     with pytest.raises(SystemReadError, match="netsh: every port of the range"):
         read_windows_port_settings(netsh)
 
 
 @pytest.mark.parametrize("longest", [70])
-def test_notes_fit_a_line(longest):
+def test_notes_fit_in_a_line(longest):
     settings = read_windows_port_settings(
         Netsh(
             ipv4_tcp_dynamicport=dynamic(10000, 55000),
@@ -213,9 +213,9 @@ SYSTEM_ROOT = r"C:\Windows"
 
 @pytest.fixture
 def netsh_exe(tmp_path, monkeypatch):
-    """A program that stands where Windows has netsh.exe.
+    """Writes a program that replaces netsh.exe of Windows.
 
-    This system takes that path for a name, and looks it up in PATH.
+    This system takes the path of netsh.exe for a plain name, and finds it in PATH.
     """
 
     def write(code):
@@ -230,7 +230,7 @@ def netsh_exe(tmp_path, monkeypatch):
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has a netsh.exe of its own")
 class TestRun:
-    def test_arguments_and_output_pass_as_they_are(self, netsh_exe):
+    def test_arguments_and_output_are_unchanged(self, netsh_exe):
         netsh_exe("sys.stdout.buffer.write(repr(sys.argv[1:]).encode() + b'\\x81')")
         assert run_netsh(["int", "a b;c"]) == b"['int', 'a b;c']\x81"
 
@@ -239,13 +239,13 @@ class TestRun:
         with pytest.raises(SystemReadError, match="^netsh int: exit code 1$"):
             run_netsh(["int"])
 
-    def test_no_netsh_is_an_error(self, netsh_exe):
+    def test_a_missing_netsh_is_an_error(self, netsh_exe):
         with pytest.raises(SystemReadError, match="^netsh int: .*No such file"):
             run_netsh(["int"])
 
 
 @pytest.mark.parametrize("root", [None, "", "Windows", "."])
-def test_no_netsh_is_run_but_that_of_the_system(root, monkeypatch):
+def test_without_a_valid_system_root_no_netsh_is_run(root, monkeypatch):
     if root is None:
         monkeypatch.delenv("SystemRoot", raising=False)
     else:

@@ -1,4 +1,4 @@
-"""psutil's rows, and the ways in which it fails."""
+"""Sockets listed by psutil, and its failures."""
 
 import socket
 import sys
@@ -21,7 +21,7 @@ ALONE = pytest.mark.namespace(ports=str(EPHEMERAL))
 
 
 @ALONE
-def test_ports_outside_of_the_pool_are_left_out():
+def test_ports_outside_the_pool_are_omitted():
     ports = (39999, 40000, 40010, 40039, 40040)
     with held_sockets(*(listen("127.0.0.1", port) for port in ports)):
         found = list_by_psutil(POOL, ["tcp", "udp"]).entries
@@ -39,14 +39,14 @@ def test_a_v4_mapped_connection_is_an_ipv4_one():
 
 
 @ALONE
-def test_bound_but_idle_sockets_are_counted_though_not_seen():
+def test_bound_but_idle_sockets_are_counted_but_not_listed():
     with bind(), bind("::1"), listen():
         listing = list_by_psutil(POOL, ["tcp", "udp"])
     assert listing.entries == [] and not listing.visibility.bound_sockets
     assert listing.unseen_tcp_sockets >= 2
 
 
-def test_counters_that_a_sandbox_hides_are_no_reason_to_fail(monkeypatch):
+def test_hidden_counters_give_a_note_and_no_error(monkeypatch):
     def hidden(proc):
         raise SystemReadError(f"cannot read {proc}/net/sockstat")
 
@@ -55,8 +55,8 @@ def test_counters_that_a_sandbox_hides_are_no_reason_to_fail(monkeypatch):
     assert "/net/sockstat" in note
 
 
-def test_a_state_that_nobody_knows_is_an_error_of_the_system(monkeypatch):
-    # SunOS has a few of its own
+def test_an_unknown_state_is_an_error(monkeypatch):
+    # SunOS has such states
     row = SimpleNamespace(
         type=socket.SOCK_STREAM,
         laddr=Endpoint("127.0.0.1", 40001),
@@ -92,15 +92,15 @@ def test_rows_of_other_platforms(platform, states, monkeypatch):
 
 
 @pytest.mark.parametrize("platform", ["linux", "darwin"])
-def test_nothing_is_missing_where_nobody_asked_for_tcp(platform, monkeypatch):
+def test_no_tcp_sockets_are_missing_from_a_list_of_udp(platform, monkeypatch):
     monkeypatch.setattr(psutil, "net_connections", lambda kind: [])
     monkeypatch.setattr(sys, "platform", platform)
     found = list_by_psutil(POOL, ["udp"])
     assert (found.unseen_tcp_sockets, found.notes) == (0, ())
 
 
-def test_a_refusal_names_the_remedy(monkeypatch):
-    # macOS, unless it is root who asks
+def test_a_refusal_names_the_fix(monkeypatch):
+    # as on macOS without root
     def refuse(kind):
         raise psutil.AccessDenied(pid=1)
 

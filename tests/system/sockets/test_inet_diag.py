@@ -1,4 +1,4 @@
-"""Decoding what the kernel sends: real bytes, and any bytes."""
+"""Decoding the answers of the kernel: real bytes, and any bytes."""
 
 import socket
 import sys
@@ -30,7 +30,7 @@ def real_chunk():
 REAL = real_chunk() if sys.platform == "linux" else b""
 
 
-def test_only_ports_of_the_range_are_delivered():
+def test_the_kernel_sends_only_ports_of_the_range():
     with socket.socket() as inside, socket.socket() as outside:
         inside.bind(("127.0.0.1", 0))
         outside.bind(("127.0.0.1", 0))
@@ -43,7 +43,7 @@ def test_only_ports_of_the_range_are_delivered():
 
 @pytest.mark.parametrize("v6only", [False, True])
 @pytest.mark.parametrize("kind", [socket.SOCK_STREAM, socket.SOCK_DGRAM])
-def test_v6only_is_read(v6only, kind):
+def test_v6only_is_decoded(v6only, kind):
     protocol = TCP if kind == socket.SOCK_STREAM else UDP
     with socket.socket(socket.AF_INET6, kind) as holder:
         holder.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, v6only)
@@ -60,7 +60,7 @@ def test_a_refusal_carries_its_errno():
     assert (chunk.done, chunk.error) == (True, 13)
 
 
-def test_an_attribute_without_its_value_is_refused():
+def test_an_attribute_without_a_value_is_an_error():
     listener = pack("=BB", socket.AF_INET6, 10) + bytes(70)
     body = listener + pack("=HH", 4, 11)
     with pytest.raises(ValueError, match="malformed sock_diag"):
@@ -79,14 +79,14 @@ def decode_or_value_error(data, protocol):
 
 
 @given(st.binary(max_size=400), st.sampled_from([TCP, UDP]))
-def test_any_bytes_are_decoded_or_a_value_error(data, protocol):
+def test_any_bytes_are_decoded_or_raise_a_value_error(data, protocol):
     decode_or_value_error(data, protocol)
     header = pack("=LHHLL", 16 + len(data), 20, 0, 0, 0)
     decode_or_value_error(header + data, protocol)
 
 
 @given(st.lists(st.tuples(st.integers(0, len(REAL) - 1), st.integers(0, 255))))
-def test_real_bytes_with_errors_are_decoded_or_a_value_error(changes):
+def test_damaged_real_bytes_are_decoded_or_raise_a_value_error(changes):
     data = bytearray(REAL)
     for position, value in changes:
         data[position] = value
@@ -94,5 +94,5 @@ def test_real_bytes_with_errors_are_decoded_or_a_value_error(changes):
 
 
 @given(st.integers(0, len(REAL)))
-def test_real_bytes_cut_short_are_decoded_or_a_value_error(length):
+def test_truncated_real_bytes_are_decoded_or_raise_a_value_error(length):
     decode_or_value_error(REAL[:length], TCP)

@@ -1,4 +1,4 @@
-"""Counting is the same as listing, for real bytes and for any bytes."""
+"""Counting gives the same result as listing, for real bytes and for any bytes."""
 
 import socket
 from collections import Counter
@@ -29,7 +29,7 @@ STATES = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13]
 
 
 def message(family, state, port, device, expires_ms, padding):
-    """What the kernel tells of one socket."""
+    """A message of the kernel about one socket."""
     local, remote = ADDRESSES[family][0], ADDRESSES[family][port % 3]
     if "ffff" in remote:
         local = remote
@@ -37,7 +37,7 @@ def message(family, state, port, device, expires_ms, padding):
     remote_port = 0 if state in (7, 10, 13) else 443
     body = pack("=BBxx", family, state) + pack(">HH", port, remote_port)
     body += b"".join(packed) + pack("=L8xL16x", device, expires_ms)
-    # attributes, and the padding between messages
+    # one attribute and its padding
     body += pack("=HH", 4 + 4 * padding, 8) + bytes(4 * padding)
     return pack("=LHHLL", 16 + len(body), 20, 2, 0, 0) + body
 
@@ -65,10 +65,10 @@ def counted(connections):
 def assert_counted_as_listed(data):
     listed = decode_chunk(data, "tcp").entries
     connections = Connections()
-    tally = ConnectionCounter(connections, reuse_delay_seconds=30)
-    # the second time by the lengths that were met the first time
+    counter = ConnectionCounter(connections, reuse_delay_seconds=30)
+    # the second time, the counter knows the lengths of the messages
     for times in (1, 2):
-        chunk = tally.read(data)
+        chunk = counter.read(data)
         listing = SocketListing(
             entries=listed * times, visibility=SEES_ALL, sampler="list"
         )
@@ -87,26 +87,26 @@ def test_counting_is_the_same_as_listing(messages, last):
 
 
 def test_messages_of_two_lengths_are_counted_by_length():
-    """As on a host with many in TIME_WAIT; some of those are young."""
+    """As on a host with many sockets in TIME_WAIT, some of them young."""
     connected = message(socket.AF_INET, 1, 40000, 0, 0, 2)
     waiting, young = (
         message(socket.AF_INET, 6, 40001, 0, expires_ms, 0)
         for expires_ms in (20_000, 59_000)
     )
     connections = Connections()
-    tally = ConnectionCounter(connections, reuse_delay_seconds=30)
+    counter = ConnectionCounter(connections, reuse_delay_seconds=30)
     data = connected + waiting * 2 + connected * 2 + young + waiting
-    tally.read(data)
+    counter.read(data)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(ConnectionCounter, "_count_one_by_one", None)
-        tally.read(data)
+        counter.read(data)
     assert [len(ports) for ports in connections.held.values()] == [2 * 2 * 3, 2 * 2]
     assert [len(ports) for ports in connections.time_wait.values()] == [2 * 2 * 3]
     assert connections.states == {TcpState.ESTABLISHED: 6, TcpState.TIME_WAIT: 8}
 
 
-def test_messages_that_contain_the_start_of_another_are_kept_apart():
-    # the length of the others, where the inode is
+def test_a_message_that_contains_the_start_of_another_is_one_message():
+    # the field of the inode has the start of another message
     long, short = (message(socket.AF_INET, 1, 40000, 0, 0, n) for n in (2, 0))
     tricky = bytearray(long)
     tricky[84:88] = short[:4]
@@ -114,7 +114,7 @@ def test_messages_that_contain_the_start_of_another_are_kept_apart():
 
 
 @given(MESSAGES, st.integers(1, 30))
-def test_the_short_way_for_messages_that_are_alike(one, count):
+def test_messages_that_are_all_alike(one, count):
     assert_counted_as_listed(one * count)
 
 
@@ -130,11 +130,11 @@ def test_one_device_among_messages_that_are_alike_is_noticed():
 
 
 @pytest.mark.parametrize("others", [b"", DONE])
-@pytest.mark.parametrize("place", range(3))
-def test_an_interruption_is_noticed_in_any_message(place, others):
+@pytest.mark.parametrize("position", range(3))
+def test_an_interruption_is_noticed_in_any_message(position, others):
     plain = message(socket.AF_INET, 1, 40000, 0, 0, 1)
     data = bytearray(plain * 3 + others)
-    data[place * len(plain) + 6] |= NLM_F_DUMP_INTR
+    data[position * len(plain) + 6] |= NLM_F_DUMP_INTR
     assert assert_counted_as_listed(bytes(data)).interrupted
 
 
@@ -146,22 +146,22 @@ def count_or_value_error(data):
 
 
 @given(st.binary(max_size=400))
-def test_any_bytes_are_counted_or_a_value_error(data):
+def test_any_bytes_are_counted_or_raise_a_value_error(data):
     count_or_value_error(data)
     count_or_value_error(pack("=LHHLL", 16 + len(data), 20, 2, 0, 0) + data)
 
 
 @given(st.lists(MESSAGES, min_size=1), st.data())
-def test_messages_with_errors_are_counted_or_a_value_error(messages, data):
+def test_damaged_messages_are_counted_or_raise_a_value_error(messages, data):
     broken = bytearray(b"".join(messages))
     for _ in range(data.draw(st.integers(1, 5))):
-        place = data.draw(st.integers(0, len(broken) - 1))
-        broken[place] = data.draw(st.integers(0, 255))
+        position = data.draw(st.integers(0, len(broken) - 1))
+        broken[position] = data.draw(st.integers(0, 255))
     count_or_value_error(bytes(broken))
     count_or_value_error(bytes(broken[: data.draw(st.integers(0, len(broken)))]))
 
 
-def test_a_message_that_is_cut_short_is_refused():
+def test_a_truncated_message_is_an_error():
     data = message(socket.AF_INET, 1, 40000, 0, 0, 2)
     with pytest.raises(ValueError, match="malformed sock_diag"):
         ConnectionCounter(Connections(), 1.0).read(data[:-4])

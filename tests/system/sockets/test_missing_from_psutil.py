@@ -1,4 +1,4 @@
-"""What psutil's list leaves out, by platform."""
+"""The sockets that psutil does not list, by platform."""
 
 import struct
 
@@ -22,7 +22,7 @@ COUNTS = {
 }
 
 
-def unlisted(platform, values=COUNTS, root=True, listed=LISTED):
+def missing(platform, values=COUNTS, root=True, listed=LISTED):
     def reader(platform):
         return sysctl_reader(platform, CLibrary(values))
 
@@ -30,43 +30,43 @@ def unlisted(platform, values=COUNTS, root=True, listed=LISTED):
 
 
 @pytest.mark.parametrize("platform, count", [("darwin", 77), ("freebsd14", 88)])
-def test_what_the_kernel_counts_beyond_the_list_is_missing(platform, count):
-    assert unlisted(platform) == (
+def test_sockets_that_are_counted_but_not_listed_are_missing(platform, count):
+    assert missing(platform) == (
         count,
         [f"{count} more TCP sockets exist, most likely in TIME_WAIT"],
     )
 
 
 @pytest.mark.parametrize("count", [3, 2])
-def test_nothing_is_missing_even_if_a_socket_went_after_the_list(count):
-    assert unlisted("darwin", {"net.inet.tcp.pcbcount": int32(count)}) == (0, [])
+def test_no_socket_is_missing_if_one_closed_after_the_list(count):
+    assert missing("darwin", {"net.inet.tcp.pcbcount": int32(count)}) == (0, [])
 
 
-def test_windows_lists_time_wait_and_leaves_idle_sockets_out():
-    assert unlisted("win32") == (
+def test_windows_lists_time_wait_but_no_idle_sockets():
+    assert missing("win32") == (
         16384,
         ["bound but idle TCP sockets can't be counted"],
     )
 
 
 @pytest.mark.parametrize("platform", ["openbsd7", "netbsd10"])
-def test_where_nobody_counts_nothing_is_sure(platform):
-    found = unlisted(platform)
+def test_without_counters_any_number_can_be_missing(platform):
+    found = missing(platform)
     assert found.sockets == 16384 and len(found.notes) == 1
 
 
 @pytest.mark.parametrize("platform", ["darwin", "freebsd14"])
-def test_a_count_that_cannot_be_read_is_named(platform):
-    found = unlisted(platform, {})
+def test_an_unreadable_counter_is_named(platform):
+    found = missing(platform, {})
     assert found.sockets == 16384
     assert "sysctl net.inet.tcp." in found.notes[0]
 
 
 @pytest.mark.parametrize("platform", ["freebsd14", "openbsd7", "netbsd10"])
-def test_without_root_the_view_may_be_partial(platform):
-    assert "run as root" in unlisted(platform, root=False).notes[0]
+def test_without_root_a_note_says_that_sockets_may_be_missing(platform):
+    assert "run as root" in missing(platform, root=False).notes[0]
 
 
 @pytest.mark.parametrize("platform", ["darwin", "win32"])
-def test_no_such_word_where_it_refuses_or_shows_all(platform):
-    assert unlisted(platform, root=False) == unlisted(platform)
+def test_no_such_note_if_psutil_refuses_or_lists_all(platform):
+    assert missing(platform, root=False) == missing(platform)

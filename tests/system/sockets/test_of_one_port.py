@@ -1,4 +1,4 @@
-"""The sockets of one port: all of them, as others list them, and no others."""
+"""The sockets of one port, compared with the lists of other tools."""
 
 import os
 import re
@@ -44,7 +44,7 @@ def bound(address, kind=socket.SOCK_STREAM, reuse=None, port=PORT):
 
 @contextmanager
 def everything():
-    """Sockets of every kind on the port, and as many that don't have it."""
+    """Sockets of every kind with the port, and sockets without it."""
     held = [
         bound("127.0.0.1", reuse=socket.SO_REUSEPORT),
         bound("127.0.0.1", reuse=socket.SO_REUSEPORT),
@@ -87,7 +87,7 @@ def ends(entries):
 
 
 def shown_by_ss(port):
-    """The ends that ``ss`` shows; it names neither idle sockets nor v4-mapped ones."""
+    """Both ends of the sockets that ``ss`` shows, v4-mapped addresses as IPv4."""
     found = []
     for protocol, option in (("tcp", "-Htan"), ("udp", "-Huan")):
         filtered = ["ss", option, f"sport = :{port} or dport = :{port}"]
@@ -113,7 +113,7 @@ def test_the_same_sockets_as_ss(port):
         idle = [entry for entry in listed if entry.state is TcpState.BOUND]
         assert len(idle) == (port == PORT)
         others = [entry for entry in listed if entry not in idle]
-        # idle ones, too, from some version of ss on
+        # newer versions of ss also show idle sockets
         assert shown_by_ss(port) in (ends(others), ends(listed)) and others
 
 
@@ -135,13 +135,13 @@ def test_the_same_sockets_and_processes_as_lsof():
             shown.append((protocol, plain(local), plain(remote or ":*")))
     with_process = [entry for entry in listed if entry.pid]
     assert pids == {entry.pid for entry in with_process} == {os.getpid()}
-    # lsof, too, passes over idle sockets, or shows them without their address
+    # lsof also omits idle sockets, or shows them without their address
     with_process = [e for e in with_process if e.state is not TcpState.BOUND]
     assert ends(with_process) == sorted(shown)
 
 
 @ALONE
-def test_psutil_lists_the_same_but_for_what_it_cannot_see():
+def test_psutil_lists_the_same_except_idle_sockets():
     with everything():
         by_psutil = of_port(list_port_by_psutil(PORT, BOTH).entries)
         by_kernel = find_pids(
@@ -157,21 +157,21 @@ def plain_fields(entry):
 
 
 @ALONE
-@pytest.mark.parametrize("lister", [list_port_by_sock_diag, list_port_by_psutil])
-def test_listeners_of_other_ports_are_listed_and_no_other_sockets(lister):
+@pytest.mark.parametrize("list_port", [list_port_by_sock_diag, list_port_by_psutil])
+def test_of_other_ports_only_listeners_are_listed(list_port):
     with everything():
-        entries = lister(PORT, BOTH).entries
+        entries = list_port(PORT, BOTH).entries
     others = [entry for entry in entries if entry not in of_port(entries)]
     assert {entry.state for entry in others} == {TcpState.LISTEN}
     assert sorted(e.local.port for e in others) == [5001, 5002, 5003, 5004]
 
 
 @ALONE
-@pytest.mark.parametrize("lister", ["auto", "sock_diag", "psutil"])
+@pytest.mark.parametrize("sampler", ["auto", "sock_diag", "psutil"])
 @pytest.mark.parametrize("protocol", BOTH)
-def test_one_protocol(lister, protocol):
+def test_one_protocol(sampler, protocol):
     with everything():
-        found = list_sockets_of_port(PORT, [protocol], lister)
+        found = list_sockets_of_port(PORT, [protocol], sampler)
     assert {entry.protocol for entry in found.entries} == {protocol}
 
 
@@ -179,8 +179,8 @@ def test_one_protocol(lister, protocol):
 def test_time_wait_has_an_age():
     with everything():
         entries = list_port_by_sock_diag(5004, ["tcp"]).entries
-    (waits,) = [entry for entry in entries if entry.state is TcpState.TIME_WAIT]
-    age = waits.time_wait_age_seconds
+    (in_time_wait,) = [entry for entry in entries if entry.state is TcpState.TIME_WAIT]
+    age = in_time_wait.time_wait_age_seconds
     assert age is not None and 0 <= age < 5
 
 
@@ -194,7 +194,7 @@ def test_the_filter_takes_the_lowest_and_the_highest_port():
 
 
 @ALONE
-def test_psutil_lists_where_sock_diag_is_refused():
+def test_psutil_is_used_if_sock_diag_is_refused():
     with everything():
         usual = list_sockets_of_port(5003)
         refuse_netlink()

@@ -1,4 +1,4 @@
-"""Who looks, and how two looks become one."""
+"""The choice of the sampler, and how two lists are merged."""
 
 import _socket
 import os
@@ -82,17 +82,17 @@ def test_bound_sockets_are_added():
     assert merge_listings(listed(), known(bound(40001))).entries == [bound(40001)]
 
 
-def test_what_came_or_went_between_the_looks_stays_as_listed():
+def test_sockets_opened_or_closed_between_the_lists_stay_as_listed():
     gone, new = connected(40000), connected(40002)
     assert merge_listings(listed(gone), known(new)).entries == [gone]
 
 
-def test_a_connection_that_closed_between_the_looks_is_in_time_wait():
+def test_a_connection_closed_between_the_lists_is_in_time_wait():
     merged = merge_listings(listed(connected(40000)), known(waiting(40000)))
     assert [entry.state for entry in merged.entries] == [TcpState.TIME_WAIT]
 
 
-def test_rows_that_were_merged_come_apart():
+def test_rows_that_psutil_merged_are_separated():
     one = bound(40000, state=TcpState.LISTEN)
     merged = merge_listings(
         listed(one), known(one._replace(inode=1), one._replace(inode=2))
@@ -100,7 +100,7 @@ def test_rows_that_were_merged_come_apart():
     assert [entry.inode for entry in merged.entries] == [1, 2]
 
 
-def test_a_bound_socket_is_kept_apart_from_a_listener_of_its_address():
+def test_a_bound_socket_is_not_merged_with_a_listener_of_its_address():
     listener = bound(40001, state=TcpState.LISTEN, pid=7)
     idle = bound(40001, inode=501)
     assert merge_listings(listed(listener), known(idle)).entries == [listener, idle]
@@ -108,7 +108,7 @@ def test_a_bound_socket_is_kept_apart_from_a_listener_of_its_address():
 
 @contextmanager
 def sockets_of_every_kind():
-    """Clients, servers, and what is bound or closing, in the pool and beside it."""
+    """Clients, servers, bound and closing sockets, inside and outside the pool."""
     server, server6 = listen(), listen("::1")
     held = [server, server6, listen("0.0.0.0", 40050), listen("::", 40051)]
     time_wait(3, server, lambda: connect(SERVER))
@@ -137,7 +137,7 @@ def rows(listing):
 
 
 def connections(sample):
-    """What the sample knows of connections, in an order of its own making."""
+    """The connections of a sample, sorted."""
     found = sample.connections
     tables = (found.held, found.time_wait, found.on_device)
     by_destination = [
@@ -148,13 +148,13 @@ def connections(sample):
 
 
 def sample_by(sampler, pool=POOL):
-    # without an age psutil's TIME_WAIT counts as old enough: so must sock_diag's
+    # psutil shows no age of TIME_WAIT; with delay 0, every age is old enough
     return take_sample(pool, BOTH, reuse_delay_seconds=0, sampler=sampler)
 
 
 @pytest.fixture
 def few_sockets(monkeypatch):
-    """``auto`` takes psutil, however many sockets this machine holds."""
+    """``auto`` uses psutil even if this machine has many sockets."""
     monkeypatch.setattr(sampling, "PSUTIL_LIMIT_SOCKETS", 10**9)
 
 
@@ -175,7 +175,7 @@ def test_both_samplers_agree_socket_for_socket(few_sockets):
 
 
 @pytest.mark.namespace(ports="40000-40099")
-def test_what_is_counted_is_what_is_listed():
+def test_counting_and_listing_agree():
     with sockets_of_every_kind():
         counted = take_sample(POOL, BOTH, reuse_delay_seconds=30, sampler="sock_diag")
         listed = sum_up(list_by_sock_diag(POOL, BOTH), reuse_delay_seconds=30)
@@ -187,7 +187,7 @@ def test_what_is_counted_is_what_is_listed():
 @pytest.mark.parametrize(
     "reserved", [[*range(40010, 40051)], [40010, 40050], range(40000, 40099, 2)]
 )
-def test_both_samplers_leave_reserved_ports_out(reserved):
+def test_both_samplers_omit_reserved_ports(reserved):
     pool = PortPool(PortRange(40000, 40099), reserved)
     with sockets_of_every_kind():
         by_psutil = sample_by("psutil", pool)
@@ -198,7 +198,7 @@ def test_both_samplers_leave_reserved_ports_out(reserved):
 
 
 @pytest.mark.namespace(ports="40000-40099")
-def test_any_number_of_reserved_ports_fits_into_requests():
+def test_any_number_of_reserved_ports_is_possible():
     every_other = PortPool(PortRange(2, 65534), range(3, 65535, 2))
     assert len(every_other.spans) > 30000
     with sockets_of_every_kind():
@@ -212,7 +212,7 @@ def test_any_number_of_reserved_ports_fits_into_requests():
 @pytest.mark.namespace(ports="40000-40099")
 @pytest.mark.parametrize("protocol", BOTH)
 @pytest.mark.parametrize("sampler", SAMPLERS)
-def test_only_the_protocols_that_are_asked_for(protocol, sampler):
+def test_only_the_requested_protocols_are_listed(protocol, sampler):
     with sockets_of_every_kind():
         sample = take_sample(POOL, [protocol], 1.0, sampler)
     assert {entry.protocol for entry in sample.entries} == {protocol}
@@ -220,7 +220,7 @@ def test_only_the_protocols_that_are_asked_for(protocol, sampler):
 
 
 @pytest.mark.namespace(ports="40000-40099")
-def test_where_the_old_request_is_gone_the_new_one_does(monkeypatch):
+def test_without_the_old_request_the_new_one_is_used(monkeypatch):
     with sockets_of_every_kind():
         before = connections(sample_by("sock_diag"))
         monkeypatch.setattr(inet_diag, "_TCPDIAG_GETSOCK", 23)
@@ -232,7 +232,7 @@ def test_where_the_old_request_is_gone_the_new_one_does(monkeypatch):
 def test_connections_are_listed_by_destination(sampler):
     one = Destination("127.0.0.1", Endpoint("127.0.0.1", 5000))
     other = Destination("::1", Endpoint("::1", 5000))
-    nobody = Destination("::1", Endpoint("192.0.2.1", 443))
+    unused = Destination("::1", Endpoint("192.0.2.1", 443))
 
     def found(*destinations):
         listed = list_connections(POOL, destinations, sampler)
@@ -240,8 +240,8 @@ def test_connections_are_listed_by_destination(sampler):
 
     with sockets_of_every_kind():
         assert found(one) == {one: 9}
-        assert found(one, nobody, other) == found(None) == {one: 9, other: 4}
-        assert found(nobody) == found() == {}
+        assert found(one, unused, other) == found(None) == {one: 9, other: 4}
+        assert found(unused) == found() == {}
 
 
 @pytest.mark.namespace(ports=FARM_PORTS)
@@ -259,10 +259,10 @@ def test_both_samplers_agree_at_10000_sockets(time_wait_share):
 
 @pytest.mark.namespace(ports=FARM_PORTS)
 @pytest.mark.parametrize("sockets, sampler", [(1000, "psutil"), (3000, "sock_diag")])
-def test_auto_leaves_psutil_out_on_hosts_with_many_sockets(
+def test_auto_does_not_use_psutil_on_hosts_with_many_sockets(
     sockets, sampler, monkeypatch
 ):
-    # those of other namespaces count, too: this machine may hold many
+    # sockets of other namespaces also count, and this machine can have many
     elsewhere = sum(sockstat.read_socket_counts())
     limit = elsewhere + sampling.PSUTIL_LIMIT_SOCKETS
     monkeypatch.setattr(sampling, "PSUTIL_LIMIT_SOCKETS", limit)
@@ -275,7 +275,7 @@ def test_auto_leaves_psutil_out_on_hosts_with_many_sockets(
     "here, elsewhere, sampler",
     [(2000, 0, "psutil"), (2001, 0, "sock_diag"), (1000, 1001, "sock_diag")],
 )
-def test_the_line_is_at_2000_sockets(here, elsewhere, sampler, monkeypatch):
+def test_auto_uses_psutil_up_to_2000_sockets(here, elsewhere, sampler, monkeypatch):
     counts = sockstat.SocketCounts(here, elsewhere)
     monkeypatch.setattr(sockstat, "read_socket_counts", lambda *_: counts)
     assert sample_by("auto").sampler.startswith(sampler)
@@ -283,11 +283,11 @@ def test_the_line_is_at_2000_sockets(here, elsewhere, sampler, monkeypatch):
 
 @pytest.mark.namespace(ports="40000-40099")
 @pytest.mark.parametrize("sampler", ["auto", "sock_diag"])
-def test_kernels_that_list_no_idle_sockets_leave_room_for_them(sampler, monkeypatch):
+def test_kernels_that_do_not_list_idle_sockets_count_them(sampler, monkeypatch):
     with held_tcp_ports(5):
         seen = sample_by(sampler)
         assert seen.visibility.bound_sockets and seen.unseen_tcp_sockets == 0
-        # 5.14 is that of Enterprise Linux 9, 6.1 of Debian 12
+        # 5.14: Enterprise Linux 9; 6.1: Debian 12
         for release, idle in (
             ("5.14.0-570.el9", 5),
             ("6.1.0-37-amd64", 5),
@@ -302,7 +302,7 @@ def test_kernels_that_list_no_idle_sockets_leave_room_for_them(sampler, monkeypa
 REFUSE_NETLINK = """
 import _socket
 class Refusing(_socket.socket):
-    __slots__ = ()  # socket.socket, which is made of it, has its own
+    __slots__ = ()  # the subclass socket.socket has its own
     def __init__(self, family=-1, *args, **kwargs):
         if family == _socket.AF_NETLINK:
             raise PermissionError(1, "Operation not permitted")
@@ -312,7 +312,7 @@ _socket.socket = Refusing
 
 
 @pytest.mark.namespace(ports="40000-40099")
-def test_auto_goes_on_where_sock_diag_is_refused(tmp_path, monkeypatch):
+def test_auto_uses_psutil_if_sock_diag_is_refused(tmp_path, monkeypatch):
     (tmp_path / "sitecustomize.py").write_text(REFUSE_NETLINK)
     with held_tcp_ports(5):
         exact = check("-vv")
@@ -327,7 +327,7 @@ def test_auto_goes_on_where_sock_diag_is_refused(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("platform", ["darwin", "win32", "freebsd14"])
-def test_sock_diag_is_refused_by_name(platform, monkeypatch):
+def test_sock_diag_is_an_error_on_other_systems(platform, monkeypatch):
     monkeypatch.setattr(sys, "platform", platform)
     monkeypatch.delattr(_socket, "AF_NETLINK")
     with pytest.raises(SystemReadError, match="Linux only"):

@@ -1,4 +1,4 @@
-"""Linux's own socket counters."""
+"""Linux's socket counters."""
 
 import time
 from pathlib import Path
@@ -43,7 +43,7 @@ def read(tmp_path, sockstat, sockstat6=None):
     return read_socket_counts(str(tmp_path))
 
 
-def test_counts_of_both_families(tmp_path):
+def test_counters_of_ipv4_and_ipv6_are_added(tmp_path):
     counts = read(tmp_path, SOCKSTAT, SOCKSTAT6)
     assert counts == SocketCounts(total=12, tcp_unhashed=3)
 
@@ -53,7 +53,7 @@ def test_a_kernel_without_ipv6(tmp_path):
 
 
 @pytest.mark.parametrize("text", ["TCP: inuse many\n", "TCP: inuse \xff\n"])
-def test_garbage_is_an_error_that_names_the_file(tmp_path, text):
+def test_malformed_text_is_an_error_that_names_the_file(tmp_path, text):
     with pytest.raises(SystemReadError, match="sockstat"):
         read(tmp_path, text)
 
@@ -64,17 +64,17 @@ def test_a_missing_file_is_an_error_that_names_it(tmp_path):
 
 
 @pytest.mark.namespace(ports="40000-40039")
-def test_a_namespace_without_sockets_is_known_as_such():
+def test_a_namespace_without_sockets_is_recognized():
     with bind():
         assert not is_without_sockets()
-    # netlink sockets, with which the namespace was set up, go some moments later
+    # the netlink sockets that set up the namespace disappear a moment later
     deadline = time.monotonic() + 10
     while not is_without_sockets():
         assert time.monotonic() < deadline
 
 
 @pytest.mark.namespace(ports="40000-40039")
-def test_time_wait_is_a_socket_though_no_process_has_it():
+def test_time_wait_counts_as_a_socket():
     with listen() as server:
         time_wait(1, server, lambda: connect(server.getsockname()))
     assert not is_without_sockets()
@@ -84,21 +84,21 @@ def test_time_wait_is_a_socket_though_no_process_has_it():
     "sockstat, sockstat6, without",
     [
         ("sockets: used 0\nTCP: inuse 0 orphan 0 tw 0 alloc 9 mem 236\n", "", True),
-        # a socket of the kernel itself, a tunnel's
+        # a socket of the kernel itself, such as a tunnel
         ("sockets: used 0\nTCP: inuse 0 orphan 0 tw 0\nUDP: inuse 1\n", "", False),
         ("sockets: used 0\nTCP: inuse 0 orphan 0 tw 0\n", "UDP6: inuse 1\n", False),
         ("TCP: inuse 0 orphan 0 tw 0\n", "", False),
         (": used 0\n", "", False),
     ],
 )
-def test_nothing_is_called_empty_that_may_not_be(
+def test_only_counters_that_are_all_zero_mean_no_sockets(
     tmp_path, sockstat, sockstat6, without
 ):
     read(tmp_path, sockstat, sockstat6)
     assert is_without_sockets(str(tmp_path)) is without
 
 
-def test_what_can_not_be_counted_may_have_sockets(tmp_path):
+def test_without_counters_there_may_be_sockets(tmp_path):
     assert not is_without_sockets(str(tmp_path))
 
 
@@ -106,7 +106,7 @@ WORDS = st.lists(st.sampled_from(["TCP: ", "sockets:", "used 7 ", "\n"]) | st.te
 
 
 @given(WORDS.map("".join), WORDS.map("".join))
-def test_any_text_has_counters_or_is_an_error(sockstat, sockstat6):
+def test_any_text_gives_counters_or_an_error(sockstat, sockstat6):
     with TemporaryDirectory() as proc:
         assert is_without_sockets(proc) is False
         try:
