@@ -6,7 +6,7 @@ import pytest
 
 from check_ephemeral_port.model.forecast.forecast import (
     KEPT_DESTINATIONS,
-    MOST_SERIES,
+    MAX_SERIES,
     forecast_usage,
 )
 from check_ephemeral_port.model.forecast.trend import (
@@ -231,9 +231,9 @@ def test_hourly_runs_have_a_history_beside_those_of_each_minute():
 
 def test_a_history_never_outgrows_its_file():
     longest = ".".join(["x" * 49] * 5)
-    watches = tuple(Watch(f"{n}{longest}:65535", ()) for n in range(MOST_SERIES + 1))
+    watches = tuple(Watch(f"{n}{longest}:65535", ()) for n in range(MAX_SERIES + 1))
     history, _ = look({}, 0, (), Question(watches=watches), place="net:[4026531833]")
-    assert len(history) == MOST_SERIES
+    assert len(history) == MAX_SERIES
     points = (
         Point(uptime_seconds=123456789.123, wall_seconds=1234567890.123, used=65535),
     ) * MOST_POINTS
@@ -243,7 +243,7 @@ def test_a_history_never_outgrows_its_file():
 
 def test_series_from_a_clock_that_was_wrong_once_make_room():
     history: dict[str, Series] = {}
-    for n in range(MOST_SERIES + 1):
+    for n in range(MAX_SERIES + 1):
         history, _ = look(history, 10**6, (), Question(tcp=False), place=str(n))
     history, _ = look(history, 1, ())
     history, outlook = look(history, 2, ())

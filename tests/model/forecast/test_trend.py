@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from check_ephemeral_port.model.forecast.trend import (
     CLOCK_TOLERANCE_SECONDS,
-    FARTHEST,
     FEWEST_POINTS,
+    MAX_FORECAST_SPANS,
     MOST_POINTS,
     SHORTEST_GAP_SECONDS,
     Break,
@@ -17,9 +17,9 @@ from check_ephemeral_port.model.forecast.trend import (
     Moment,
     Point,
     TimeRemaining,
-    continued,
+    add_point,
     growth,
-    is_over,
+    is_abandoned,
     time_remaining,
 )
 from tests.model.forecast.trend_simulation import (
@@ -57,7 +57,7 @@ def remembered(looks, boot=BOOT, pool=POOL):
     """The series after looks at (uptime, used), and what broke it last."""
     series = broken = None
     for uptime, used in looks:
-        series, reason = continued(series, moment_at(uptime, boot=boot), pool, used)
+        series, reason = add_point(series, moment_at(uptime, boot=boot), pool, used)
         broken = reason or broken
     return series, broken
 
@@ -140,8 +140,10 @@ def test_no_growth_no_end():
 
 def test_a_minute_predicts_an_hour_but_not_a_month():
     grows = Growth(slowest=1.0, typical=1.0, fastest=1.0, span_seconds=60.0)
-    assert time_remaining(FARTHEST * 60, grows).likely == FARTHEST * 60
-    assert time_remaining(FARTHEST * 60 + 1, grows) is None
+    assert (
+        time_remaining(MAX_FORECAST_SPANS * 60, grows).likely == MAX_FORECAST_SPANS * 60
+    )
+    assert time_remaining(MAX_FORECAST_SPANS * 60 + 1, grows) is None
 
 
 def test_a_series_grows_up_to_its_limit():
@@ -157,7 +159,7 @@ def test_a_series_grows_up_to_its_limit():
 def test_another_start_or_pool_is_another_matter(boot, pool, reason):
     series, _ = remembered((60.0 * n, n) for n in range(5))
     moment = moment_at(300.0, boot=boot)
-    series, broken = continued(series, moment, pool, 5)
+    series, broken = add_point(series, moment, pool, 5)
     assert broken is reason
     assert (series.boot_id, series.pool) == (boot, pool)
     assert [point.used for point in series.points] == [5]
@@ -170,14 +172,14 @@ def test_a_clock_that_jumps_begins_again_and_a_trimmed_one_does_not(clock, sign)
     for by, reason in ((CLOCK_TOLERANCE_SECONDS - 1, None), (999, Break.CLOCK)):
         moment = moment_at(1300.0)
         moment = moment._replace(**{clock: getattr(moment, clock) + sign * by})
-        extended, broken = continued(series, moment, POOL, 5)
+        extended, broken = add_point(series, moment, POOL, 5)
         assert broken is reason
         assert len(extended.points) == (1 if reason else 6)
 
 
 def test_both_clocks_together_back_in_time_is_a_jump():
     series, _ = remembered((1000 + 60.0 * n, n) for n in range(5))
-    _, broken = continued(series, moment_at(1100.0), POOL, 5)
+    _, broken = add_point(series, moment_at(1100.0), POOL, 5)
     assert broken is Break.CLOCK
 
 
@@ -213,14 +215,14 @@ def test_a_series_is_over_after_a_gap(every, minutes):
     series, _ = remembered((every * n, n) for n in range(15))
     last = series.points[-1].wall_seconds
     for away, over in ((minutes * 60, False), (minutes * 60 + 1, True)):
-        assert is_over(series, moment_at(0, last + away)) is over
-        assert is_over(series, moment_at(0, last - away)) is over
+        assert is_abandoned(series, moment_at(0, last + away)) is over
+        assert is_abandoned(series, moment_at(0, last - away)) is over
 
 
 def test_nobody_knows_when_the_second_look_is_due():
     series, _ = remembered([(0, 1)])
-    assert not is_over(series, moment_at(1e6))
-    assert is_over(series._replace(points=()), moment_at(0))
+    assert not is_abandoned(series, moment_at(1e6))
+    assert is_abandoned(series._replace(points=()), moment_at(0))
 
 
 USED = st.integers(0, 65536)
@@ -276,7 +278,7 @@ MOMENTS = st.builds(
 def test_a_series_stays_ordered_bounded_and_of_one_kind(looks):
     series = None
     for moment, pool, used in looks:
-        series, _ = continued(series, moment, pool, used)
+        series, _ = add_point(series, moment, pool, used)
         assert series.points == tuple(sorted(series.points))
         assert 0 < len(series.points) <= MOST_POINTS
         assert (series.boot_id, series.pool) == (moment.boot_id, pool)

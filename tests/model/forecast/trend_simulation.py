@@ -17,7 +17,7 @@ from typing import Callable, NamedTuple
 from check_ephemeral_port.model.forecast.trend import (
     AGREEMENT,
     FEWEST_POINTS,
-    TAIL,
+    TAIL_SHARE,
     WINDOW_POINTS,
     Point,
     growth,
@@ -201,7 +201,7 @@ def agreeing(used: Sequence[int]) -> float:
     """The median slope if nearly all reach a third of it: the check's own rule."""
     slopes = _slopes(used)
     middle = slopes[len(slopes) // 2]
-    return middle if slopes[int(TAIL * len(slopes))] >= AGREEMENT * middle else 0
+    return middle if slopes[int(TAIL_SHARE * len(slopes))] >= AGREEMENT * middle else 0
 
 
 def prediction(used: Sequence[int], every: int = 1) -> float | None:
