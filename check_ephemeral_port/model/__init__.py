@@ -1,1 +1,1 @@
-"""Pure rules: values in, values out; no sockets, no files, no command line."""
+"""The rules, as pure functions. No sockets, no files, no command line."""

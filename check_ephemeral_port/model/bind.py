@@ -1,4 +1,4 @@
-"""Which ports a bind() to port 0 can have, TCP and UDP."""
+"""Which ports a bind() to port 0 can get, for TCP and UDP."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from .records import NamedTuple
 from .sockets import ANY_IPV4, ANY_IPV6, SocketEntry, is_ipv6
 
 
-class _Holder(NamedTuple):
-    """Ports that are held on one address."""
+class _HeldPorts(NamedTuple):
+    """Ports that sockets hold on one address."""
 
     address: str
     ports: Iterable[int]
@@ -26,62 +26,64 @@ class _Holder(NamedTuple):
 def tcp_bind_usage(
     entries: Iterable[SocketEntry], pool: PortPool, source: str | None, use: TcpUse
 ) -> Usage:
-    """The ports that bind() to port 0 of ``source`` can't have (``None``: any).
+    """The ports that bind() to port 0 cannot get on address ``source``.
 
+    With ``None``, the port must be free on every address.
     kernel: ``inet_csk_find_open_port()``, ``inet_bind_conflict()``.
     """
-    holders = [_holder(entry) for entry in entries]
+    held = [_held_by(entry) for entry in entries]
     if source is None:
-        holders.append(_Holder("", use.connected, connected=True, v6only=None))
+        held.append(_HeldPorts("", use.connected, connected=True, v6only=None))
     else:
         for packed, ports in use.connections.ports_by_source():
             address, numbers = address_text(packed), port_numbers(ports)
-            holders.append(_Holder(address, numbers, connected=True, v6only=None))
-    low, best, high = _held(holders, source, use.likely_bound)
+            held.append(_HeldPorts(address, numbers, connected=True, v6only=None))
+    low, best, high = _colliding(held, source, use.likely_bound)
     return usage_of(pool, low, best, high + use.unseen)
 
 
 def udp_bind_usage(
     entries: Iterable[SocketEntry], pool: PortPool, source: str | None
 ) -> Usage:
-    """The ports that UDP's bind() to port 0 of ``source``, or connect(), can't have.
+    """The ports that a UDP socket cannot get on address ``source``.
 
-    kernel: ``udp_lib_get_port()``, which walks every port, whatever their number.
+    This holds for bind() to port 0, and for connect(), which binds the socket first.
+    kernel: ``udp_lib_get_port()``, which never misses a port of an odd range.
     """
-    held = _held(map(_holder, entries), source, frozenset())
-    return Usage(pool.capacity, held)
+    used = _colliding(map(_held_by, entries), source, frozenset())
+    return Usage(pool.capacity, used)
 
 
-def _holder(entry: SocketEntry) -> _Holder:
+def _held_by(entry: SocketEntry) -> _HeldPorts:
     address, port = entry.local
-    return _Holder(address, (port,), entry.remote is not None, entry.v6only)
+    return _HeldPorts(address, (port,), entry.remote is not None, entry.v6only)
 
 
-def _held(
-    holders: Iterable[_Holder], source: str | None, likely_bound: AbstractSet[int]
+def _colliding(
+    held: Iterable[_HeldPorts], source: str | None, likely_bound: AbstractSet[int]
 ) -> Bounds:
     surely, likely, at_most = PortSet(), PortSet(), PortSet()
-    for holder in holders:
-        overlap = overlaps(source, holder.address, holder.connected, holder.v6only)
+    for address, ports, connected, v6only in held:
+        overlap = overlaps(source, address, connected, v6only)
         if overlap:
-            for ports in (surely, likely, at_most):
-                ports.update(holder.ports)
+            for found in (surely, likely, at_most):
+                found.update(ports)
         elif overlap is None:
-            at_most.update(holder.ports)
-            # only a bind() to that very address would have made it V6ONLY
-            any_ipv6 = holder.address == ANY_IPV6
-            likely.update(holder.ports if any_ipv6 else {*holder.ports} - likely_bound)
+            at_most.update(ports)
+            # a socket bound to a specific IPv6 address is V6ONLY and does not collide
+            any_ipv6 = address == ANY_IPV6
+            likely.update(ports if any_ipv6 else {*ports} - likely_bound)
     return Bounds(len(surely), len(likely), len(at_most))
 
 
 def overlaps(
     source: str | None, held: str, connected: bool, v6only: bool | None
 ) -> bool | None:
-    """Whether a new socket on address ``source`` collides with one on ``held``.
+    """Whether a new socket on address ``source`` collides with a socket on ``held``.
 
-    ``None`` if that hangs on the held one's IPV6_V6ONLY, which nobody saw.
-    kernel: ``inet_rcv_saddr_equal()``, ``ipv6_rcv_saddr_equal()``; and a bind() to a
-    specific IPv6 address sets V6ONLY by itself (``__inet6_bind()``).
+    ``None`` if that depends on IPV6_V6ONLY of the held socket, and this is unknown.
+    kernel: ``inet_rcv_saddr_equal()`` and ``ipv6_rcv_saddr_equal()``. A bind() to a
+    specific IPv6 address also makes the socket V6ONLY (``__inet6_bind()``).
     """
     if source is None or source == ANY_IPV6:
         return True

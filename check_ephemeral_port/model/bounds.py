@@ -1,4 +1,4 @@
-"""How many ports are used and free, with bounds where something is unclear."""
+"""Numbers of used and free ports, with bounds for what is unclear."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from .records import NamedTuple
 
 
 class Bounds(NamedTuple):
-    """A number of ports: at least, most likely, at most."""
+    """A number of ports: at least ``low``, most likely ``best``, at most ``high``."""
 
     low: int
     best: int
@@ -15,31 +15,31 @@ class Bounds(NamedTuple):
 
     @property
     def exact(self) -> bool:
-        """Whether nothing is unclear about the number."""
+        """Whether the number is certain."""
         return self.low == self.high
 
 
 class Usage(NamedTuple):
-    """How many of ``capacity`` ports can't be had for one kind of request."""
+    """How many of ``capacity`` ports one kind of request cannot get."""
 
     capacity: int
     used: Bounds
 
     @property
     def free(self) -> Bounds:
-        """Ports left: so many further requests will succeed."""
+        """The number of further requests that will succeed."""
         low, best, high = (self.capacity - used for used in self.used)
         return Bounds(high, best, low)
 
     @property
     def used_percent(self) -> float:
-        """Percent used, rounded down: 100 means that nothing is left."""
+        """Percent used, rounded down: 100 means that no port is free."""
         if not self.capacity:
             return 100.0
         return self.used.best * 10000 // self.capacity / 100
 
 
 def usage_of(pool: PortPool, low: int, best: int, high: int) -> Usage:
-    """The usage of a pool, with one more port in doubt if the kernel can miss one."""
+    """The usage of a pool. If the kernel can miss a port, ``high`` is one greater."""
     high += pool.may_lose_one
     return Usage(pool.capacity, Bounds(low, best, min(high, pool.capacity)))

@@ -1,4 +1,4 @@
-"""Which ports a TCP connect() can have, for each destination."""
+"""Which ports a TCP connect() can get, for each destination."""
 
 from __future__ import annotations
 
@@ -27,44 +27,49 @@ from .sample import SocketSample
 from .settings import ConnectRules, Sharing
 from .sockets import TCP, Destination, Endpoint, is_wildcard
 
-SHORTLIST = 16
-"""So many destinations more than asked for are ranked at first."""
+EXTRA_CANDIDATES = 16
+"""Number of extra destinations to rank first. All are ranked only if these are not
+enough."""
 
 FIRST_HALF_NEARLY_USED = 0.9
-"""From this share on, connect() may well have gone on to the second half."""
+"""From this used share on, connect() can well have reached the second half."""
 
 
 class ConnectUsage(NamedTuple):
-    """The ports that a connect() to one destination can't have any more."""
+    """The ports that a connect() to one destination cannot get."""
 
     destination: Destination | None
-    """``None`` while nothing is connected: then the usage holds for anyone."""
+    """``None`` if the usage is the same for every destination, for example if nothing
+    is connected."""
     ports: Usage
     first_choice: Usage
-    """The half of the pool that connect() tries first. Once it is used up, every
-    connect() walks all of it in vain before it finds a port: it gets slow."""
+    """The usage of the first-choice ports, the half of the pool that connect() tries
+    first. Once they are used up, every connect() is slow: it tries all of them before
+    it tries the other half."""
 
 
 class TcpUse(NamedTuple):
-    """What TCP sockets do with the ports of the pool."""
+    """How TCP sockets use the ports of the pool."""
 
     bound: set[int]
-    """Held through bind(), surely, or by anyone where ports are never shared: not to
-    be had for any connect()."""
+    """Ports that no connect() can get: certainly held through bind(), or held at all
+    if the system never shares ports."""
     connected: PortSet
-    """Held by connections."""
+    """Ports of connections."""
     not_bound: set[int]
-    """Connected and not bound before that: somebody tried, or it doesn't matter."""
+    """Ports of connections that were not bound first: a probe found out, or the rules
+    of the system don't distinguish."""
     likely_bound: set[int]
-    """The part of :attr:`unclear` that was most likely bound."""
+    """The part of :attr:`unclear` that most likely was bound first."""
     connections: Connections
     rules: ConnectRules
     unseen: int
-    """At most so many further ports may be bound by sockets that nobody saw."""
+    """Maximum number of further ports that invisible sockets can hold."""
 
     @property
     def unclear(self) -> set[int]:
-        """Connected, and perhaps bound before that; nothing shows it."""
+        """Ports of connections of which the kernel doesn't show whether they were bound
+        first."""
         return {*self.connected.without(self.bound).without(self.not_bound)}
 
 
@@ -74,9 +79,9 @@ def tcp_use(
     rules: ConnectRules,
     settled: Mapping[int, bool] = {},
 ) -> TcpUse:
-    """Sort the ports of TCP sockets by what they keep others from doing.
+    """Sort the ports of TCP sockets by which requests they block.
 
-    ``settled`` says of unclear ports whether they are bound, if somebody tried.
+    ``settled``: whether a port is bound, for the unclear ports that were probed.
     """
     bound = {entry.local.port for entry in sample.entries if entry.protocol == TCP}
     bound.update(port for port, is_bound in settled.items() if is_bound)
@@ -91,8 +96,8 @@ def tcp_use(
         bound.update(connected)
     elif rules.sharing is Sharing.BY_DESTINATION:
         not_bound = {*connected}
-    # bind(0) begins at the second half. Ports of it that one address uses twice were
-    # most likely not bound; though a listener that is gone may have accepted both
+    # bind(0) starts in the second half. If one address uses a port there twice, the
+    # port was most likely not bound (or a listener that is gone accepted both)
     held_once = {
         source: {port for port, count in times.items() if count == 1}
         for source, times in second_half.items()
@@ -106,8 +111,8 @@ def tcp_use(
 def _of_second_half(
     packed: PackedPorts, ports: Iterable[int], pool: PortPool
 ) -> Iterable[int]:
-    """Those that connect() tries last. There may be half a million ports; one by one
-    it would take longer than all the rest."""
+    """The ports that connect() tries last. For half a million ports, a loop would take
+    longer than the rest of the run."""
     odd = bytes(number % 2 for number in range(256))
     even = bytes(1 - number % 2 for number in range(256))
     flags = packed[1::2].translate(even if pool.range.first % 2 else odd)
@@ -120,32 +125,33 @@ def _likely_bound(
     connections: Connections,
     pool: PortPool,
 ) -> set[int]:
-    # connect() goes on to the second half when the first is used up: a port of the
-    # second half, while there was room in the first, was bound
+    # connect() takes a port of the second half only if the first half is used up. So a
+    # port of the second half was bound if ports of the first half are free
     first_choice = pool.range.is_first_choice
     nearly_used = FIRST_HALF_NEARLY_USED * pool.first_choice_capacity
     nearly_used -= sum(map(first_choice, bound))
     if nearly_used <= 0 or not any(held_once.values()):
         return set()
-    went_on: dict[bytes, set[int]] = defaultdict(set)
+    unbound: dict[bytes, set[int]] = defaultdict(set)
     for size, key in connections.sizes():
         if size >= nearly_used:
             ports = {*connections.ports(key)} - bound
             if sum(map(first_choice, ports)) >= nearly_used:
-                went_on[packed_source(key)] |= ports
+                unbound[packed_source(key)] |= ports
     likely: set[int] = set()
     for source, ports in held_once.items():
-        likely |= ports - went_on[source]
+        likely |= ports - unbound[source]
     return likely
 
 
 def connect_usage(
     use: TcpUse, pool: PortPool, key: PackedDestination | None
 ) -> ConnectUsage:
-    """The ports that a connect() to this destination can't have.
+    """The ports that a connect() to this destination cannot get.
 
-    kernel: ``__inet_hash_connect()`` takes a port unless its bind bucket is one
-    that bind() made, or ``__inet_check_established()`` finds the 4-tuple.
+    ``key``: the destination; ``None`` for one without connections.
+    kernel: ``__inet_hash_connect()`` takes a port unless bind() made its bind bucket,
+    or ``__inet_check_established()`` finds the same 4-tuple.
     """
     taken, waiting = _held_for(use, key) if key else ((), ())
     surely, reusable = PortSet(taken), PortSet(waiting)
@@ -156,19 +162,19 @@ def connect_usage(
     low, more, most = (
         ports.count_first_choice(pool.range) for ports in (surely, likely, perhaps)
     )
-    room = pool.first_choice_capacity
-    first_bounds = Bounds(low, low + more, min(low + most + use.unseen, room))
+    capacity = pool.first_choice_capacity
+    first_bounds = Bounds(low, low + more, min(low + most + use.unseen, capacity))
     low = len(surely)
     return ConnectUsage(
         unpack_destination(key) if key else None,
         usage_of(pool, low, low + len(likely), low + len(perhaps) + use.unseen),
-        Usage(room, first_bounds),
+        Usage(capacity, first_bounds),
     )
 
 
 def _held_for(use: TcpUse, key: PackedDestination) -> tuple[array[int], array[int]]:
-    """Ports surely not to be had for a connect(), and those in a TIME_WAIT that may
-    be taken over, unless the peer used no timestamps."""
+    """The ports that a connect() cannot get, and those whose TIME_WAIT it can take over
+    if the peer used timestamps."""
     taken = use.connections.held.get(key, bytearray())
     waiting = use.connections.time_wait.get(key, bytearray())
     if waiting and use.rules.allow_reuse(unpack_destination(key)):
@@ -180,59 +186,64 @@ def fullest_destinations(
     use: TcpUse,
     pool: PortPool,
     count: int,
-    asked: Callable[[PackedDestination], bool] | None = None,
+    wanted: Callable[[PackedDestination], bool] | None = None,
 ) -> list[ConnectUsage]:
-    """Usage for the fullest ``count`` destinations, fullest first.
+    """The usage for the ``count`` fullest destinations, the fullest first.
 
-    ``asked`` narrows them down. None at all where connect() doesn't ask for it.
+    ``wanted``: a test that each destination must pass. The list is empty if no
+    destination passes, or if the system never shares ports: then all are the same.
     """
     if not use.connected or use.rules.sharing is Sharing.NEVER:
         return []
     from heapq import nlargest  # late: an idle host has nothing to rank
 
-    likely = use.bound | use.likely_bound
-    elsewhere = len(use.connected.without(likely))
+    bound = use.bound | use.likely_bound
+    unbound_ports = len(use.connected.without(bound))
 
     def used(key: PackedDestination) -> int:
         taken, _ = _held_for(use, key)
-        return len(PortSet(taken).without(likely))
+        return len(PortSet(taken).without(bound))
 
     def candidates() -> Iterable[tuple[int, PackedDestination]]:
         sizes = use.connections.sizes()
-        return (c for c in sizes if asked(c[1])) if asked else sizes
+        return (c for c in sizes if wanted(c[1])) if wanted else sizes
 
     def fullest(
         largest_first: Iterable[tuple[int, PackedDestination]],
     ) -> list[tuple[int, PackedDestination]]:
         found: list[tuple[int, PackedDestination]] = []
         for size, key in largest_first:
-            # no destination is fuller than it has connections
-            if len(found) == count and found[-1][0] >= min(size, elsewhere):
+            # a destination uses at most one port for each connection
+            if len(found) == count and found[-1][0] >= min(size, unbound_ports):
                 break
             found = nlargest(count, [*found, (used(key), key)])
         return found
 
-    shortlist = nlargest(count + SHORTLIST, candidates())
-    found = fullest(shortlist)
-    if len(shortlist) == count + SHORTLIST:
-        if found[-1][0] < min(shortlist[-1][0], elsewhere):
+    largest = nlargest(count + EXTRA_CANDIDATES, candidates())
+    found = fullest(largest)
+    if len(largest) == count + EXTRA_CANDIDATES:
+        if found[-1][0] < min(largest[-1][0], unbound_ports):
             found = fullest(sorted(candidates(), reverse=True))
     return [connect_usage(use, pool, key) for _, key in found]
 
 
 def fullest_of(
-    use: TcpUse, pool: PortPool, asked: Callable[[PackedDestination], bool] | None
+    use: TcpUse, pool: PortPool, wanted: Callable[[PackedDestination], bool] | None
 ) -> ConnectUsage:
-    """Usage for the fullest destination, or for all if nothing is connected."""
-    fullest = fullest_destinations(use, pool, 1, asked)
+    """The usage for the fullest of the wanted destinations, connected or not."""
+    fullest = fullest_destinations(use, pool, 1, wanted)
     return fullest[0] if fullest else connect_usage(use, pool, None)
 
 
-def asked_for(
+def destination_filter(
     source: str | None, remotes: Sequence[Endpoint] | None = None
 ) -> Callable[[PackedDestination], bool] | None:
-    """Which destinations the source and the remote ends leave; ``None`` for all."""
-    # the wildcards leave the source address to the route
+    """A test whether a destination has this source and one of these remote ends.
+
+    ``None`` for a source or for remote ends means any. Returns ``None`` if every
+    destination passes.
+    """
+    # with a wildcard address, the route decides about the source
     any_source = source is None or is_wildcard(source)
     if any_source and remotes is None:
         return None

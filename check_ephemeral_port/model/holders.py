@@ -1,4 +1,4 @@
-"""Which process holds how many ports."""
+"""How many ports each process holds."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from .sockets import SocketEntry, TcpState
 
 
 class Process(NamedTuple):
-    """A process. Its texts come from the system: clean them before printing."""
+    """A process. Name and user come from the system: clean them before printing."""
 
     pid: int
     name: str | None = None
@@ -19,25 +19,26 @@ class Process(NamedTuple):
 
 
 class NoProcess(Enum):
-    """Why no process can be named."""
+    """The reason why a holder has no known process."""
 
     TIME_WAIT = "TIME_WAIT"
     CLOSED = "closed by its process"
-    """The kernel still has to send something or to wait for the peer."""
+    """The kernel still has data to send, or waits for the peer."""
     UNKNOWN = "unknown process"
     """It has ended, ``/proc`` does not show it, or the kernel itself holds the port."""
     HIDDEN = "unknown process (try as root)"
+    """The check lacks the privilege to see the process."""
 
 
 class Holder(NamedTuple):
-    """How many ports a process holds."""
+    """A process, known or not, and the number of ports that it holds."""
 
     ports: int
     who: Process | NoProcess
 
 
 def holders(entries: Iterable[SocketEntry], hidden: bool) -> list[Holder]:
-    """The holders of these sockets, the largest first; a port can have several.
+    """The holders of these sockets, the largest first. A port can have several holders.
 
     ``hidden``: the check is not allowed to inspect some processes.
     """

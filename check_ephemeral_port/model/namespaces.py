@@ -1,4 +1,4 @@
-"""Network namespaces: what identifies one, and the results of a survey of many."""
+"""Network namespaces: how to identify one, and the results of a survey of many."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from .ports import PortRange
 from .records import NamedTuple
 
 SHORT_ID = 12
-"""As many digits of a container's id as ``docker ps`` and ``crictl ps`` show."""
+"""``docker ps`` and ``crictl ps`` show this number of digits of a container's id."""
 
-# of conmon, the monitor of a container, which itself runs outside of it
+# not the id after "conmon-": conmon monitors a container from outside
 _CONTAINER_ID = re.compile(r"(?<!conmon-)(?<![0-9a-f])[0-9a-f]{64}(?![0-9a-f])")
 
 
@@ -21,29 +21,29 @@ class Namespace(NamedTuple):
     printing."""
 
     paths: tuple[str, ...]
-    """Files that stand for it, the one to try first in front; each may be gone by
-    the time that it is opened."""
+    """Files that represent the namespace, in the order in which to try them. Each can
+    disappear before it is opened."""
     name: str | None = None
-    """What ``ip netns`` calls it."""
+    """Its name for ``ip netns``."""
     process: Process | None = None
     """The busiest of its processes."""
     container: str | None = None
-    """The short id of the container that this process runs in."""
+    """The short id of the container in which this process runs."""
     own: bool = False
-    """Whether the check itself runs in it."""
+    """Whether the check itself runs in this namespace."""
 
 
 def container_id(cgroups: str) -> str | None:
-    """The short id of the container from the text of ``/proc/PID/cgroup``.
+    """The short id of a container, found in the text of ``/proc/PID/cgroup``.
 
-    Docker, containerd, CRI-O and Podman all end the path of a container's cgroup
-    with the 64 hexadecimal digits of its id, in a name such as ``docker-ID.scope``,
-    ``libpod-ID.scope/container`` or just ``ID``. Where containers hold containers,
-    the innermost counts. ``None`` if no path has an id: a process of the host, or
-    one whose cgroup namespace hides the path.
+    Docker, containerd, CRI-O and Podman put the 64 hexadecimal digits of the id near
+    the end of the cgroup's path: ``docker-ID.scope``, ``libpod-ID.scope/container`` or
+    just ``ID``. If a path has several ids, the containers are nested, and the innermost
+    counts. ``None`` if no path has an id: the process runs on the host, or its cgroup
+    namespace hides the path.
     """
     for line in cgroups.splitlines():
-        # hierarchy, controllers, path; see cgroups(7)
+        # the fields are hierarchy, controllers, path: see cgroups(7)
         path = line.split(":", 2)[-1]
         ids = _CONTAINER_ID.findall(path)
         if ids:
@@ -52,11 +52,11 @@ def container_id(cgroups: str) -> str | None:
 
 
 class NamespaceResult(NamedTuple):
-    """What is kept of one observed namespace of a survey."""
+    """The result of one namespace in a survey."""
 
     namespace: Namespace
     state: int
-    """The exit code that a check of this namespace alone would have."""
+    """The exit code that the check would have for this namespace alone."""
     range: PortRange
     tcp_connect_percent: float | None
     udp_bind_percent: float | None
@@ -64,7 +64,7 @@ class NamespaceResult(NamedTuple):
 
     @property
     def severity(self) -> tuple[int, float]:
-        """Greater is worse: by state first, then by how full the pool is."""
+        """A sort key, greater is worse: first the state, then how full the pool is."""
         return self.state, max(
             self.tcp_connect_percent or 0, self.udp_bind_percent or 0
         )

@@ -1,4 +1,4 @@
-"""What one run of the pool check observed in one network namespace."""
+"""The observation of the pool check: one run, one network namespace."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ class Observation(NamedTuple):
     namespace: Namespace | None = None
     """The network namespace that was observed; ``None`` if the user named none."""
     survey: Survey | None = None
-    """The results of all namespaces, if this one is the worst of them."""
+    """The results of all namespaces; ``None`` unless the run was a survey."""
     forecast: HostForecast | None = None
     """``None`` if no history is kept."""
     pool_notes: Sequence[str] = ()
-    """What the reader should know about the rules of this system."""
+    """Remarks about the rules of this system, as text for the output."""

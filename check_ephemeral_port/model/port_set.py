@@ -8,10 +8,10 @@ from .ports import MAX_PORT, PortRange
 
 
 class PortSet:
-    """Port numbers, a byte for each that there may be.
+    """A set of port numbers, stored as one byte for each possible port.
 
-    A ``set`` takes 64 bytes and more for each that there is, which on a busy host is
-    as much memory as all the rest of the check.
+    A ``set`` takes at least 64 bytes for each member. On a busy host that would be as
+    much memory as the rest of the check.
     """
 
     __slots__ = ("_flags",)
@@ -24,7 +24,7 @@ class PortSet:
         return 1 in self._flags
 
     def __len__(self) -> int:
-        # counting takes ten times as long as finding nothing
+        # to find that the set is empty is ten times as fast as to count
         return self._flags.count(1) if self else 0
 
     def __contains__(self, port: int) -> bool:
@@ -48,7 +48,7 @@ class PortSet:
             flags[port] = 1
 
     def without(self, ports: Iterable[int]) -> PortSet:
-        """The set less these ports."""
+        """A new set without these ports."""
         rest = PortSet()
         if isinstance(ports, PortSet):
             if self:
@@ -61,11 +61,11 @@ class PortSet:
 
     @property
     def _number(self) -> int:
-        # all flags at once: one by one they would take a hundred times as long
+        # one large number holds all flags: a loop takes a hundred times as long
         return int.from_bytes(self._flags, "little")
 
     def count_first_choice(self, range: PortRange) -> int:
-        """How many of the ports connect() tries in its first pass."""
+        """Number of members that are first-choice ports of this range."""
         return self._flags[range.first : range.last + 1 : range.step].count(1)
 
 

@@ -1,4 +1,4 @@
-"""The ephemeral range and the pool of ports that the kernel may choose from."""
+"""The ephemeral range, and the pool of ports from which the kernel chooses."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ MAX_PORT = 65535
 
 
 def parse_port(text: str) -> int:
-    """A port number 1-65535; ``ValueError`` for anything else."""
+    """Parse a port number. Raises ``ValueError`` if it isn't in 1-65535."""
     if re.fullmatch(r"[0-9]{1,5}", text) and 0 < int(text) <= MAX_PORT:
         return int(text)
     raise ValueError(f"{text!r} is not a port (1-{MAX_PORT})")
@@ -24,11 +24,12 @@ class _PortRangeFields(NamedTuple):
 
 
 class PortRange(_PortRangeFields):
-    """The ephemeral range: the ports that the system hands out by itself.
+    """A range of ports, such as the ephemeral range from which the system chooses.
 
-    Both ends belong to it. ``ValueError`` unless 0 <= first <= last <= 65535.
-    ``step`` is the distance by which connect() walks it: 2 on Linux, which tries
-    one half before the other; 1 on systems where no port comes before the others.
+    Both ends belong to the range. Raises ``ValueError`` unless
+    0 <= first <= last <= 65535. ``step`` is the distance between two ports that
+    connect() tries: 2 on Linux, which tries one half of the range before the other, and
+    1 on systems that prefer no port.
     """
 
     __slots__ = ()
@@ -43,29 +44,29 @@ class PortRange(_PortRangeFields):
 
     @property
     def size(self) -> int:
-        """How many ports lie in the range, reserved ones included."""
+        """Number of ports in the range, including reserved ports."""
         return self.last - self.first + 1
 
     def includes(self, port: int) -> bool:
-        """Whether the port lies in the range."""
+        """Whether the port is in the range."""
         return self.first <= port <= self.last
 
     def is_first_choice(self, port: int) -> bool:
         """Whether connect() tries this port in its first pass.
 
-        kernel: ``__inet_hash_connect()`` walks the ports of the parity of the
-        range's first port before any of the other; ``inet_csk_find_open_port()``,
-        which serves bind(0), does the opposite.
+        kernel: ``__inet_hash_connect()`` first tries the ports with the parity of the
+        range's first port, then the others. ``inet_csk_find_open_port()``, which
+        serves bind() to port 0, does the opposite.
         """
         return (port - self.first) % self.step == 0
 
     @property
     def first_choice_size(self) -> int:
-        """How many ports connect() tries in its first pass, reserved ones included."""
+        """Number of first-choice ports, including reserved ports."""
         return -(-self.size // self.step)
 
     def common(self, other: PortRange) -> PortRange | None:
-        """The ports that lie in both ranges; ``None`` if there are none."""
+        """The ports that are in both ranges; ``None`` if there are none."""
         first, last = max(self.first, other.first), min(self.last, other.last)
         return PortRange(first, last, self.step) if first <= last else None
 
@@ -76,10 +77,10 @@ class _PortPoolFields(NamedTuple):
 
 
 class PortPool(_PortPoolFields):
-    """The ephemeral range less the reserved ports: what can be handed out.
+    """The ephemeral range minus the reserved ports: the ports that can be given out.
 
-    Reserved ports outside the range don't matter and are dropped. ``ValueError``
-    if nothing is left.
+    Drops reserved ports outside of the range. Raises ``ValueError`` if every port of
+    the range is reserved.
     """
 
     __slots__ = ()
@@ -92,12 +93,12 @@ class PortPool(_PortPoolFields):
 
     @property
     def capacity(self) -> int:
-        """How many ports the pool holds."""
+        """Number of ports in the pool."""
         return self.range.size - len(self.reserved)
 
     @property
     def spans(self) -> list[PortRange]:
-        """The pool as ranges without a reserved port, in ascending order."""
+        """The pool as ranges without reserved ports, in ascending order."""
         spans, first = [], self.range.first
         for port in [*sorted(self.reserved), self.range.last + 1]:
             if first < port:
@@ -107,31 +108,31 @@ class PortPool(_PortPoolFields):
 
     @property
     def first_choice_capacity(self) -> int:
-        """How many ports of the pool connect() tries in its first pass."""
+        """Number of first-choice ports in the pool."""
         reserved = sum(map(self.range.is_first_choice, self.reserved))
         return self.range.first_choice_size - reserved
 
     @property
     def may_lose_one(self) -> bool:
-        """Whether the kernel can overlook a port.
+        """Whether the kernel can miss a free port.
 
-        Linux rounds the number of ports down to an even one before it walks them,
-        so with an odd number the walk can end one short.
+        Linux rounds the number of ports down to an even number before it tries them. If
+        the number is odd, it can stop one port too early.
         kernel: ``remaining &= ~1U`` in ``__inet_hash_connect()`` and
         ``inet_csk_find_open_port()``.
         """
         return self.range.size % self.range.step != 0 and self.range.size > 1
 
     def includes(self, port: int) -> bool:
-        """Whether the kernel may choose this port by itself."""
+        """Whether the kernel can choose this port by itself."""
         return self.range.includes(port) and port not in self.reserved
 
 
 def parse_port_list(text: str) -> frozenset[int]:
-    """Ports of a list such as ``8080,40000-40010``; empty text is no port.
+    """Parse a list of ports such as ``8080,40000-40010``. Empty text means no port.
 
-    The format of ``ip_local_reserved_ports`` (kernel:
-    ``proc_do_large_bitmap()``). ``ValueError`` for anything else.
+    This is the format of ``ip_local_reserved_ports`` (kernel:
+    ``proc_do_large_bitmap()``). Raises ``ValueError`` if the text is malformed.
     """
     ports: set[int] = set()
     for part in text.strip().split(",") if text.strip() else ():
@@ -145,7 +146,7 @@ def parse_port_list(text: str) -> frozenset[int]:
 
 
 def format_port_list(ports: Iterable[int]) -> str:
-    """The same list as short as can be: ``8080,40000-40010``."""
+    """Write the shortest list of these ports, such as ``8080,40000-40010``."""
     spans: list[list[int]] = []
     for port in sorted(ports):
         if spans and spans[-1][-1] == port - 1:

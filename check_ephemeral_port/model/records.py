@@ -1,7 +1,8 @@
-"""``typing.NamedTuple``, without typing: to load that takes a tenth of a whole run.
+"""A replacement for ``typing.NamedTuple`` that does not load ``typing``.
 
-For modules whose annotations are text (``from __future__ import annotations``): from
-Python 3.14 on, the body of a class doesn't hold others yet.
+Loading ``typing`` would take a tenth of a whole run. A module that uses this class
+must begin with ``from __future__ import annotations``. Without it, Python 3.14 and
+later evaluate annotations lazily, and the metaclass finds none in the class body.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 else:
 
     class _Record(type):
-        """Makes the named tuple that the body of a class describes."""
+        """Builds a named tuple from the body of a class."""
 
         def __new__(cls, name, bases, body):
             fields = body.get("__annotations__", {})

@@ -1,4 +1,4 @@
-"""A look at all sockets of the pool, in the form that the usage is counted from."""
+"""A sample: the sockets that held ports of the pool at one moment."""
 
 from __future__ import annotations
 
@@ -13,28 +13,28 @@ class SocketSample(NamedTuple):
     """The sockets that hold a local port of the pool at one moment."""
 
     entries: Sequence[SocketEntry]
-    """TCP sockets that listen, are bound but idle or in a state that the sampler can't
-    tell; and all of UDP."""
+    """All UDP sockets, and the TCP sockets that listen, are bound but idle, or have an
+    unknown state."""
     connections: Connections
-    """All other TCP sockets, summed up."""
+    """All other TCP sockets, counted by destination."""
     visibility: Visibility
     sampler: str
-    """Who looked, for people."""
+    """Display name of the sampler."""
     unseen_tcp_sockets: int = 0
-    """At most so many more TCP sockets exist, which the sampler can't see."""
+    """Maximum number of TCP sockets that exist but are invisible to the sampler."""
     notes: Sequence[str] = ()
-    """What the reader of this sample should know, for people."""
+    """Remarks about this sample, as text for the output."""
 
     @property
     def size(self) -> int:
-        """How many sockets the sample counts."""
+        """Number of sockets in the sample."""
         return len(self.entries) + len(self.connections)
 
 
 def sum_up(listing: SocketListing, reuse_delay_seconds: float) -> SocketSample:
-    """The sample that a listing amounts to.
+    """Turn a listing into a sample by counting its connections.
 
-    ``reuse_delay_seconds``: see :class:`~.usage.ConnectRules`.
+    ``reuse_delay_seconds``: see :class:`~.settings.ConnectRules`.
     """
     connections = Connections()
     others = connections.take(listing.entries, reuse_delay_seconds)

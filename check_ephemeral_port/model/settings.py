@@ -1,4 +1,4 @@
-"""What the configuration of a system says about ephemeral ports."""
+"""The settings of a system that decide about ephemeral ports."""
 
 from __future__ import annotations
 
@@ -11,34 +11,36 @@ from .sockets import Destination, is_loopback
 
 
 class Sharing(Enum):
-    """What connect() asks of a local port before it takes it."""
+    """When connect() can take a local port that another socket holds."""
 
     UNLESS_BOUND = "unless bound"
-    """Linux: that no socket holds it through bind(), and nobody the 4-tuple."""
+    """Linux: if no socket holds the port through bind(), and no socket has the same
+    4-tuple."""
     BY_DESTINATION = "by destination"
-    """That no socket without a destination holds it, and nobody the 4-tuple; how
-    connected sockets came by it doesn't matter."""
+    """If no unconnected socket holds the port, and no socket has the same 4-tuple. It
+    doesn't matter whether connected sockets were bound."""
     NEVER = "never"
-    """That no TCP socket holds it at all, just as bind() to port 0 does."""
+    """Never: connect() needs a port without a TCP socket, as bind() to port 0 does."""
 
 
 class ConnectRules(NamedTuple):
-    """The settings by which connect() may have a port that is in use."""
+    """The settings that decide when connect() can take a port that is in use."""
 
     reuse: int | None = 0
-    """``net.ipv4.tcp_tw_reuse``: 0 never, 1 always, 2 on loopback; ``None`` if the
-    system doesn't tell."""
+    """``net.ipv4.tcp_tw_reuse``: 0 never, 1 always, 2 on loopback. ``None`` if
+    unknown."""
     reuse_delay_seconds: float = 1.0
-    """``net.ipv4.tcp_tw_reuse_delay``, in seconds."""
+    """``net.ipv4.tcp_tw_reuse_delay``, converted to seconds."""
     timestamps: bool = True
-    """``net.ipv4.tcp_timestamps``: without them nothing is ever reused."""
+    """``net.ipv4.tcp_timestamps``. Without timestamps, TIME_WAIT is never reused."""
     sharing: Sharing = Sharing.UNLESS_BOUND
 
     def allow_reuse(self, destination: Destination) -> bool:
-        """Whether a connect() to it may take over TIME_WAIT that is old enough.
+        """Whether connect() can take over a TIME_WAIT to this destination, once it is
+        old enough.
 
-        kernel: ``tcp_twsk_unique()``. FIN_WAIT2 sockets on the way to TIME_WAIT are
-        reported as FIN_WAIT2 and never reused.
+        kernel: ``tcp_twsk_unique()``. The kernel reports a FIN_WAIT2 socket on its way
+        to TIME_WAIT as FIN_WAIT2, and never reuses it.
         """
         source, remote = destination
         loopback = is_loopback(source) or is_loopback(remote.address)
@@ -47,13 +49,13 @@ class ConnectRules(NamedTuple):
 
 
 class PortSettings(NamedTuple):
-    """What the system's configuration says about ephemeral ports."""
+    """Everything that the system's configuration says about ephemeral ports."""
 
     pool: PortPool
     rules: ConnectRules
     origin: str
-    """Where the range was read, for people."""
+    """Where the range was read, as text for the output."""
     notes: Sequence[str] = ()
-    """What the reader of the figures should know of this system, for people."""
+    """Remarks about the rules of this system, as text for the output."""
     reserved_by: str = "ip_local_reserved_ports"
-    """What takes ports of the range out of the pool, for people."""
+    """The setting that reserves ports of the range, as text for the output."""

@@ -1,4 +1,4 @@
-"""What a look at the system's sockets yields, whoever looked."""
+"""Sockets and their addresses, in the form that every sampler returns."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ AUTO = "auto"
 PSUTIL = "psutil"
 SOCK_DIAG = "sock_diag"
 SAMPLERS = (AUTO, PSUTIL, SOCK_DIAG)
-"""What can list the sockets of a host; ``auto`` chooses one of the others."""
+"""The ways to list the sockets of a host. ``auto`` chooses one of the others."""
 
 
 class TcpState(Enum):
@@ -36,16 +36,15 @@ class TcpState(Enum):
     LISTEN = "LISTEN"
     CLOSING = "CLOSING"
     BOUND = "BOUND"
-    """Holds a port through bind(), but neither listens nor connects: the kernel's
-    ``BOUND_INACTIVE``."""
+    """Holds a port through bind(), but neither listens nor connects. The kernel calls
+    it ``BOUND_INACTIVE``."""
 
 
 class Endpoint(NamedTuple):
-    """An address, in canonical text, and a port.
+    """An address, as canonical text, and a port.
 
-    A v4-mapped IPv6 address is written as the IPv4 address that it stands for,
-    since the kernel compares them so. Build one with :func:`endpoint` where the
-    address may be mapped.
+    A v4-mapped IPv6 address is written as its IPv4 address, because the kernel
+    compares the two as equal. If an address can be mapped, call :func:`endpoint`.
     """
 
     address: str
@@ -63,12 +62,12 @@ class Endpoint(NamedTuple):
 
 
 def endpoint(address: str, port: int) -> Endpoint:
-    """An endpoint from an address that may be v4-mapped or carry a zone."""
+    """An endpoint, from an address that can be v4-mapped or have a zone."""
     return Endpoint(plain_address(address), port)
 
 
 def plain_address(address: str) -> str:
-    """Canonical text without zone (``%eth0``), v4-mapped addresses as IPv4."""
+    """An address without its zone (``%eth0``); a v4-mapped address as IPv4."""
     address = address.partition("%")[0]
     if address.startswith(_V4_MAPPED_PREFIX) and "." in address:
         return address[len(_V4_MAPPED_PREFIX) :]
@@ -76,7 +75,7 @@ def plain_address(address: str) -> str:
 
 
 def is_ipv6(address: str) -> bool:
-    """Whether canonical text is a native IPv6 address."""
+    """Whether this canonical text is a native IPv6 address."""
     return ":" in address
 
 
@@ -86,49 +85,53 @@ def is_wildcard(address: str) -> bool:
 
 
 def is_loopback(address: str) -> bool:
-    """Whether the address is of the host itself: 127.0.0.0/8 or ::1."""
+    """Whether the address is in 127.0.0.0/8 or is ::1."""
     return address.startswith("127.") or address == "::1"
 
 
 class SocketEntry(NamedTuple):
-    """One socket that holds a local port. ``None`` means: the sampler can't tell."""
+    """One socket that holds a local port. ``None`` means unknown, unless a field says
+    otherwise."""
 
     protocol: str
     local: Endpoint
     remote: Endpoint | None = None
     """``None`` if the socket isn't connected."""
     state: TcpState | None = None
-    """``None`` for UDP, or if the sampler has no name for it."""
+    """``None`` for UDP, or if the state has no name."""
     v6only: bool | None = None
-    """IPV6_V6ONLY: an IPv6 socket that leaves IPv4 alone."""
+    """IPV6_V6ONLY: this IPv6 socket does not use IPv4."""
     time_wait_age_seconds: float | None = None
     device: int | None = None
-    """Index of the interface that SO_BINDTODEVICE names; 0 for none."""
+    """Index of the interface that SO_BINDTODEVICE names; 0 if none."""
     inode: int | None = None
-    """Identifies the socket in ``/proc/PID/fd``; 0 if it has no process any more."""
+    """Identifies the socket in ``/proc/PID/fd``; 0 if no process has it any more."""
     uid: int | None = None
     pid: int | None = None
 
     @property
     def destination(self) -> Destination | None:
-        """What the socket is connected to, and from where."""
+        """The destination of the socket; ``None`` if it isn't connected."""
         if self.remote is None:
             return None
         return Destination(self.local.address, self.remote)
 
 
 class Destination(NamedTuple):
-    """Connections with these in common compete for the same local ports."""
+    """A source address and a remote endpoint.
+
+    Connections with the same destination compete for the same local ports.
+    """
 
     source: str
     remote: Endpoint
 
 
 class Visibility(NamedTuple):
-    """What a sampler could see, so that the model uses bounds where it could not."""
+    """The facts that a sampler can see. For the others, the model computes bounds."""
 
     bound_sockets: bool
-    """TCP sockets that are bound but idle."""
+    """Whether it sees TCP sockets that are bound but idle."""
     time_wait_age: bool
     v6only: bool
     device: bool
@@ -136,13 +139,13 @@ class Visibility(NamedTuple):
 
 
 class SocketListing(NamedTuple):
-    """Sockets that hold a local port of the pool at one moment, one by one."""
+    """The sockets that hold a local port of the pool at one moment, one entry each."""
 
     entries: Sequence[SocketEntry]
     visibility: Visibility
     sampler: str
-    """Who looked, for people."""
+    """Display name of the sampler."""
     unseen_tcp_sockets: int = 0
-    """At most so many more TCP sockets exist, which the sampler can't see."""
+    """Maximum number of TCP sockets that exist but are invisible to the sampler."""
     notes: Sequence[str] = ()
-    """What the reader of this listing should know, for people."""
+    """Remarks about this listing, as text for the output."""

@@ -8,9 +8,9 @@ from .records import NamedTuple
 
 DEFAULT_WARNING_PERCENT = 80
 DEFAULT_CRITICAL_PERCENT = 90
-"""Of the ports used for TCP connect() to the fullest destination, and for UDP."""
+"""Percent of ports used, for TCP connect() to the fullest destination and for UDP."""
 
-# twelve digits and six behind the point: as many as a float writes as they were read
+# a float keeps 12 digits before and 6 after the point exactly as they were written
 _RANGE = (
     r"(?P<inverted>@)?"
     r"(?:(?P<start>~|-?[0-9]{1,12}(?:\.[0-9]{1,6})?)?(?P<colon>:))?"
@@ -19,9 +19,9 @@ _RANGE = (
 
 
 class ThresholdRange(NamedTuple):
-    """``[@][start:][end]``: alarm outside of it, or inside of it with ``@``.
+    """``[@][start:][end]``: alarm outside of the range, or with ``@`` inside of it.
 
-    Both ends belong to the range. ``None`` stands for no limit on that side.
+    Both ends belong to the range. ``None`` means no limit on that side.
     Source: Monitoring Plugins Development Guidelines, 'Threshold and Ranges', and
     draft-kaestle-monitoring-plugins-interface, 'Range expressions'.
     """
@@ -39,12 +39,12 @@ class ThresholdRange(NamedTuple):
 
 
 def _plain(number: float) -> str:
-    # never in scientific notation, which no consumer has to understand
+    # consumers need not understand scientific notation
     return f"{number:.6f}".rstrip("0").rstrip(".")
 
 
 def parse_range(text: str) -> ThresholdRange:
-    """A range from its text; ``ValueError`` if malformed or reversed."""
+    """Parse a range. Raises ``ValueError`` if the text is malformed or reversed."""
     match = re.fullmatch(_RANGE, text)
     if not match or not (match["end"] or match["colon"]):
         raise ValueError(f"{text!r} is not a range ([@][start:][end])")
@@ -56,7 +56,10 @@ def parse_range(text: str) -> ThresholdRange:
 
 
 def parse_seconds_range(text: str) -> ThresholdRange:
-    """A range in seconds: each limit may have a unit, as in ``30m:`` or ``@0:2h``."""
+    """Parse a range in seconds. Each limit can have a unit: ``30m:`` or ``@0:2h``.
+
+    Raises ``ValueError`` if the text is malformed or reversed.
+    """
     units = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
     def in_seconds(match: re.Match[str]) -> str:
@@ -65,13 +68,16 @@ def parse_seconds_range(text: str) -> ThresholdRange:
     limit = r"(?<![0-9.])([0-9]{1,9}(?:\.[0-9]{1,3})?)([smhd])(?=:|$)"
     try:
         return parse_range(re.sub(limit, in_seconds, text))
-    except ValueError as error:  # in the words of the user
+    except ValueError as error:  # its message quotes seconds, not the user's text
         wrong = "is reversed" if "reversed" in str(error) else "is not a range of time"
         raise ValueError(f"{text!r} {wrong} ([@][start:][end])") from None
 
 
 def parse_percent_range(text: str) -> ThresholdRange:
-    """A range in percent: ``%`` signs are accepted, limits end at 100."""
+    """Parse a range in percent, with or without ``%`` signs.
+
+    Raises ``ValueError`` if the text is malformed or reversed, or a limit is over 100.
+    """
     parsed = parse_range(re.sub(r"(?<=[0-9])%(?=:|$)", "", text))
     for limit in (parsed.start, parsed.end):
         if limit is not None and limit > 100:

@@ -1,4 +1,4 @@
-"""How much of the pool is used, for each kind of request that can fail."""
+"""How much of the pool is used, for each kind of request that needs a port."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from .bind import tcp_bind_usage, udp_bind_usage
 from .bounds import Usage
-from .connect import ConnectUsage, TcpUse, asked_for, fullest_of, tcp_use
+from .connect import ConnectUsage, TcpUse, destination_filter, fullest_of, tcp_use
 from .ports import PortPool
 from .records import NamedTuple
 from .sample import SocketSample
@@ -15,21 +15,26 @@ from .sockets import TCP, UDP, Endpoint, TcpState
 
 
 class Watch(NamedTuple):
-    """A destination that the user wants to be watched."""
+    """A destination that the user wants to watch."""
 
     name: str
+    """As the user wrote it."""
     remotes: tuple[Endpoint, ...]
+    """All addresses of the name, each with the port."""
 
 
 class Question(NamedTuple):
-    """For whom the ports are counted."""
+    """Which usages the user asks for."""
 
     tcp: bool = True
     udp: bool = True
     source: str | None = None
-    """The local address; ``None``: the fullest for connect, the worst for bind."""
+    """The local address of the requests. With ``None``, connect() is counted for the
+    fullest destination of any source, and bind() needs a port that is free on every
+    address."""
     watches: tuple[Watch, ...] = ()
-    """Only these destinations; empty: all that the sample holds."""
+    """Count only these destinations. If empty, count all destinations of the
+    sample."""
 
 
 class HostUsage(NamedTuple):
@@ -38,13 +43,14 @@ class HostUsage(NamedTuple):
     pool: PortPool
     tcp_use: TcpUse
     tcp_connect: ConnectUsage | None
-    """To the fullest destination."""
+    """The usage for the fullest destination."""
     watched: Sequence[tuple[Watch, ConnectUsage]]
+    """Each watch, with the fullest destination among its addresses."""
     tcp_bind: Usage | None
     udp_bind: Usage | None
     tcp_sockets: int
     tcp_time_wait: int | None
-    """``None`` if nobody could see them."""
+    """``None`` if the sampler cannot see them."""
     udp_sockets: int
 
 
@@ -55,7 +61,10 @@ def host_usage(
     question: Question = Question(),
     settled: Mapping[int, bool] = {},
 ) -> HostUsage:
-    """All usages that the question asks for; ``settled`` as in :func:`tcp_use`."""
+    """All usages that the question asks for.
+
+    ``settled``: see :func:`~.connect.tcp_use`.
+    """
     states = sample.connections.states
     tcp = [entry for entry in sample.entries if entry.protocol == TCP]
     udp = [entry for entry in sample.entries if entry.protocol == UDP]
@@ -63,11 +72,11 @@ def host_usage(
     connect, watched = None, []
     if question.tcp and question.watches:
         for watch in question.watches:
-            asked = asked_for(question.source, watch.remotes)
-            watched.append((watch, fullest_of(use, pool, asked)))
+            wanted = destination_filter(question.source, watch.remotes)
+            watched.append((watch, fullest_of(use, pool, wanted)))
         connect = max((u for _, u in watched), key=lambda u: u.ports.used.best)
     elif question.tcp:
-        connect = fullest_of(use, pool, asked_for(question.source))
+        connect = fullest_of(use, pool, destination_filter(question.source))
     return HostUsage(
         pool,
         use,

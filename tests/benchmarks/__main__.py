@@ -1,7 +1,8 @@
-"""Measures what the check costs beside its peers, and prints a page for the docs.
+"""Measures the cost of the check and its peers, and prints a page for the docs.
 
-``make bench`` installs the package and runs this; ``make bench ARGS="idle 10k"`` takes
-these scenes only. Needs ``ss`` (iproute2) and ``cc``. Progress goes to stderr.
+``make bench`` installs the package and runs this program. To measure some scenes only,
+use ``make bench ARGS="idle 10k"``. Needs ``ss`` (iproute2) and ``cc``. Progress goes to
+stderr.
 """
 
 import argparse
@@ -23,16 +24,16 @@ def main() -> None:
     if not set(scenes) <= set(every):
         parser.error(f"scenes are {', '.join(every)}")
     medians = {}
-    looks = []
+    namespace_costs = []
     with TemporaryDirectory() as folder:
         tools = compile_tools(Path(folder))
         for name in scenes:
             print(f"measuring {name}", file=sys.stderr)
             if name == SCENE:
-                looks = measure_namespaces(tools)
+                namespace_costs = measure_namespaces(tools)
             else:
                 medians[name] = measure_scene(SCENES[name], tools)
-    print(page(medians, looks), end="")
+    print(page(medians, namespace_costs), end="")
 
 
 if __name__ == "__main__":

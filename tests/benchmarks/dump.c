@@ -1,6 +1,6 @@
-/* The least that any program must do to see what the check sees: ask the kernel for
- * the TCP and UDP sockets on the namespace's ephemeral ports, and throw them away.
- * Prints how many there were.
+/* Does the minimum that is necessary to see the same sockets as the check: asks the
+ * kernel for the TCP and UDP sockets on the ephemeral ports of the namespace, and
+ * discards them. Prints their number.
  *
  * Source: linux/inet_diag.h, linux/netlink.h, sock_diag(7).
  */
@@ -14,8 +14,8 @@
 
 #define ALL_STATES ((1 << 14) - 1) /* with bit 13, bound but idle (Linux 6.8) */
 
-/* Two operations, each with its port in another one behind it. A jump by 4 past the
- * end means: not this one (kernel: inet_diag_bc_run()). */
+/* Two operations; a second one behind each holds its port. A jump to 4 bytes past the
+ * end rejects the socket (kernel: inet_diag_bc_run()). */
 struct filter {
     struct nlattr attribute;
     struct inet_diag_bc_op from, first, to, last;
@@ -64,7 +64,7 @@ static long receive_all(int netlink)
     }
 }
 
-/* IPv4 and IPv6 in one walk of the table: what the older request type does. */
+/* The older request type: the kernel lists IPv4 and IPv6 in one walk of the table. */
 static long dump_tcp(int netlink, struct filter filter)
 {
     struct {

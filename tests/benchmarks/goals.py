@@ -1,4 +1,4 @@
-"""What is measured, and the goals."""
+"""The scenes to measure, and the goals."""
 
 from __future__ import annotations
 
@@ -34,14 +34,14 @@ Cost = Callable[[str, str], float]
 
 
 class Goal(NamedTuple):
-    """A row of the table."""
+    """A row of the table with the goals."""
 
     case: str
     against: str
     at_most: str
     """The goal; empty if the figure is for information."""
     figure: Callable[[Cost], float]
-    """A ratio of CPU or wall time, or the peak in MiB."""
+    """Computes a ratio of CPU or wall times, or the peak in MiB."""
     is_peak: bool = False
 
 

@@ -1,8 +1,9 @@
-/* Runs a command with its output thrown away, and prints: wall seconds, CPU seconds,
- * peak resident KiB, exit code.
+/* Runs a command and discards its output. Prints wall seconds, CPU seconds, peak
+ * resident KiB and exit code.
  *
- * In C because a child begins with its parent's peak (kernel: exec_mmap() keeps the
- * old one), and a Python parent's is as large as that of the check.
+ * It is written in C because a child starts with the peak memory of its parent (kernel:
+ * exec_mmap() keeps the old peak). A parent in Python would use as much memory as the
+ * check.
  */
 #include <fcntl.h>
 #include <stdio.h>

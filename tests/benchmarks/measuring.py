@@ -1,4 +1,4 @@
-"""Runs the check and its peers in turn, in a farm, and tells what they cost."""
+"""Runs the check and its peers in turn, in a farm, and measures what they cost."""
 
 from __future__ import annotations
 
@@ -35,12 +35,13 @@ COMMANDS = {
 }
 PR_SET_PDEATHSIG = 1  # prctl(2)
 EXIT_CODES = {"check, alarm": 1}
+"""Expected exit codes other than 0."""
 OPEN_FILES = 10
-"""Of an idle process."""
+"""Number of open files of an idle process."""
 
 
 class Scene(NamedTuple):
-    """A host, and what is run on it."""
+    """A host, and the commands that run on it."""
 
     plan: Plan
     rounds: int
@@ -49,7 +50,7 @@ class Scene(NamedTuple):
 
 
 class Run(NamedTuple):
-    """What one process cost."""
+    """The cost of one process."""
 
     wall_seconds: float
     cpu_seconds: float
@@ -57,7 +58,7 @@ class Run(NamedTuple):
 
 
 def compile_tools(folder: Path) -> Path:
-    """The C programs beside this module, compiled into a folder."""
+    """Compile the C programs of this package into a folder, and return the folder."""
     for source in HERE.glob("*.c"):
         command = ["cc", "-O2", "-o", str(folder / source.stem), str(source)]
         subprocess.run(command, check=True)
@@ -66,18 +67,20 @@ def compile_tools(folder: Path) -> Path:
 
 def measure_scene(scene: Scene, tools: Path) -> dict[str, Run]:
     """The median of each figure, by command."""
-    # in a worker, since a process can't leave its namespaces
+    # in a worker, because a process can't leave its namespaces
     with ProcessPoolExecutor(1, get_context("fork"), move_in) as pool:
         return pool.submit(_measure, scene, tools).result()
 
 
 def move_in(host: bool = False) -> None:
-    """Move a worker into a network namespace; with ``host`` as
-    :func:`tests.support.namespace.enter_namespace` has it."""
-    # the pool leaves its workers behind if it is killed itself
+    """Move a worker into a network namespace.
+
+    ``host``: see :func:`tests.support.namespace.enter_namespace`.
+    """
+    # if the pool is killed, its workers must end
     _end_with_parent()
     enter_namespace(PORTS, host)
-    _end_with_parent()  # another process, with ``host``
+    _end_with_parent()  # again, because ``host`` starts another process
 
 
 def _end_with_parent() -> None:
@@ -90,7 +93,7 @@ def _measure(scene: Scene, tools: Path) -> dict[str, Run]:
         for _ in range(scene.idle_processes):
             idle.start(_open_files)
         idle.wait_until_ready()
-        # A B A B: what else goes on on the machine meets all of them
+        # in turn, so that other load on the machine affects all commands equally
         for _ in range(scene.rounds):
             for name in scene.commands:
                 farm.refresh()
@@ -100,9 +103,9 @@ def _measure(scene: Scene, tools: Path) -> dict[str, Run]:
 
 
 def run(name: str, tools: Path) -> Run:
-    """Run one of the commands; ``RuntimeError`` if it fails."""
+    """Run one of the commands. Raises ``RuntimeError`` if it fails."""
     command = [str(tools / "measure"), *COMMANDS[name]]
-    # where ./dump is
+    # cwd: the folder of ./dump
     output = subprocess.check_output(command, cwd=tools, text=True)
     wall, cpu, peak_kib, exit_code = output.split()
     if int(exit_code) != EXIT_CODES.get(name, 0):

@@ -1,4 +1,4 @@
-"""The least that a check with nagiosplugin and argparse does."""
+"""A minimal check with nagiosplugin and argparse."""
 
 import argparse
 
@@ -6,7 +6,7 @@ import nagiosplugin
 
 
 class Nothing(nagiosplugin.Resource):
-    """Looks at nothing."""
+    """Returns a constant."""
 
     def probe(self):
         yield nagiosplugin.Metric("ports", 1, context="ports")

@@ -1,4 +1,4 @@
-"""Measures what a look into one of many network namespaces costs."""
+"""Measures the cost of each network namespace of ``--all-netns``."""
 
 from __future__ import annotations
 
@@ -20,11 +20,12 @@ SCENE = "namespaces"
 NAMESPACES = 200
 ROUNDS = 7
 OTHER_SOCKETS = (0, 100_000)
-"""Of the host's own namespace: the kernel walks one table for all."""
+"""Numbers of sockets in the host's own namespace. They matter because the kernel has
+one table for all namespaces."""
 
 
-class LookCost(NamedTuple):
-    """What a look into one namespace takes."""
+class NamespaceCost(NamedTuple):
+    """The cost of one namespace."""
 
     kind: str
     other_sockets: int
@@ -32,26 +33,26 @@ class LookCost(NamedTuple):
     cpu_seconds: float
 
 
-def measure_namespaces(tools: Path) -> list[LookCost]:
-    """The costs, by kind of namespace."""
-    # in a worker, since a process can't leave its namespaces
+def measure_namespaces(tools: Path) -> list[NamespaceCost]:
+    """Measure the cost of each kind of namespace."""
+    # in a worker, because a process can't leave its namespaces
     in_a_host = partial(move_in, host=True)
     with ProcessPoolExecutor(1, get_context("fork"), in_a_host) as pool:
         return pool.submit(_measure, partial(run, ALL_NETNS, tools)).result()
 
 
-def _measure(check: Callable[[], Run]) -> list[LookCost]:
-    return [cost for others in OTHER_SOCKETS for cost in _beside(others, check)]
+def _measure(check: Callable[[], Run]) -> list[NamespaceCost]:
+    return [cost for others in OTHER_SOCKETS for cost in _costs(others, check)]
 
 
-def _beside(other_sockets: int, check: Callable[[], Run]) -> Iterator[LookCost]:
+def _costs(other_sockets: int, check: Callable[[], Run]) -> Iterator[NamespaceCost]:
     names = [f"n{number}" for number in range(NAMESPACES)]
     with Farm(Plan(other_sockets)):
         alone = _median(check)
 
-        def cost(kind: str) -> LookCost:
+        def cost(kind: str) -> NamespaceCost:
             total = _median(check)
-            return LookCost(
+            return NamespaceCost(
                 kind,
                 other_sockets,
                 (total.wall_seconds - alone.wall_seconds) / NAMESPACES,
@@ -61,7 +62,7 @@ def _beside(other_sockets: int, check: Callable[[], Run]) -> Iterator[LookCost]:
         for name in names:
             subprocess.run(["ip", "netns", "add", name], check=True)
         yield cost("empty")
-        # one is enough for the look not to be left out
+        # with one socket, the check cannot skip the walk of the table
         held = [run_inside([f"/run/netns/{name}"], socket) for name in names]
         yield cost("with a socket")
         for each in held:

@@ -1,7 +1,7 @@
 """Calls ``psutil.net_connections()`` once.
 
 ``tcp``: all TCP sockets with their holders. ``unix``: little more than the search for
-holders, which psutil makes for any kind of socket. ``nothing``: the start alone.
+holders, which psutil makes for any kind of socket. ``nothing``: only import psutil.
 """
 
 import sys

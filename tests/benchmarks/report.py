@@ -13,14 +13,14 @@ from pathlib import Path
 
 from tests.benchmarks.goals import GOALS, IDLE_PROCESSES, Cost
 from tests.benchmarks.measuring import OPEN_FILES, Run
-from tests.benchmarks.namespaces import NAMESPACES, LookCost
+from tests.benchmarks.namespaces import NAMESPACES, NamespaceCost
 
 Medians = Mapping[str, Mapping[str, Run]]
-"""By scene and command."""
+"""Median costs by scene and command."""
 
 GOAL_HEAD = ["case", "against", "at most", "CPU", "wall"]
 MEDIAN_HEAD = ["scene", "command", "CPU, ms", "wall, ms", "peak, MiB"]
-LOOK_HEAD = ["namespace", "other sockets", "CPU, ms", "wall, ms"]
+NAMESPACE_HEAD = ["namespace", "other sockets", "CPU, ms", "wall, ms"]
 PAGE = """\
 What the check costs
 ====================
@@ -67,7 +67,7 @@ minus a run without them, divided by their number. For each namespace, the kerne
 one table with the sockets of all, so a namespace costs more if the others have more
 sockets. If a counter shows that a namespace has no sockets, the check skips the walk.
 
-{looks}
+{namespace_costs}
 
 Medians
 -------
@@ -76,14 +76,14 @@ Medians
 """
 
 
-def page(medians: Medians, looks: Sequence[LookCost] = ()) -> str:
-    """All that was measured."""
+def page(medians: Medians, namespace_costs: Sequence[NamespaceCost] = ()) -> str:
+    """The page with all results."""
     return PAGE.format(
         date=date.today(),
         machine=_machine(),
         versions=_versions(),
         goals=_table([GOAL_HEAD, *_goal_rows(medians)]),
-        looks=_table([LOOK_HEAD, *map(_look_row, looks)]),
+        namespace_costs=_table([NAMESPACE_HEAD, *map(_namespace_row, namespace_costs)]),
         namespaces=NAMESPACES,
         medians=_table([MEDIAN_HEAD, *_median_rows(medians)]),
         idle_processes=IDLE_PROCESSES,
@@ -102,7 +102,7 @@ def _goal_rows(medians: Medians) -> Iterator[list[str]]:
             else:
                 units = ("cpu_seconds", "wall_seconds")
                 figures = [f"{goal.figure(cost_in(unit)):.3g}x" for unit in units]
-        except KeyError:  # a scene that was not asked for
+        except KeyError:  # a scene that was not measured
             continue
         yield [goal.case, goal.against, goal.at_most, *figures]
 
@@ -114,10 +114,10 @@ def _median_rows(medians: Medians) -> Iterator[list[str]]:
             yield [scene, command, *(f"{figure:.1f}" for figure in figures)]
 
 
-def _look_row(look: LookCost) -> list[str]:
-    figures = (look.cpu_seconds * 1000, look.wall_seconds * 1000)
-    others = f"{look.other_sockets:,}"
-    return [look.kind, others, *(f"{figure:.2f}" for figure in figures)]
+def _namespace_row(cost: NamespaceCost) -> list[str]:
+    figures = (cost.cpu_seconds * 1000, cost.wall_seconds * 1000)
+    others = f"{cost.other_sockets:,}"
+    return [cost.kind, others, *(f"{figure:.2f}" for figure in figures)]
 
 
 def _table(rows: list[list[str]]) -> str:

@@ -1,4 +1,4 @@
-"""The farm holds what it was asked for, and leaves nothing."""
+"""The farm holds exactly the requested sockets, and cleans up at its end."""
 
 import os
 import subprocess
@@ -17,13 +17,13 @@ def states_listed_by_ss():
 
 
 @pytest.mark.namespace(ports=PORTS)
-def test_a_farm_holds_the_sockets_that_were_asked_for():
+def test_a_farm_holds_the_requested_sockets():
     with Farm(Plan(2000)):
         assert states_listed_by_ss() == {"ESTAB": 2000}
 
 
 @pytest.mark.namespace(ports=PORTS)
-def test_time_wait_takes_its_share_and_can_be_renewed():
+def test_time_wait_has_its_share_and_can_be_renewed():
     with Farm(Plan(2000, time_wait_share=0.5)) as farm:
         assert states_listed_by_ss() == {"ESTAB": 1000, "TIME-WAIT": 1000}
         time.sleep(1.1)  # net.ipv4.tcp_tw_reuse_delay
@@ -32,7 +32,7 @@ def test_time_wait_takes_its_share_and_can_be_renewed():
 
 
 @pytest.mark.namespace(ports=PORTS)
-def test_sockets_and_processes_go_with_their_farm():
+def test_sockets_and_processes_end_with_their_farm():
     with Farm(Plan(2000)) as farm:
         holders = farm.holders.pids
         assert holders
@@ -43,7 +43,7 @@ def test_sockets_and_processes_go_with_their_farm():
 
 
 @pytest.mark.namespace(ports=PORTS)
-def test_a_farm_that_lacks_a_socket_says_so():
+def test_a_missing_socket_raises_an_error():
     with Farm(Plan(10)) as farm:
         farm.plan = Plan(12)
         with pytest.raises(RuntimeError, match="10, 0.* instead of .*12, 0"):
@@ -51,7 +51,7 @@ def test_a_farm_that_lacks_a_socket_says_so():
 
 
 @pytest.mark.namespace(ports=PORTS)
-def test_the_command_runs_inside():
+def test_the_command_runs_in_the_namespace_of_the_farm():
     command = "cat /proc/net/sockstat; exit 7"
     done = run_in_farm("--sockets", "100", "--", "sh", "-c", command)
     assert "TCP: inuse 100 " in done.stdout
@@ -59,8 +59,8 @@ def test_the_command_runs_inside():
 
 
 @pytest.mark.namespace(ports=PORTS)
-def test_holders_go_when_their_farm_is_killed():
-    # it ends when the last holder has closed the output
+def test_holders_end_when_their_farm_is_killed():
+    # returns when the last holder has closed the output
     done = run_in_farm("--sockets", "100", "--", "sh", "-c", "kill -9 $PPID")
     assert done.returncode == -9
 
@@ -73,23 +73,23 @@ def run_in_farm(*arguments):
 def test_clients_have_the_ports_that_connect_would_choose():
     clients = list(Plan(40_000, destinations=1).established_clients())
     assert len(set(clients)) == 20_000
-    # kernel: __inet_hash_connect(): those of the first one's parity come first
+    # kernel: __inet_hash_connect() tries ports with the parity of the first one first
     assert {port % 2 for _, port in clients[:14_116]} == {0}
     assert {port % 2 for _, port in clients[14_116:]} == {1}
     assert all(32768 <= port <= 60999 for _, port in clients)
 
 
-def test_no_destination_of_a_usual_host_has_half_of_the_range():
+def test_by_default_no_destination_uses_half_of_the_range():
     clients = Plan(500_000).established_clients()
     assert max(Counter(address for address, _ in clients).values()) < 14_116
 
 
-def test_every_connection_can_have_a_destination_of_its_own():
+def test_every_connection_can_have_a_different_destination():
     plan = Plan(500_000, destinations=250_000)
     assert len({address for address, _ in plan.established_clients()}) == 250_000
 
 
-def test_time_wait_shares_destinations_but_no_ports_with_the_others():
+def test_time_wait_has_the_same_destinations_as_the_others_but_other_ports():
     plan = Plan(50_000, destinations=10, time_wait_share=0.5)
     established = set(plan.established_clients())
     time_wait = set(plan.time_wait_clients())

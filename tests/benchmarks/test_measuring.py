@@ -1,4 +1,4 @@
-"""The benchmark compares like with like."""
+"""The benchmark makes a fair comparison."""
 
 import shutil
 import signal
@@ -11,7 +11,7 @@ import pytest
 
 from tests.benchmarks.goals import GOALS, SCENES
 from tests.benchmarks.measuring import Run, compile_tools, run
-from tests.benchmarks.namespaces import LookCost
+from tests.benchmarks.namespaces import NamespaceCost
 from tests.benchmarks.report import page
 from tests.support.farm import PORTS, Farm, Plan
 from tests.support.plugin_process import check
@@ -25,9 +25,9 @@ def tools(tmp_path):
 
 
 @pytest.mark.namespace(ports=PORTS)
-def test_the_c_program_dumps_the_sockets_that_the_check_counts(tools):
+def test_the_c_program_dumps_the_same_sockets_as_the_check_counts(tools):
     with Farm(Plan(2000, time_wait_share=0.2)), socket.socket() as idle:
-        idle.bind(("", 40000))  # in no list below /proc
+        idle.bind(("", 40000))  # no file in /proc lists it
         others = [
             socket.create_server(("::", 40001), family=socket.AF_INET6),
             socket.socket(socket.AF_INET, socket.SOCK_DGRAM),
@@ -41,7 +41,7 @@ def test_the_c_program_dumps_the_sockets_that_the_check_counts(tools):
     assert rows == perfdata["tcp_sockets"] + perfdata["udp_sockets"]
 
 
-def test_the_peak_of_a_process_is_its_own_not_its_parents(tools):
+def test_the_peak_of_a_process_does_not_include_its_parent(tools):
     ballast = bytearray(100 << 20)
     output = subprocess.check_output([str(tools / "measure"), "true"], text=True)
     wall_seconds, cpu_seconds, peak_kib, exit_code = map(float, output.split())
@@ -49,7 +49,7 @@ def test_the_peak_of_a_process_is_its_own_not_its_parents(tools):
     assert wall_seconds > 0 and cpu_seconds > 0 and exit_code == 0
 
 
-def test_a_command_that_fails_is_no_measurement(tools, monkeypatch):
+def test_a_command_that_fails_raises_an_error(tools, monkeypatch):
     monkeypatch.setitem(run.__globals__["COMMANDS"], "ss -Htan", ["false"])
     with pytest.raises(RuntimeError, match="ss -Htan exits with 1"):
         run("ss -Htan", tools)
@@ -57,19 +57,19 @@ def test_a_command_that_fails_is_no_measurement(tools, monkeypatch):
 
 @pytest.mark.namespace(ports=PORTS)
 @pytest.mark.parametrize("scene", ["10k", "namespaces"])
-def test_nothing_goes_on_when_the_benchmark_is_ended(tools, scene):
+def test_all_processes_end_with_the_benchmark(tools, scene):
     command = [sys.executable, "-m", "tests.benchmarks", scene]
     with subprocess.Popen(command, stderr=subprocess.PIPE) as benchmark:
         assert benchmark.stderr.readline() == f"measuring {scene}\n".encode()
-        time.sleep(0.5)  # the farm is being built, or measured in
+        time.sleep(0.5)  # until the farm is being built or measured
         benchmark.terminate()
-        # it ends when the last process below has closed its output
+        # returns when the last process of the benchmark has closed its output
         _, errors = benchmark.communicate(timeout=30)
         assert errors == b""
     assert benchmark.returncode == -signal.SIGTERM
 
 
-def test_every_goal_is_figured_from_what_is_measured():
+def test_every_goal_can_be_computed_from_the_medians():
     medians = {
         name: {
             command: Run(1.0 + number, 1.0 + number, 1.0)
@@ -83,6 +83,6 @@ def test_every_goal_is_figured_from_what_is_measured():
     assert text.count("MiB") == 2 * 2 + 1
 
 
-def test_the_cost_of_a_look_is_told_by_kind_of_namespace():
-    text = page({}, [LookCost("with a socket", 100_000, 0.0123, 0.0091)])
+def test_the_page_shows_the_cost_of_each_kind_of_namespace():
+    text = page({}, [NamespaceCost("with a socket", 100_000, 0.0123, 0.0091)])
     assert "\nwith a socket  100,000        9.10     12.30\n" in text

@@ -1,4 +1,4 @@
-"""``make fuzz``: every target for some time, guided by coverage."""
+"""``make fuzz``: fuzzes each target for some time, guided by coverage."""
 
 from __future__ import annotations
 
@@ -15,27 +15,27 @@ from typing import NamedTuple
 
 from tests.fuzz.targets import TARGETS
 
-KEPT = Path("build/fuzz").absolute()
-"""A folder for each target: its corpus, its log, and the input that it failed on."""
-SLOW_SECONDS = 10
-"""What takes longer for one input has failed."""
+RESULTS = Path("build/fuzz").absolute()
+"""Has a folder for each target, with its corpus, its log and inputs that failed."""
+TIMEOUT_SECONDS = 10
+"""A target that takes longer for one input has failed."""
 LAST_LINES = 30
-"""So much of a log tells of the failure."""
+"""Number of lines of a log that are printed after a failure."""
 
 
 class Result(NamedTuple):
-    """How a target fared."""
+    """The result of one target."""
 
     name: str
     inputs: int
     seconds: float
     failure: str
-    """The end of the log; nothing if all is well."""
+    """The end of the log; empty without a failure."""
 
 
 def fuzz(name: str, seconds: int) -> Result:
-    """Run one target until its time is up, or until it fails."""
-    folder = KEPT / name
+    """Run one target until its time is over or it fails."""
+    folder = RESULTS / name
     corpus = folder / "corpus"
     corpus.mkdir(parents=True, exist_ok=True)
     for number, seed in enumerate(TARGETS[name].seeds):
@@ -44,7 +44,7 @@ def fuzz(name: str, seconds: int) -> Result:
     done = subprocess.run(
         [
             *(sys.executable, "-m", "tests.fuzz.one", name, str(corpus)),
-            *(f"-max_total_time={seconds}", f"-timeout={SLOW_SECONDS}"),
+            *(f"-max_total_time={seconds}", f"-timeout={TIMEOUT_SECONDS}"),
             *(f"-artifact_prefix={folder}/", "-print_final_stats=1"),
         ],
         stdout=subprocess.PIPE,
@@ -64,7 +64,7 @@ def fuzz(name: str, seconds: int) -> Result:
 
 
 def main() -> int:
-    """Print a table, and below it what has failed; 1 if anything has."""
+    """Print a table, and below it the failures. Returns 1 if there are any."""
     parser = argparse.ArgumentParser(prog="python -m tests.fuzz", description=__doc__)
     parser.add_argument("--seconds", type=int, default=60, help="for each target")
     parser.add_argument("targets", nargs="*", help=f"of {', '.join(TARGETS)}")
@@ -76,7 +76,7 @@ def main() -> int:
         for name, inputs, seconds, failure in pool.map(run, given.targets or TARGETS):
             print(f"{name:22} {inputs:10} {seconds:8.0f} {bool(failure):8}", flush=True)
             if failure:
-                failures.append(f"\n{name}, kept below {KEPT / name}:\n{failure}")
+                failures.append(f"\n{name}, kept below {RESULTS / name}:\n{failure}")
     for failure in failures:
         print(failure)
     return 1 if failures else 0

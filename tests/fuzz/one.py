@@ -1,4 +1,4 @@
-"""Fuzzes one target in a process of its own, which ends with it.
+"""Fuzzes one target in this process, which libFuzzer ends.
 
 Arguments: the target's name, then those of libFuzzer.
 """
@@ -12,5 +12,5 @@ with atheris.instrument_imports(include=["check_ephemeral_port"]):
 
 if __name__ == "__main__":
     name, *options = sys.argv[1:]
-    atheris.Setup([sys.argv[0], *options], TARGETS[name].takes)
+    atheris.Setup([sys.argv[0], *options], TARGETS[name].accepts)
     atheris.Fuzz()

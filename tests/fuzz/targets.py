@@ -1,8 +1,8 @@
-"""What reads text or bytes that others write, as targets for a fuzzer.
+"""Fuzz targets: all parsers of text or bytes from outside of the check.
 
-Whatever the data, a target refuses it with the errors that it declares, or with none.
-Seeds are real: what this kernel answers and has in ``/proc``, outputs of other systems
-below ``tests/recorded``, and what the documentation shows.
+A target accepts its data, or refuses it with one of the errors that it declares. The
+seeds are real data: answers and ``/proc`` files of this kernel, outputs of other
+systems from ``tests/recorded``, and examples from the documentation.
 """
 
 from __future__ import annotations
@@ -56,24 +56,24 @@ from tests.support.recorded import recorded
 from tests.support.sock_diag import ask_kernel, assert_counts_as_many_as_are_listed
 
 ROOT = Path(__file__).parents[2]
-SHOWN = "".join(
+DOCUMENTED = "".join(
     (ROOT / page).read_text()
     for page in ("README.rst", "contrib/docs/options.rst", "contrib/docs/port.rst")
 )
-"""Options and command lines, as the documentation shows them."""
+"""Pages with examples of options and command lines."""
 BSDS = sorted(NAMES)
 
 
 class Target(NamedTuple):
-    """Something that parses."""
+    """A parser."""
 
     parse: Callable[[bytes], object]
     declared: tuple[type[Exception], ...]
-    """By which errors it may refuse."""
+    """The errors with which it can refuse data."""
     seeds: Sequence[bytes]
 
-    def takes(self, data: bytes) -> bool:
-        """Whether the data is not refused. Raises what is not declared."""
+    def accepts(self, data: bytes) -> bool:
+        """Whether the parser accepts the data. Raises any error that isn't declared."""
         try:
             self.parse(data)
         except self.declared:
@@ -82,12 +82,12 @@ class Target(NamedTuple):
 
 
 def in_text(parse: Callable[[str], object]) -> Callable[[bytes], object]:
-    """The same for an argument, as Python decodes those of a process."""
+    """A parser of text that gets bytes, decoded as Python decodes arguments."""
     return lambda data: parse(os.fsdecode(data))
 
 
 def command_line(data: bytes) -> None:
-    """Arguments, with zero bytes between."""
+    """Parse arguments that are separated by zero bytes."""
     arguments = [os.fsdecode(argument) for argument in data.split(b"\0")]
     if not asked_text(arguments):
         parse_options(arguments)
@@ -96,7 +96,7 @@ def command_line(data: bytes) -> None:
 def below_proc(
     read: Callable[[str], object], paths: Sequence[str]
 ) -> Callable[[bytes], object]:
-    """A parser of files: their contents are the data, with zero bytes between."""
+    """A parser of ``/proc`` files that gets their contents, separated by zero bytes."""
 
     @cache
     def proc() -> TemporaryDirectory[str]:
@@ -117,32 +117,32 @@ def below_proc(
 
 
 def socket_counters(proc: str) -> None:
-    """All readers of the same two files."""
+    """Call every reader of the ``sockstat`` files."""
     is_without_sockets(proc)
     read_socket_counts(proc)
     read_time_wait_sockets(proc)
 
 
 def sysctl_values(data: bytes) -> None:
-    """The first byte tells for which system; the others are values of 4 bytes each."""
+    """Parse values of 4 bytes each; the first byte selects the system."""
     values = [data[start : start + 4] for start in range(1, len(data), 4)]
     platform = BSDS[data[0] % len(BSDS)] if data else BSDS[0]
     read_bsd_port_settings(platform, lambda _: values.pop(0) if values else b"")
 
 
 def netsh_outputs(data: bytes) -> None:
-    """What one command after the other prints, with zero bytes between."""
+    """Parse the outputs of several commands, separated by zero bytes."""
     outputs = data.split(b"\0")
     read_windows_port_settings(lambda _: outputs.pop(0) if outputs else b"")
 
 
 def history(data: bytes) -> None:
-    """What is read can be written again."""
+    """Read a history and write it again."""
     encode_history(decode_history(data))
 
 
 def kernel_answers(kind: int, protocol: str) -> list[bytes]:
-    """What this kernel tells of listening and connected sockets, IPv6 and IPv4."""
+    """This kernel's answers for listening and connected sockets, IPv6 and IPv4."""
     with ExitStack() as held:
         server, *clients = (
             held.enter_context(socket.socket(family, kind))
@@ -157,13 +157,13 @@ def kernel_answers(kind: int, protocol: str) -> list[bytes]:
 
 
 def from_proc(*paths: str) -> bytes:
-    """What this machine has there, in the form that :func:`below_proc` takes."""
+    """Contents of ``/proc`` files, in the format of :func:`below_proc`."""
     files = [Path("/proc", path) for path in paths]
     return b"\0".join(file.read_bytes() if file.exists() else b"" for file in files)
 
 
 def sysctl_seeds() -> list[bytes]:
-    """Values that were recorded, for :func:`sysctl_values`."""
+    """Recorded values, in the format of :func:`sysctl_values`."""
     seeds = []
     for system in ("darwin", "freebsd", "openbsd"):
         values = sysctls(f"{system}/sysctl.txt")
@@ -175,7 +175,8 @@ def sysctl_seeds() -> list[bytes]:
 
 
 def netsh_seeds() -> list[bytes]:
-    """What was recorded, for both protocols and both versions of IP each."""
+    """Recorded outputs for both protocols and both versions of IP, in the format of
+    :func:`netsh_outputs`."""
     return [
         b"\0".join(
             recorded(f"windows/{what}-{language}.txt").encode()
@@ -185,10 +186,10 @@ def netsh_seeds() -> list[bytes]:
     ]
 
 
-WORDS = [word.encode() for word in sorted({*re.findall(r"[^\s`'|]+", SHOWN)})]
+WORDS = [word.encode() for word in sorted({*re.findall(r"[^\s`'|]+", DOCUMENTED)})]
 COMMAND_LINES = [
     "\0".join(shlex.split(text)).encode()
-    for text in re.findall(r"(?:``|check_ephemeral_port )(-[^`\n]+)", SHOWN)
+    for text in re.findall(r"(?:``|check_ephemeral_port )(-[^`\n]+)", DOCUMENTED)
 ]
 PORT_SETTINGS = [
     f"sys/net/ipv4/{name}"

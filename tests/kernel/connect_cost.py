@@ -1,8 +1,8 @@
-"""Measures what connect() costs while the range fills up for one destination.
+"""Measures how the cost of connect() rises while the range fills for one destination.
 
-``python -m tests.kernel.connect_cost contrib/docs/connect-cost.svg`` repeats the
-measurement on this machine and draws the chart. Costs are ratios to an empty range,
-medians of many connects over loopback, handshake included.
+``python -m tests.kernel.connect_cost contrib/docs/connect-cost.svg`` measures on this
+machine and draws the chart. Each cost is the median of many connects over loopback,
+including the handshake, divided by the cost with an empty range.
 """
 
 from __future__ import annotations
@@ -22,30 +22,31 @@ from tests.support.sockets import connect, listen, open_sockets, reset_at_close
 
 PORTS = (32768, 60999)
 FILLS_PERCENT = (0, 10, 20, 30, 40, 45, 49, 51, 55, 60, 70, 80, 90, 95, 99)
-CONNECTS_A_POINT = 501
+CONNECTS_PER_POINT = 501
 DESTINATION = ("127.0.0.1", 5000)
-HOLD_AT_MOST = 5000
-"""Sockets in one process: descriptors are limited."""
+MAX_SOCKETS_PER_PROCESS = 5000
+"""The number of file descriptors of a process is limited."""
 
 Point = tuple[int, float]
+"""Percent of the range in use, and seconds for a connect()."""
 
 
 def measure() -> list[Point]:
-    """Cost in seconds of a connect(), by percent of the range in use."""
+    """Measure the cost of a connect(), by percent of the range in use."""
     capacity = PORTS[1] - PORTS[0] + 1
     server = listen(*DESTINATION)
     children = [_acceptor(server) for _ in range(4)]
     points: list[Point] = []
-    for _ in range(5000):  # caches and clock speed settle
+    for _ in range(5000):  # until caches and clock speed are steady
         _connect_seconds()
     held = 0
     for fill in FILLS_PERCENT:
         while held < capacity * fill // 100:
-            count = min(HOLD_AT_MOST, capacity * fill // 100 - held)
+            count = min(MAX_SOCKETS_PER_PROCESS, capacity * fill // 100 - held)
             children.append(_holder(count))
             held += count
         points.append(
-            (fill, median(_connect_seconds() for _ in range(CONNECTS_A_POINT)))
+            (fill, median(_connect_seconds() for _ in range(CONNECTS_PER_POINT)))
         )
         print(f"{fill:3d} %  {points[-1][1] * 1e6:8.0f} us", file=sys.stderr)
     for child in children:
@@ -58,7 +59,7 @@ def _connect_seconds() -> float:
     begin = time.perf_counter()
     client = connect(DESTINATION)
     seconds = time.perf_counter() - begin
-    # gone without TIME_WAIT, so that the fill stays what it is
+    # close without TIME_WAIT, so that the number of used ports does not change
     reset_at_close(client)
     client.close()
     return seconds
@@ -74,21 +75,22 @@ def _acceptor(server: socket.socket) -> int:
 
 
 def _holder(count: int) -> int:
-    ready, tell = os.pipe()
+    ready, report = os.pipe()
     child = os.fork()
     if child == 0:
         held = open_sockets(count, lambda: connect(DESTINATION))
-        os.write(tell, b"x")
+        os.write(report, b"x")
         signal.sigwait([signal.SIGTERM])
         sys.exit(len(held))
-    os.close(tell)
+    os.close(report)
     os.read(ready, 1)
     os.close(ready)
     return child
 
 
 def draw(points: list[Point]) -> str:
-    """The chart, as SVG; a logarithmic scale of the ratio to an empty range."""
+    """The chart as SVG: ratios to the cost with an empty range, on a logarithmic
+    scale."""
     ratios = [(fill, seconds / points[0][1]) for fill, seconds in points]
     decades = (1, 10, 100, 1000)
 
@@ -129,7 +131,7 @@ def draw(points: list[Point]) -> str:
 
 
 def main(path: str) -> int:
-    """Measure in a namespace, and write the chart there."""
+    """Measure in a namespace, and write the chart to ``path``."""
 
     def body() -> None:
         with open(path, "w", encoding="utf-8") as file:

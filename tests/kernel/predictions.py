@@ -1,8 +1,8 @@
-"""Tabulates every situation: the truth, a plain count, and the check.
+"""Makes a table of all situations: the truth, a plain count, and the check.
 
-``python -m tests.kernel.predictions > contrib/docs/predictions.rst`` makes the table
-again. The plain count is what other tools do: the size of the range minus the distinct
-local ports of the protocol's sockets that psutil lists.
+``python -m tests.kernel.predictions > contrib/docs/predictions.rst`` writes the page.
+Other tools make a plain count: the size of the range minus the distinct local ports of
+all sockets of the protocol, here those that psutil lists.
 """
 
 from __future__ import annotations
@@ -23,16 +23,16 @@ from tests.support.sockets import successes_until_refused
 
 
 class Prediction(NamedTuple):
-    """Free ports: by the kernel, by a plain count and by the check."""
+    """Numbers of free ports: from the kernel, from a plain count and from the check."""
 
     truth: int
     plain_count: int
-    said: int
+    predicted: int
     bounds: tuple[int, int]
 
 
 def plain_count(situation: Situation, asked: Asked) -> int:
-    """Free ports according to a tool that only counts ports."""
+    """The number of free ports for a tool that only counts used ports."""
     first, last = map(int, situation.ports.split("-"))
     used = {
         row.laddr.port
@@ -43,7 +43,7 @@ def plain_count(situation: Situation, asked: Asked) -> int:
 
 
 def predict(situation: Situation) -> Prediction:
-    """Prepare the situation here, ask both for their figures, then try."""
+    """Prepare a situation, get both predictions, then ask the kernel for ports."""
     asked = situation.prepare()
     run = check("-vv", *asked.arguments)
     counted = plain_count(situation, asked)
@@ -53,7 +53,7 @@ def predict(situation: Situation) -> Prediction:
 
 
 def predictions() -> list[Prediction]:
-    """All situations, each in a namespace of its own."""
+    """The predictions for all situations, each in a separate namespace."""
     found = []
     for situation in SITUATIONS:
         with tempfile.TemporaryFile("w+") as file:
@@ -71,10 +71,10 @@ def predictions() -> list[Prediction]:
 
 
 def table() -> str:
-    """The document."""
+    """The page, in reStructuredText."""
     found = predictions()
     plain = sum(p.plain_count == p.truth for p in found)
-    exact = sum(p.said == p.truth for p in found)
+    exact = sum(p.predicted == p.truth for p in found)
     held = sum(p.bounds[0] <= p.truth <= p.bounds[1] for p in found)
     lines = [
         "Free ports: the kernel, a plain count and the check",
@@ -104,7 +104,7 @@ def table() -> str:
     ]
     titles = ("Situation", "Truth", "Plain count", "Check", "Bounds")
     rows = [
-        (s.name, _mark(p.truth, p), _mark(p.plain_count, p), _mark(p.said, p), bounds)
+        (s.name, *(_mark(n, p) for n in (p.truth, p.plain_count, p.predicted)), bounds)
         for s, p in zip(SITUATIONS, found)
         for bounds in [f"{p.bounds[0]}-{p.bounds[1]}" if len(set(p.bounds)) > 1 else ""]
     ]

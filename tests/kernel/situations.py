@@ -1,9 +1,9 @@
 """Situations in which a program asks the kernel for ports.
 
-Each prepares sockets in a namespace of its own and says which operation is repeated
-until the kernel refuses. ``settled`` situations are those in which the kernel shows
-enough for an exact answer, or the traces that it leaves suffice; of the others only
-the bounds can be right.
+Each situation prepares sockets in a separate namespace, and names the operation that is
+repeated until the kernel refuses it. In an ``exact`` situation, the prediction must be
+exact, because the kernel shows enough. In the others, the truth must be within the
+bounds.
 """
 
 from __future__ import annotations
@@ -34,38 +34,46 @@ PORTS = "40000-40099"
 A = ("127.0.0.1", SERVER_PORT)
 B = ("127.0.0.2", SERVER_PORT)
 V6 = ("::1", SERVER_PORT)
-# documentation addresses: not of the loopback network, for tcp_tw_reuse=2
+# documentation addresses: for tcp_tw_reuse=2, they must not be loopback addresses
 FAR = ("192.0.2.1", SERVER_PORT)
 FAR_V6 = ("2001:db8::1", SERVER_PORT)
 
 
 class Asked(NamedTuple):
-    """The question put to the check and to the kernel."""
+    """A question to the check, and the same question to the kernel."""
 
     label: str
+    """The perfdata label of the prediction."""
     arguments: Sequence[str]
+    """Arguments of the check."""
     operation: Callable[[], socket.socket]
+    """Takes one port from the kernel."""
     held: Any = None
-    """Keeps the prepared sockets alive."""
+    """The prepared sockets. A reference to them keeps them open."""
 
 
 class Situation(NamedTuple):
-    """A situation and its display name."""
+    """A situation to predict."""
 
     name: str
+    """Display name."""
     prepare: Callable[[], Asked]
     ports: str
-    settled: bool
+    """The ephemeral range."""
+    exact: bool
+    """Whether the prediction must be exact."""
 
 
 SITUATIONS: list[Situation] = []
 
 
 def situation(
-    name: str, ports: str = PORTS, settled: bool = True
+    name: str, ports: str = PORTS, exact: bool = True
 ) -> Callable[[Callable[[], Asked]], Callable[[], Asked]]:
+    """Register the function below as a situation."""
+
     def register(prepare: Callable[[], Asked]) -> Callable[[], Asked]:
-        SITUATIONS.append(Situation(name, prepare, ports, settled))
+        SITUATIONS.append(Situation(name, prepare, ports, exact))
         return prepare
 
     return register
@@ -188,7 +196,7 @@ def _() -> Asked:
     return ask_connect(remote, [server, pairs])
 
 
-@situation("accepted connections, listener closed", settled=False)
+@situation("accepted connections, listener closed", exact=False)
 def _() -> Asked:
     server = listen(port=40010)
     remote = server.getsockname()
@@ -212,7 +220,7 @@ def _() -> Asked:
 
 
 @situation(
-    "bind, then connect to another destination, more than half used", settled=False
+    "bind, then connect to another destination, more than half used", exact=False
 )
 def _() -> Asked:
     held: list[Any] = [listen(), listen(B[0])]
@@ -251,9 +259,7 @@ situation("bound but idle, SO_REUSEADDR")(_idle("127.0.0.1", _REUSEADDR))
 situation("bound but idle, SO_REUSEPORT")(_idle("127.0.0.1", _REUSEPORT))
 
 
-@situation(
-    "bind to given even ports, then connect to another destination", settled=False
-)
+@situation("bind to given even ports, then connect to another destination", exact=False)
 def _() -> Asked:
     held: list[Any] = [listen(), listen(B[0])]
     for port in range(40000, 40020, 2):
@@ -277,7 +283,7 @@ def _() -> Asked:
 def _() -> Asked:
     server = socket.socket()
     server.bind(A)
-    server.listen(0)  # the queue is full after one; further SYNs get no answer
+    server.listen(0)  # one connection fills the queue; further SYNs get no answer
     held = [server, connect(A)]
     held += open_sockets(20, lambda: connect_without_waiting(A))
     asked = ask_connect(A, held)
@@ -334,7 +340,7 @@ def _time_wait(
             add_address(remote[0] + ("/128" if ":" in remote[0] else "/32"))
         set_sysctl("tcp_timestamps", timestamps)
         set_sysctl("tcp_tw_reuse", reuse)
-        # no half measures: all are older than the delay, or none will be
+        # either all are older than the delay, or none
         set_sysctl("tcp_tw_reuse_delay", 1 if old else 60000)
         server = listen(remote[0])
         time_wait(30, server, lambda: connect(remote))
@@ -360,7 +366,7 @@ situation("TIME_WAIT, tcp_tw_reuse=1, host without timestamps, old")(
 )
 
 
-@situation("TIME_WAIT, tcp_tw_reuse=1, peer without timestamps, old", settled=False)
+@situation("TIME_WAIT, tcp_tw_reuse=1, peer without timestamps, old", exact=False)
 def _() -> Asked:
     asked = _time_wait(A, 1, True, timestamps=0)()
     set_sysctl("tcp_timestamps", 1)
@@ -399,7 +405,7 @@ def _() -> Asked:
 
 
 def connect_mapped() -> socket.socket:
-    """connect() of an IPv6 socket to an IPv4 address."""
+    """Connect an IPv6 socket to an IPv4 address."""
     return connect(("::ffff:127.0.0.1", SERVER_PORT))
 
 
@@ -427,7 +433,7 @@ def _() -> Asked:
     return ask_connect(A, held)
 
 
-@situation("a range with an odd number of ports", ports="40000-40010", settled=False)
+@situation("a range with an odd number of ports", ports="40000-40010", exact=False)
 def _() -> Asked:
     return ask_connect(A, [listen(), open_sockets(3, lambda: connect(A))])
 
@@ -492,7 +498,7 @@ for _address in ("127.0.0.1", "127.0.0.2", "127.0.0.9", "::1", "::"):
     situation(f"TCP bind to {_address} on a mixed host")(
         _bind_on_a_mixed_host(_address)
     )
-situation("TCP bind to 0.0.0.0 on a mixed host", settled=False)(
+situation("TCP bind to 0.0.0.0 on a mixed host", exact=False)(
     _bind_on_a_mixed_host("0.0.0.0")
 )
 
@@ -558,7 +564,7 @@ def _() -> Asked:
     return ask_udp("0.0.0.0", open_sockets(20, lambda: bind_udp("::1")))
 
 
-@situation("UDP, IPv6 connected, asked for 0.0.0.0", settled=False)
+@situation("UDP, IPv6 connected, asked for 0.0.0.0", exact=False)
 def _() -> Asked:
     return ask_udp("0.0.0.0", open_sockets(20, lambda: connect_udp(V6)))
 
@@ -580,7 +586,7 @@ def _() -> Asked:
 
 
 def by_name() -> dict[str, Situation]:
-    """All situations; their names are unique."""
+    """All situations by name; the names must be unique."""
     found = {s.name: s for s in SITUATIONS}
     assert len(found) == len(SITUATIONS)
     return found

@@ -1,4 +1,4 @@
-"""Figures stay possible while thousands of connections come and go."""
+"""The figures stay valid while thousands of connections open and close."""
 
 import mmap
 import os
@@ -23,7 +23,7 @@ def _churn(opened: mmap.mmap) -> None:
 
 @pytest.mark.namespace(ports="40000-49999")
 @pytest.mark.parametrize("sampler", ["auto", "psutil", "sock_diag"])
-def test_figures_are_possible_under_churn(sampler):
+def test_figures_are_valid_while_connections_open_and_close(sampler):
     opened = mmap.mmap(-1, mmap.PAGESIZE)
     child = os.fork()
     if child == 0:

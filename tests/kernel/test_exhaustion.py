@@ -1,4 +1,4 @@
-"""What the check predicts is what the kernel then does: the plain situations."""
+"""The check predicts how many ports the kernel gives out, in simple situations."""
 
 import pytest
 
@@ -47,12 +47,12 @@ def test_many_destinations_share_the_ports():
         for n, server in enumerate(servers, 1):
             remote = server.getsockname()
             watched = check("-d", f"{remote[0]}:{remote[1]}", "--source", "127.0.0.1")
-            left = successes_until_refused(lambda: connect(remote, source="127.0.0.1"))
-            assert watched.perfdata["tcp_connect_free"] == left == 40 - n
+            free = successes_until_refused(lambda: connect(remote, source="127.0.0.1"))
+            assert watched.perfdata["tcp_connect_free"] == free == 40 - n
 
 
 @pytest.mark.namespace(ports="40000-40039")
-def test_udp_needs_wholly_free_ports():
+def test_udp_needs_ports_without_any_socket():
     with held_udp_ports(17):
         predicted = check().perfdata["udp_bind_free"]
         assert predicted == successes_until_refused(bind_udp) == 40 - 17
@@ -68,22 +68,22 @@ def test_reserved_ports_are_not_in_the_pool():
 
 
 @pytest.mark.namespace(ports="40000-40039")
-def test_a_listener_in_the_range_takes_its_port_from_everybody():
+def test_the_port_of_a_listener_in_the_range_is_lost_for_every_destination():
     with listen("127.0.0.2", 40001), listen("127.0.0.2", 40002), held_connections(6):
         run = check("-d", DESTINATION)
-        left = successes_until_refused(lambda: connect(SERVER))
-    assert run.perfdata["tcp_connect_free"] == left == 32
+        free = successes_until_refused(lambda: connect(SERVER))
+    assert run.perfdata["tcp_connect_free"] == free == 32
 
 
 @pytest.mark.namespace(ports="40000-40039")
-def test_accepted_connections_cost_nothing_but_the_listening_port():
+def test_accepted_connections_use_no_port_but_that_of_the_listener():
     remote = ("127.0.0.1", 40004)
     with listen(*remote) as server, listen() as other:
         clients = open_sockets(9, lambda: connect(remote))
         with held_sockets(*clients, *(server.accept()[0] for _ in clients)):
             run = check("-d", "127.0.0.1:40004")
-            left = successes_until_refused(lambda: connect(remote))
-            assert run.perfdata["tcp_connect_free"] == left == 30
+            free = successes_until_refused(lambda: connect(remote))
+            assert run.perfdata["tcp_connect_free"] == free == 30
             run = check("-d", DESTINATION)
             assert run.perfdata["tcp_connect_free"] == successes_until_refused(
                 lambda: connect(other.getsockname())
@@ -103,8 +103,8 @@ def test_ipv6():
 
 @pytest.mark.namespace(ports="40000-40039")
 @pytest.mark.parametrize("address", ["127.0.0.1", "0.0.0.0", "::1", "::"])
-def test_bind_needs_wholly_free_ports(address):
+def test_bind_needs_ports_without_any_socket(address):
     with held_connections(7), held_tcp_ports(4):
         run = check("--source", address)
-        left = successes_until_refused(lambda: bind(address))
-    assert run.perfdata["tcp_bind_free"] == left
+        free = successes_until_refused(lambda: bind(address))
+    assert run.perfdata["tcp_bind_free"] == free

@@ -1,4 +1,4 @@
-"""Situations that nobody thought of, several kinds at once."""
+"""Random mixtures of sockets: the check predicts how many ports are free."""
 
 from __future__ import annotations
 
@@ -75,19 +75,18 @@ QUESTIONS: dict[str, Callable[[Any], Asked]] = {
     "UDP 0.0.0.0": lambda held: ask_udp("0.0.0.0", held),
     "UDP ::1": lambda held: ask_udp("::1", held),
 }
-# --probe tells which ports are bound, but not which sockets are V6ONLY; and
-# 'connect to A' leaves TIME_WAIT to the bounds
-LEFT_UNCLEAR_BY_PROBE = {"bind 0.0.0.0", "UDP 0.0.0.0"}
+# --probe finds out which ports are bound, but not which sockets are V6ONLY
+UNCLEAR_AFTER_PROBE = {"bind 0.0.0.0", "UDP 0.0.0.0"}
 
 
 def _compare(holders: dict[str, int], waiting: int, question: str) -> None:
-    # TIME_WAIT that doesn't come of age between the prediction and its test
+    # TIME_WAIT must not become old enough between the prediction and its test
     set_sysctl("tcp_tw_reuse_delay", 60000)
     server = listen()
     time_wait(waiting, server, lambda: connect(A))
     held: list[Any] = [server, listen(B[0]), listen(V6[0])]
     for name, count in holders.items():
-        with suppress(OSError):  # none remaining: then so be it
+        with suppress(OSError):  # no port remains
             for _ in range(count):
                 held.append(HOLDERS[name]())
     asked = QUESTIONS[question](held)
@@ -99,7 +98,7 @@ def _compare(holders: dict[str, int], waiting: int, question: str) -> None:
         low, high = run.free_bounds(label)
         assert low <= truth <= high
         assert low <= run.perfdata[asked.label] <= high
-    if question not in LEFT_UNCLEAR_BY_PROBE:
+    if question not in UNCLEAR_AFTER_PROBE:
         assert probed.perfdata[asked.label] == truth, probed.stdout
 
 
@@ -117,6 +116,8 @@ def _compare(holders: dict[str, int], waiting: int, question: str) -> None:
     waiting=st.integers(0, 10),
     question=st.sampled_from(sorted(QUESTIONS)),
 )
-def test_mixed_host(holders, waiting, question):
+def test_the_prediction_for_random_sockets_matches_the_kernel(
+    holders, waiting, question
+):
     failure = run_in_namespace(PORTS, lambda: _compare(holders, waiting, question))
     assert not failure, failure

@@ -1,4 +1,4 @@
-"""Every situation: the check's prediction, then the kernel's answer."""
+"""For each situation, the prediction of the check matches the answer of the kernel."""
 
 import pytest
 
@@ -9,11 +9,11 @@ from tests.support.sockets import successes_until_refused
 
 @pytest.mark.namespace
 @pytest.mark.parametrize("situation", SITUATIONS, ids=lambda s: s.name)
-def test_prediction(situation):
+def test_the_prediction_matches_the_kernel(situation):
     asked = situation.prepare()
     run = check("-vv", *asked.arguments)
     low, high = run.free_bounds(asked.label.replace("_free", ""))
     truth = successes_until_refused(asked.operation)
     assert low <= truth <= high
-    if situation.settled:
+    if situation.exact:
         assert run.perfdata[asked.label] == truth

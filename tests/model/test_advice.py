@@ -1,4 +1,4 @@
-"""Each rule speaks when something is wrong, and is silent when nothing is."""
+"""Each rule gives advice if there is a problem, and none otherwise."""
 
 import pytest
 from hypothesis import given
@@ -48,7 +48,7 @@ def facts(*entries, settings=AdviceSettings(reserved=NONE), ports=DEFAULT, **mor
     return Facts(usage, settings, **more)
 
 
-def test_nothing_is_said_of_an_idle_host_with_default_settings():
+def test_no_advice_for_an_idle_host_with_default_settings():
     assert (
         advise(
             facts(
@@ -61,7 +61,7 @@ def test_nothing_is_said_of_an_idle_host_with_default_settings():
     )
 
 
-def test_nothing_is_said_of_ordinary_use():
+def test_no_advice_for_ordinary_use():
     entries = [connected(port) for port in range(32768, 34768, 2)]
     entries += [waiting(port) for port in range(40000, 41000, 2)]
     entries += [bound(5432, state=TcpState.LISTEN)]
@@ -99,15 +99,15 @@ def ports(*bounds):
         (ports(20000, 47999), "'1024 65535'"),
     ],
 )
-def test_reserved_ports_that_eat_the_pool_are_made_up_for(reserved, fix):
+def test_a_wider_range_makes_up_for_many_reserved_ports(reserved, fix):
     advice = advise_reserved_ports(pool(32768, 60999, reserved), reserved)
-    eaten = len([port for port in reserved if port >= 32768])
-    assert advice.problem == f"reserved ports take {eaten} of the range's 28232"
+    taken = len([port for port in reserved if port >= 32768])
+    assert advice.problem == f"reserved ports take {taken} of the range's 28232"
     assert advice.cause == advice.problem
     assert advice.fix == f"sysctl -w net.ipv4.ip_local_port_range={fix}"
 
 
-def test_where_too_many_are_reserved_no_range_is_proposed():
+def test_no_range_is_proposed_if_too_many_ports_are_reserved():
     reserved = ports(1024, 55000)
     advice = advise_reserved_ports(pool(32768, 60999, reserved), reserved)
     assert not advice.is_command and "reserve fewer ports" in advice.fix
@@ -116,12 +116,12 @@ def test_where_too_many_are_reserved_no_range_is_proposed():
 @pytest.mark.parametrize(
     "settings",
     [
-        pool(32768, 60999, ports(40000, 46999)),  # a quarter less one and more is left
-        pool(1024, 65535, ports(20000, 47999)),  # enough is left
+        pool(32768, 60999, ports(40000, 46999)),  # just less than a quarter is reserved
+        pool(1024, 65535, ports(20000, 47999)),  # enough ports remain
         pool(32768, 60999, {40000}),
     ],
 )
-def test_reserved_ports_that_leave_enough_are_no_problem(settings):
+def test_no_advice_if_enough_ports_are_not_reserved(settings):
     assert advise_reserved_ports(settings, settings.reserved) is None
 
 
@@ -129,7 +129,7 @@ def test_reserved_ports_that_leave_enough_are_no_problem(settings):
     "first, last, fix",
     [(32768, 60998, "32768 60999"), (1025, 65535, "1026 65535")],
 )
-def test_bounds_of_the_same_parity_get_one_that_differs(first, last, fix):
+def test_the_fix_for_an_odd_number_of_ports_changes_one_bound(first, last, fix):
     advice = advise_odd_size(pool(first, last))
     assert advice.fix == f"sysctl -w net.ipv4.ip_local_port_range='{fix}'"
     low, high = map(int, fix.split())
@@ -137,7 +137,7 @@ def test_bounds_of_the_same_parity_get_one_that_differs(first, last, fix):
 
 
 @given(st.integers(1, 65535), st.integers(1, 65535), st.sets(st.integers(1, 65535)))
-def test_no_mend_of_the_range_needs_another(low, high, reserved):
+def test_one_fix_of_the_range_is_enough(low, high, reserved):
     first, last = sorted((low, high))
     reserved = reserved - ports(first, last)
     found = advise(
@@ -184,7 +184,7 @@ def test_no_mend_of_the_range_needs_another(low, high, reserved):
         ),
     ],
 )
-def test_time_wait_that_may_not_be_taken_over(rules, destination, reasons, fix):
+def test_time_wait_that_cannot_be_taken_over(rules, destination, reasons, fix):
     usage = connect_usage(600, destination=destination)
     advice = advise_time_wait(300, usage, rules)
     assert advice.problem.startswith(f"300 ports to {destination.remote} are in TIME_")
@@ -208,13 +208,13 @@ def test_time_wait_that_does_not_matter(waiting, destination, rules):
     assert advise_time_wait(waiting, usage, rules) is None
 
 
-def test_what_is_less_than_half_of_the_used_ports_is_not_the_cause():
+def test_a_problem_with_less_than_half_of_the_used_ports_is_not_the_cause():
     assert advise_time_wait(300, connect_usage(601), ConnectRules(reuse=0)).cause == ""
     assert advise_bind_before_connect(300, connect_usage(601), ()).cause == ""
     assert advise_bind_before_connect(300, connect_usage(600), ()).cause
 
 
-def test_a_cause_is_told_of_an_alarm_of_connect_only():
+def test_only_an_alarm_about_connect_has_a_cause():
     entries = [waiting(port) for port in range(32768, 60999, 2)]
     quiet = facts(*entries)
     assert [advice.cause for advice in advise(quiet)] == [""]
@@ -251,7 +251,7 @@ def test_connections_that_a_listener_accepted_were_not_bound_first():
     assert found({40004: True}) == {40001, 40004}
 
 
-def test_destinations_with_most_of_the_ports_come_first():
+def test_the_destination_with_most_of_the_ports_comes_first():
     entries = [connected(port, "192.0.2.8") for port in (40001, 40003)]
     entries += [connected(port) for port in (40000, 40002, 40004, 40005)]
     found = destinations_of(
@@ -260,7 +260,7 @@ def test_destinations_with_most_of_the_ports_come_first():
     assert [held.remote.address for held in found] == ["192.0.2.8", THEM]
 
 
-def test_a_listener_in_the_first_half_is_to_be_reserved():
+def test_the_port_of_a_listener_in_the_first_half_should_be_reserved():
     listeners = [Listener(40000), Listener(40000, "db[7]"), Listener(40001, "any[8]")]
     advice = advise_listeners(pool(), listeners, frozenset({8080, 40001}))
     assert advice.problem == (
@@ -270,25 +270,25 @@ def test_a_listener_in_the_first_half_is_to_be_reserved():
     assert advice.fix == "sysctl -w net.ipv4.ip_local_reserved_ports=8080,40000-40001"
 
 
-def test_a_listener_on_a_port_of_the_systems_choice_has_a_proviso():
+def test_the_advice_is_conditional_if_the_system_may_have_chosen_the_port():
     advice = advise_listeners(pool(), [Listener(40001)], NONE)
     assert advice.problem.endswith("unless bind() to port 0 chose it")
 
 
-def test_few_listeners_are_named_and_all_are_reserved():
+def test_three_listeners_are_named_but_all_are_reserved():
     listeners = [Listener(port) for port in range(40000, 40010, 2)]
     advice = advise_listeners(pool(), listeners, NONE)
     assert "listened on: 40000, 40002, 40004, 2 more;" in advice.problem
     assert advice.fix.endswith("=40000,40002,40004,40006,40008")
 
 
-def test_a_list_that_nobody_can_copy_is_not_printed():
+def test_a_list_that_is_too_long_to_copy_is_not_printed():
     reserved = frozenset(range(1024, 2048, 2))
     advice = advise_listeners(pool(), [Listener(40000)], reserved)
     assert not advice.is_command and len(advice.fix) < 80
 
 
-def test_no_listener_no_advice():
+def test_no_advice_without_listeners():
     assert advise_listeners(pool(), [], NONE) is None
 
 
@@ -296,25 +296,25 @@ def test_no_listener_no_advice():
     "table, full",
     [
         (TimeWaitTable(sockets=89, limit=100), False),
-        (TimeWaitTable(sockets=89, limit=100, overflows=7), False),  # long ago
+        (TimeWaitTable(sockets=89, limit=100, overflows=7), False),  # full earlier
         (TimeWaitTable(sockets=90, limit=100), True),
         (TimeWaitTable(sockets=0, limit=0), False),  # switched off
     ],
 )
-def test_the_time_wait_table_at_its_cap(table, full):
+def test_the_time_wait_table_is_nearly_full(table, full):
     assert bool(advise_time_wait_table(table)) is full
 
 
-def test_overflows_are_told():
+def test_overflows_are_reported():
     advice = advise_time_wait_table(TimeWaitTable(sockets=100, limit=100, overflows=7))
     assert advice.problem.endswith(", 7 connections got none")
     assert advice.fix == "sysctl -w net.ipv4.tcp_max_tw_buckets=200"
 
 
 @given(st.sets(st.integers(1, 65535)))
-def test_a_port_list_can_be_read_again(numbers):
+def test_a_formatted_port_list_can_be_parsed(numbers):
     assert parse_port_list(format_port_list(numbers)) == numbers
 
 
-def test_a_port_list_is_as_short_as_can_be():
+def test_a_formatted_port_list_is_as_short_as_possible():
     assert format_port_list([8080, 40001, 40000, 40002]) == "8080,40000-40002"

@@ -1,10 +1,10 @@
-"""Who holds the ports."""
+"""The holders of ports."""
 
 from check_ephemeral_port.model.holders import Holder, NoProcess, Process, holders
 from tests.support.builders import bound, connected, waiting
 
 
-def test_the_largest_holding_comes_first_and_ports_count_once():
+def test_the_largest_holder_comes_first_and_each_port_counts_once():
     entries = [connected(40000, pid=7), connected(40002, pid=7), bound(40001, pid=3)]
     entries.append(connected(40000, remote="192.0.2.8", pid=7))
     assert holders(entries, hidden=True) == [
@@ -13,7 +13,7 @@ def test_the_largest_holding_comes_first_and_ports_count_once():
     ]
 
 
-def test_time_wait_and_unknown_processes_count_by_themselves():
+def test_time_wait_and_unknown_processes_are_separate_holders():
     entries = [waiting(40000), waiting(40002), connected(40004)]
     assert holders(entries, hidden=True) == [
         Holder(2, NoProcess.TIME_WAIT),
@@ -21,5 +21,5 @@ def test_time_wait_and_unknown_processes_count_by_themselves():
     ]
 
 
-def test_nobody_holds_nothing():
+def test_without_sockets_there_is_no_holder():
     assert holders([], hidden=False) == []

@@ -1,4 +1,4 @@
-"""A container's id from recorded texts of ``/proc/PID/cgroup``."""
+"""The id of a container, found in recorded texts of ``/proc/PID/cgroup``."""
 
 import pytest
 from hypothesis import given
@@ -81,7 +81,7 @@ PODS = "/kubepods.slice/kubepods-burstable.slice/kubepods-burstable"
         ),
     ],
 )
-def test_a_container_is_known_by_the_first_digits_of_its_id(cgroups, short_id):
+def test_the_short_id_of_a_container_is_found(cgroups, short_id):
     assert container_id(cgroups) == short_id
 
 
@@ -102,7 +102,7 @@ def test_a_container_is_known_by_the_first_digits_of_its_id(cgroups, short_id):
         pytest.param(f"0::/x/{'a' * 63}\n", id="one digit too few"),
     ],
 )
-def test_whoever_is_in_no_container_has_no_id(cgroups):
+def test_a_process_outside_of_containers_has_no_id(cgroups):
     assert container_id(cgroups) is None
 
 

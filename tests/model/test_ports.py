@@ -16,32 +16,32 @@ PORTS = st.integers(0, 65535)
 
 
 @pytest.mark.parametrize("first, last", [(60999, 32768), (-1, 5), (5, 65536)])
-def test_a_range_is_valid_or_does_not_exist(first, last):
+def test_an_invalid_range_raises_value_error(first, last):
     with pytest.raises(ValueError):
         PortRange(first, last)
 
 
-def test_a_pool_is_never_empty():
+def test_an_empty_pool_raises_value_error():
     with pytest.raises(ValueError, match="every port"):
         PortPool(PortRange(40000, 40003), range(39990, 40010))
 
 
 @given(PORTS, st.integers(0, 60), st.sets(st.integers(0, 70)), st.sampled_from((1, 2)))
-def test_pool_counts_as_going_through_the_ports_would(
+def test_the_counts_of_a_pool_match_a_loop_over_its_ports(
     first, size, reserved_offsets, step
 ):
     ports = PortRange(first, min(first + size, 65535), step)
     reserved = {first + offset - 5 for offset in reserved_offsets}
-    left = [p for p in range(ports.first, ports.last + 1) if p not in reserved]
-    if not left:
+    usable = [p for p in range(ports.first, ports.last + 1) if p not in reserved]
+    if not usable:
         return
     pool = PortPool(ports, reserved)
-    assert pool.capacity == len(left)
-    assert pool.first_choice_capacity == sum(p % step == first % step for p in left)
-    assert [p for p in range(65536) if pool.includes(p)] == left
+    assert pool.capacity == len(usable)
+    assert pool.first_choice_capacity == sum(p % step == first % step for p in usable)
+    assert [p for p in range(65536) if pool.includes(p)] == usable
 
 
-def test_only_a_walk_in_steps_of_two_can_miss_a_port():
+def test_a_system_without_first_choice_ports_never_misses_a_port():
     assert PortPool(PortRange(40000, 40002)).may_lose_one
     assert not PortPool(PortRange(40000, 40002, step=1)).may_lose_one
 
@@ -55,7 +55,7 @@ def test_only_a_walk_in_steps_of_two_can_miss_a_port():
         (PortRange(40040, 50000), None),
     ],
 )
-def test_what_two_ranges_have_in_common(other, common):
+def test_ports_common_to_two_ranges(other, common):
     ports = PortRange(40000, 40039)
     assert ports.common(other) == other.common(ports) == common
 
@@ -81,7 +81,7 @@ def test_malformed_port_list(text):
 
 
 @given(st.text())
-def test_any_text_is_a_port_list_or_a_value_error(text):
+def test_any_text_is_a_port_list_or_raises_value_error(text):
     try:
         assert all(0 <= port <= 65535 for port in parse_port_list(text))
     except ValueError:
@@ -97,7 +97,7 @@ def test_port_list_round_trip(spans):
 
 
 @pytest.mark.parametrize("text", ["0", "65536", "-1", "+5", "1_0", "", "443 ", "٤٤٣"])
-def test_what_is_no_port(text):
+def test_invalid_port(text):
     with pytest.raises(ValueError, match="is not a port"):
         parse_port(text)
 
@@ -115,6 +115,6 @@ def test_classes_of_rfc_6335(first, last, expected):
 
 
 @pytest.mark.parametrize("port", [-1, 65536])
-def test_what_is_no_port_has_no_class(port):
+def test_an_invalid_port_has_no_class(port):
     with pytest.raises(ValueError, match="not a port"):
         iana_class(port)

@@ -1,4 +1,4 @@
-"""Named tuples are what typing.NamedTuple makes of the same class."""
+"""A record behaves as the same class made with ``typing.NamedTuple``."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Usual(typing.NamedTuple):
 
 
 @pytest.mark.parametrize("record", [Light, Usual])
-def test_a_record(record):
+def test_a_record_behaves_as_a_named_tuple(record):
     one = record(1)
     assert one == (1, "?") and one.label == "1 ?"
     assert one._replace(name="x") == record(1, name="x") == (1, "x")
@@ -55,8 +55,8 @@ def test_a_record(record):
 
 
 @pytest.mark.parametrize("record", [Light, Usual])
-def test_a_class_can_be_made_of_it(record):
-    class Checked(record):  # type: ignore # by any base, which mypy can't follow
+def test_a_record_can_be_a_base_class(record):
+    class Checked(record):  # type: ignore # mypy can't follow a variable base class
         __slots__ = ()
 
         def __new__(cls, port):

@@ -1,4 +1,4 @@
-"""Systems that share local ports otherwise than Linux does."""
+"""Systems that share local ports in other ways than Linux."""
 
 import pytest
 
@@ -10,10 +10,10 @@ from check_ephemeral_port.model.sockets import Endpoint
 from check_ephemeral_port.model.usage import Question, Watch, host_usage
 from tests.support.builders import THEM, UDP, bound, connected, pool, sample, waiting
 
-EVEN_HANDED = PortPool(PortRange(40000, 40039, step=1))
+WITHOUT_FIRST_CHOICE = PortPool(PortRange(40000, 40039, step=1))
 
 
-def usage(sharing, *entries, ports=EVEN_HANDED, **question):
+def usage(sharing, *entries, ports=WITHOUT_FIRST_CHOICE, **question):
     rules = ConnectRules(sharing=sharing)
     return host_usage(sample(*entries), ports, rules, Question(**question))
 
@@ -28,41 +28,41 @@ ENTRIES = [
 ]
 
 
-def test_by_destination_the_4_tuple_and_unconnected_sockets_count():
+def test_shared_by_destination_the_4_tuple_and_unconnected_sockets_count():
     found = usage(Sharing.BY_DESTINATION, *ENTRIES)
     assert found.tcp_connect.ports.used == Bounds(3, 3, 3)
     assert found.tcp_connect.destination.remote.address in ("192.0.2.8", THEM)
     assert found.tcp_use.unclear == set()
 
 
-def test_never_shared_every_tcp_port_in_use_counts_for_everyone():
+def test_never_shared_every_used_tcp_port_counts_for_every_destination():
     found = usage(Sharing.NEVER, *ENTRIES)
     assert found.tcp_connect.ports.used == found.tcp_bind.used == Bounds(5, 5, 5)
     assert found.tcp_connect.destination is None
-    assert fullest_destinations(found.tcp_use, EVEN_HANDED, 5) == []
+    assert fullest_destinations(found.tcp_use, WITHOUT_FIRST_CHOICE, 5) == []
     assert (found.tcp_sockets, found.tcp_time_wait) == (5, 1)
     assert found.udp_bind.used == Bounds(1, 1, 1)
 
 
-def test_never_shared_a_watched_destination_has_what_everyone_has():
+def test_never_shared_a_watched_destination_has_the_same_usage_as_all():
     watch = Watch("192.0.2.9:443", (Endpoint("192.0.2.9", 443),))
     found = usage(Sharing.NEVER, *ENTRIES, watches=(watch,))
     assert found.tcp_connect.ports.used == Bounds(5, 5, 5)
 
 
-def test_linux_keeps_its_own_rules():
+def test_linux_has_unclear_and_likely_bound_ports():
     found = usage(Sharing.UNLESS_BOUND, *ENTRIES, ports=pool())
     assert found.tcp_use.unclear and found.tcp_use.likely_bound
 
 
 @pytest.mark.parametrize("sharing", [Sharing.BY_DESTINATION, Sharing.NEVER])
-def test_without_a_first_choice_there_is_no_cliff(sharing):
+def test_without_first_choice_ports_there_is_no_separate_usage_of_them(sharing):
     found = usage(sharing, *(connected(port) for port in range(40000, 40030)))
     assert found.tcp_connect.first_choice == found.tcp_connect.ports
     assert found.tcp_use.likely_bound == set()
 
 
-def test_a_socket_in_a_state_without_a_name_bars_its_port_to_everyone():
+def test_a_socket_in_an_unknown_state_blocks_its_port_for_every_destination():
     unknown = connected(40001, remote="192.0.2.8", state=None)
     found = usage(Sharing.BY_DESTINATION, connected(40000), unknown)
     assert found.tcp_connect.ports.used == Bounds(2, 2, 2)

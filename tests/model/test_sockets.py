@@ -1,4 +1,4 @@
-"""Addresses and entries."""
+"""Addresses and socket entries."""
 
 import pytest
 
@@ -21,7 +21,7 @@ from tests.support.builders import THEM, US, bound, connected
         ("::", "[::]:443"),
     ],
 )
-def test_an_endpoint_is_written_plainly(address, text):
+def test_an_endpoint_is_written_without_zone_and_mapping(address, text):
     assert str(endpoint(address, 443)) == text
 
 

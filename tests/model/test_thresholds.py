@@ -1,4 +1,4 @@
-"""Nagios ranges."""
+"""Threshold ranges as Nagios defines them."""
 
 import nagiosplugin
 import pytest
@@ -65,7 +65,7 @@ def test_percent_signs_are_accepted(text):
 
 
 @pytest.mark.parametrize("text", ["101", "@5:100.1", "101:", "80%%", "%", "%80", "8%0"])
-def test_what_is_no_percent_range(text):
+def test_invalid_percent_range(text):
     with pytest.raises(ValueError):
         parse_percent_range(text)
 
@@ -77,14 +77,14 @@ def test_text_round_trip_without_scientific_notation(threshold):
 
 
 @given(ranges(), NUMBERS)
-def test_nagiosplugin_reads_the_text_as_it_is_meant(threshold, value):
+def test_nagiosplugin_understands_the_text_in_the_same_way(threshold, value):
     start, end, inverted = threshold
     inside = (start is None or start <= value) and (end is None or value <= end)
     assert nagiosplugin.Range(str(threshold)).match(value) == (inside != inverted)
 
 
 @given(st.text(max_size=12))
-def test_any_text_is_a_range_or_a_value_error(text):
+def test_any_text_is_a_range_or_raises_value_error(text):
     for parse in (parse_range, parse_percent_range, parse_seconds_range):
         try:
             nagiosplugin.Range(str(parse(text)))
@@ -105,7 +105,7 @@ def test_any_text_is_a_range_or_a_value_error(text):
         ("90:5m", "90:300"),
     ],
 )
-def test_time_may_have_a_unit_at_each_limit(text, seconds):
+def test_each_limit_can_have_a_unit_of_time(text, seconds):
     assert parse_seconds_range(text) == parse_range(seconds)
 
 
@@ -113,15 +113,15 @@ def test_time_may_have_a_unit_at_each_limit(text, seconds):
     "text",
     [
         *("", "m", "5x:", "30%:", "1e3s:", "5 m:", "mm:"),
-        # whose last digits by themselves are a time
+        # the last digits alone would be a valid time
         *("1.5000m:", "10000000000m:"),
     ],
 )
-def test_what_is_no_time(text):
+def test_invalid_range_of_time(text):
     with pytest.raises(ValueError, match="is not a range of time"):
         parse_seconds_range(text)
 
 
-def test_reversed_time_is_told_as_it_was_given():
+def test_the_error_for_a_reversed_time_quotes_the_text_of_the_user():
     with pytest.raises(ValueError, match="'2h:30m' is reversed"):
         parse_seconds_range("2h:30m")

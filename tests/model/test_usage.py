@@ -1,4 +1,4 @@
-"""The kernel's rules, one by one, and what holds for every sample."""
+"""The kernel's rules, one by one, and properties of every sample."""
 
 import pytest
 from hypothesis import given
@@ -39,7 +39,7 @@ def free_to_them(*entries, **how):
     return connect_usage(answer.tcp_use, pool(), TO_THEM).ports.free
 
 
-def test_a_connection_takes_its_port_from_its_own_destination_only():
+def test_a_connection_uses_a_port_of_its_own_destination_only():
     other = connected(40000, remote="192.0.2.8")
     assert free_to_them(connected(40000), connected(40002), other).best == 38
     assert free_to_them(other) == Bounds(39, 40, 40)
@@ -73,18 +73,18 @@ def test_a_port_that_one_address_uses_twice_was_not_bound():
     assert free_to_them(*others).best == 40
 
 
-def test_what_was_settled_is_no_longer_unclear():
+def test_ports_that_were_probed_are_no_longer_unclear():
     others = [connected(port, remote="192.0.2.8") for port in (40000, 40001)]
     settled = {40000: True, 40001: False}
     assert free_to_them(*others, settled=settled) == Bounds(39, 39, 39)
 
 
-def test_a_socket_on_a_device_leaves_the_4_tuple_to_others():
+def test_a_socket_on_a_device_does_not_block_the_same_4_tuple_elsewhere():
     assert free_to_them(connected(40000, device=1)).best == 40
 
 
 @pytest.mark.parametrize(
-    "rules, entry, left",
+    "rules, entry, free",
     [
         (ConnectRules(reuse=0), waiting(40000), 39),
         (ConnectRules(reuse=None), waiting(40000), 39),
@@ -96,8 +96,8 @@ def test_a_socket_on_a_device_leaves_the_4_tuple_to_others():
         (ON_LOOPBACK, waiting(40000), 39),
     ],
 )
-def test_time_wait_is_reused_by_the_rules(rules, entry, left):
-    assert free_to_them(entry, rules=rules).best == left
+def test_time_wait_is_reused_if_the_rules_allow_it(rules, entry, free):
+    assert free_to_them(entry, rules=rules).best == free
 
 
 @pytest.mark.parametrize("address", ["127.0.0.9", "::1"])
@@ -122,19 +122,19 @@ def test_an_odd_range_may_lose_a_port():
     assert odd.udp_bind.free == Bounds(11, 11, 11)
 
 
-def test_tcp_and_udp_have_ports_of_their_own():
+def test_tcp_and_udp_have_separate_ports():
     answer = usage(bound(40000), bound(40000, protocol=UDP), bound(40001, protocol=UDP))
     assert (answer.tcp_bind.used.best, answer.udp_bind.used.best) == (1, 2)
 
 
-def test_the_source_narrows_the_destinations():
+def test_only_destinations_of_the_given_source_count():
     entries = [connected(40000), connected(40002), connected(40000, local="192.0.2.1")]
     assert usage(*entries, source="192.0.2.1").tcp_connect.ports.used.best == 1
     for wildcard in ("0.0.0.0", "::", None):
         assert usage(*entries, source=wildcard).tcp_connect.ports.used.best == 2
 
 
-def test_a_watch_takes_the_fullest_of_its_addresses():
+def test_the_usage_of_a_watch_is_that_of_its_fullest_address():
     remotes = (endpoint("192.0.2.8", 443), endpoint("2001:db8::8", 443))
     entries = [connected(40000 + 2 * n) for n in range(9)]
     entries += [connected(40000 + 2 * n, remote="192.0.2.8") for n in range(3)]
@@ -144,7 +144,7 @@ def test_a_watch_takes_the_fullest_of_its_addresses():
 
 
 NEW_AGAINST_HELD = {
-    # new address: held addresses with which it collides, out of all
+    # new address: the held addresses with which it collides; None for all
     "0.0.0.0": {"0.0.0.0", US, THEM, ":: dual", "connected v6 dual"},
     US: {"0.0.0.0", US, ":: dual"},
     "::": None,
@@ -167,7 +167,7 @@ HELD = {
 
 @pytest.mark.parametrize("new", NEW_AGAINST_HELD)
 @pytest.mark.parametrize("held", HELD)
-def test_which_addresses_overlap(new, held):
+def test_addresses_overlap(new, held):
     entry = HELD[held]
     colliding = NEW_AGAINST_HELD[new]
     address, connected = entry.local.address, entry.remote is not None
@@ -175,13 +175,13 @@ def test_which_addresses_overlap(new, held):
     assert collides == (colliding is None or held in colliding)
 
 
-def test_overlap_hangs_on_v6only_that_nobody_saw():
+def test_overlap_is_unknown_if_it_depends_on_an_unknown_v6only():
     assert overlaps("0.0.0.0", "::", connected=False, v6only=None) is None
     assert overlaps("0.0.0.0", "2001:db8::1", connected=True, v6only=None) is None
     assert overlaps(US, "2001:db8::1", connected=True, v6only=None) is False
 
 
-def test_100_percent_means_that_nothing_is_left():
+def test_100_percent_means_that_no_port_is_free():
     assert Usage(capacity=64511, used=Bounds(0, 64510, 64511)).used_percent == 99.99
     assert Usage(capacity=64511, used=Bounds(0, 64511, 64511)).used_percent == 100
 
@@ -250,7 +250,7 @@ def test_no_destination_is_fuller_than_the_fullest(entries):
 
 
 @given(SAMPLES, st.randoms())
-def test_a_settled_sample_leaves_nothing_unclear_about_bound_ports(entries, random):
+def test_no_port_is_unclear_after_all_unclear_ports_were_probed(entries, random):
     unclear = usage(*entries).tcp_use.unclear
     settled = {port: random.random() < 0.5 for port in unclear}
     assert not usage(*entries, settled=settled).tcp_use.unclear

@@ -1,7 +1,7 @@
-"""Advice: what is wrong with the settings of a Linux host, and the fix.
+"""Advice: which settings of a Linux host are wrong, and how to fix them.
 
-One file for each cause. Each is a function of a few facts and says nothing while all is
-well. The settings are described in the kernel's
+There is one file for each cause. Its function takes a few facts and returns ``None`` if
+there is no problem. The settings are described in the kernel's
 Documentation/networking/ip-sysctl.rst.
 """
 
@@ -18,11 +18,11 @@ from .time_wait_table import advise_time_wait_table
 
 
 def advise(facts: Facts) -> list[Advice]:
-    """What is to be said, the gravest first."""
+    """All advice for a host, the most important first."""
     pool, reserved = facts.usage.pool, facts.settings.reserved
     connect = facts.alarming or facts.usage.tcp_connect
     found = [
-        # each of them mends those that follow
+        # the fix of each one also fixes those that follow
         advise_small_range(pool, reserved)
         or advise_reserved_ports(pool, reserved)
         or advise_odd_size(pool)

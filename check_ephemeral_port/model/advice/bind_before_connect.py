@@ -12,14 +12,14 @@ from ..usage import HostUsage
 from .facts import MAIN_CAUSE, Advice
 
 MANY = 0.05
-"""From this share of the pool on, ports that were bound before they connected are many.
-Fewer can be an error of the estimate."""
+"""There is advice if at least this share of the pool was bound before connect(). Fewer
+ports can be an error of the estimate."""
 
 
 def advise_bind_before_connect(
     bound: int, connect: ConnectUsage, bound_by: Sequence[str]
 ) -> Advice | None:
-    """Programs that bind a port before they connect, if that takes many."""
+    """Advice if many ports were bound before they connected."""
     if not many_bound_first(bound, connect.ports.capacity):
         return None
     most = bound >= MAIN_CAUSE * connect.ports.used.best
@@ -34,7 +34,7 @@ def advise_bind_before_connect(
 
 
 def many_bound_first(bound: int, capacity: int) -> bool:
-    """Whether so many ports that were bound before they connected matter."""
+    """Whether this number of ports that were bound first is worth advice."""
     return bound >= MANY * capacity
 
 
@@ -43,8 +43,8 @@ def bound_before_connect(
 ) -> frozenset[int]:
     """Ports that most likely were bound before they connected.
 
-    ``entries`` of a sample: a TCP socket among them listens, and has the connections
-    that it accepted on its own port, or is bound but idle.
+    ``entries``: those of the sample. Their TCP ports are left out, because connections
+    on the port of a listener were accepted.
     """
     use = usage.tcp_use
     settled = {port for port in use.bound if port in use.connected}
@@ -55,7 +55,7 @@ def bound_before_connect(
 def destinations_of(
     connections: Connections, ports: frozenset[int], count: int
 ) -> list[Destination]:
-    """The destinations to which most of these ports are connected."""
+    """The ``count`` destinations to which most of these ports are connected."""
     hits = (
         (len(ports.intersection(connections.ports(key))), key)
         for _, key in connections.sizes()

@@ -1,4 +1,4 @@
-"""What advice is made of: the facts of a host, and the advice itself."""
+"""The facts of a host on which advice depends, and the advice itself."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from ..records import NamedTuple
 from ..usage import HostUsage
 
 MAIN_CAUSE = 0.5
-"""A problem that takes this share of the used ports is the cause of an alarm."""
+"""A problem causes the alarm if it takes at least this share of the used ports."""
 
 
 class Advice(NamedTuple):
@@ -19,9 +19,9 @@ class Advice(NamedTuple):
     problem: str
     fix: str
     is_command: bool = True
-    """Whether the fix is a shell command, and not a sentence."""
+    """Whether the fix is a shell command. Otherwise it is a sentence."""
     cause: str = ""
-    """The problem in a short clause, if an alarm can come from it."""
+    """The problem in a few words; empty if it doesn't cause an alarm."""
 
 
 class TimeWaitTable(NamedTuple):
@@ -31,8 +31,8 @@ class TimeWaitTable(NamedTuple):
     limit: int
     """``net.ipv4.tcp_max_tw_buckets``."""
     overflows: int = 0
-    """Connections that got no TIME_WAIT because the table was full, since the namespace
-    exists (``TcpExt: TCPTimeWaitOverflow``)."""
+    """Number of connections without TIME_WAIT because the table was full, since the
+    namespace was created (``TcpExt: TCPTimeWaitOverflow``)."""
 
 
 class AdviceSettings(NamedTuple):
@@ -62,6 +62,6 @@ class Facts(NamedTuple):
     bound_first: frozenset[int] = frozenset()
     """See :func:`.bind_before_connect.bound_before_connect`."""
     listeners: Sequence[Listener] = ()
-    """Those on ports of the pool."""
+    """The listeners on ports of the pool."""
     bound_by: Sequence[str] = ()
-    """The processes that hold most ports of :attr:`bound_first`."""
+    """The processes that hold most of the ports in :attr:`bound_first`."""

@@ -9,21 +9,21 @@ from ..ports import PortPool, format_port_list
 from .facts import Advice, Listener
 from .wider_range import RESERVED
 
-MOST_NAMES = 3
-"""At most this many listeners are named."""
-LONGEST_LIST = 400
-"""A longer list of ports is too long to copy."""
+MAX_NAMES = 3
+"""Maximum number of listeners that are named."""
+MAX_LIST_LENGTH = 400
+"""A longer list of ports, in characters, is too long to copy."""
 
 
 def advise_listeners(
     pool: PortPool, listeners: Sequence[Listener], reserved: AbstractSet[int]
 ) -> Advice | None:
-    """Listeners inside the range that aren't reserved.
+    """Advice for listeners inside the range whose ports are not reserved.
 
-    bind() to port 0 begins at the second half (see
-    :meth:`PortRange.is_first_choice`), so somebody chose the port of a listener in the
-    first. Of the others nobody can tell: they are spoken of if there are none but
-    those.
+    bind() to port 0 starts in the second half of the range (see
+    :meth:`PortRange.is_first_choice`). So a listener in the first half most likely has
+    a fixed port. A listener in the second half can have a fixed port or a random one;
+    it is mentioned only if there is none in the first half.
     """
     processes = dict(sorted(listeners))
     chosen = {port for port in processes if pool.range.is_first_choice(port)}
@@ -31,11 +31,11 @@ def advise_listeners(
     if not ports:
         return None
     named = [f"{port}{processes[port] and f' ({processes[port]})'}" for port in ports]
-    if len(ports) > MOST_NAMES:
-        named[MOST_NAMES:] = [f"{len(ports) - MOST_NAMES} more"]
+    if len(ports) > MAX_NAMES:
+        named[MAX_NAMES:] = [f"{len(ports) - MAX_NAMES} more"]
     unless = "" if chosen else ", unless bind() to port 0 chose it"
     listed = format_port_list(reserved | set(ports))
-    short = len(listed) <= LONGEST_LIST
+    short = len(listed) <= MAX_LIST_LENGTH
     return Advice(
         f"unreserved ports of the range are listened on: {', '.join(named)};"
         f" a client can take such a port while its service restarts{unless}",

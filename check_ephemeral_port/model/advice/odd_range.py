@@ -8,10 +8,10 @@ from .wider_range import set_range
 
 
 def advise_odd_size(pool: PortPool) -> Advice | None:
-    """Bounds of the same parity, that is an odd number of ports.
+    """Advice if both bounds are even or both are odd.
 
-    kernel: ``ipv4_local_port_range()`` warns of it; see
-    :attr:`PortPool.may_lose_one`.
+    The number of ports is then odd, see :attr:`PortPool.may_lose_one`.
+    kernel: ``set_local_port_range()`` logs a warning about such bounds.
     """
     if not pool.may_lose_one:
         return None

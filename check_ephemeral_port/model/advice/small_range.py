@@ -9,8 +9,8 @@ from .facts import Advice
 from .wider_range import USUAL, wider_range
 
 SMALL = 0.5
-"""A range of at most this share of the usual one is small. IANA's dynamic ports, the
-range of many other systems, are 58 % of it."""
+"""A range is small if it has at most this share of the usual number of ports. IANA's
+dynamic ports, which many other systems use, have 58 %."""
 
 
 def advise_small_range(pool: PortPool, reserved: AbstractSet[int]) -> Advice | None:

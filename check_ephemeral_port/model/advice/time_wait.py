@@ -9,7 +9,7 @@ from ..sockets import Destination
 from .facts import MAIN_CAUSE, Advice
 
 MANY = 0.25
-"""From this share of the pool on, ports in TIME_WAIT are many."""
+"""There is advice if at least this share of the pool is in TIME_WAIT."""
 
 REUSE = "net.ipv4.tcp_tw_reuse"
 TIMESTAMPS = "net.ipv4.tcp_timestamps"
@@ -18,9 +18,9 @@ TIMESTAMPS = "net.ipv4.tcp_timestamps"
 def advise_time_wait(
     waiting: int, connect: ConnectUsage, rules: ConnectRules
 ) -> Advice | None:
-    """TIME_WAIT that takes many ports from a destination, and need not.
+    """Advice if TIME_WAIT takes many ports that connect() could take over.
 
-    ``waiting``: the ports in TIME_WAIT to it, for long enough to be taken over.
+    ``waiting``: see :func:`time_wait_ports`.
     """
     if (
         connect.destination is None
@@ -46,8 +46,8 @@ def advise_time_wait(
 
 
 def time_wait_ports(connections: Connections, destination: Destination | None) -> int:
-    """The ports to a destination in TIME_WAIT that connect() could take over if the
-    settings let it."""
+    """Number of ports in TIME_WAIT to a destination that connect() could take over if
+    the settings allowed it."""
     if destination is None:
         return 0
     key = pack_destination(destination)

@@ -5,16 +5,16 @@ from __future__ import annotations
 from .facts import Advice, TimeWaitTable
 
 NEARLY_FULL = 0.9
-"""From this share of its limit on, the table can overflow at any time."""
+"""If at least this share of the limit is used, the table can overflow at any time."""
 
 BUCKETS = "net.ipv4.tcp_max_tw_buckets"
 
 
 def advise_time_wait_table(table: TimeWaitTable) -> Advice | None:
-    """A TIME_WAIT table at its cap.
+    """Advice if the TIME_WAIT table is nearly full.
 
-    kernel: ``inet_twsk_alloc()`` refuses beyond it. "You must not lower the limit
-    artificially, but rather increase it", says ip-sysctl.rst.
+    kernel: ``inet_twsk_alloc()`` refuses more sockets than the limit. ip-sysctl.rst
+    says: "You must not lower the limit artificially, but rather increase it".
     """
     if not table.limit or table.sockets < NEARLY_FULL * table.limit:
         return None

@@ -1,1 +1,1 @@
-"""Growth and remaining time, from what earlier runs of the check saw."""
+"""Growth and time remaining, computed from the samples of earlier runs."""

@@ -1,4 +1,4 @@
-"""How many connections a second the pool can stand, to one destination."""
+"""How many connections a second the pool can sustain, to one destination."""
 
 from __future__ import annotations
 
@@ -10,25 +10,27 @@ from ..usage import HostUsage
 
 
 class ConnectionRate(NamedTuple):
-    """Connections a second to the fullest destination, closed from this side."""
+    """Connections a second to the fullest destination that this host closes first."""
 
     destination: Destination
     sustainable: float | None
-    """So many, beside the connections that are open now; ``None``: TIME_WAIT sets no
-    limit."""
+    """The maximum, while the connections that are open now stay open. ``None`` if
+    TIME_WAIT sets no limit."""
     current: float | None
-    """What TIME_WAIT shows of the last minute; ``None`` if that can't be seen."""
+    """The rate of the last minute, as TIME_WAIT shows it; ``None`` if invisible."""
     reused: bool
-    """TIME_WAIT may be taken over here, and so show less than there was."""
+    """Whether connect() can take over TIME_WAIT. Then ``current`` can be too low."""
 
 
 def connection_rate(usage: HostUsage, sees_age: bool) -> ConnectionRate | None:
-    """The pace to the fullest destination; ``None`` if nothing is connected, and on
-    other systems than Linux, where TIME_WAIT lasts otherwise.
+    """The connection rate to the fullest destination.
 
-    A port comes back when its TIME_WAIT is over, or may be taken over. What other
-    sockets hold doesn't come back. ``sees_age``: the sample knows the age of
-    TIME_WAIT, and tells only those apart that are older than the delay of reuse.
+    ``None`` if nothing is connected, and on systems other than Linux, where TIME_WAIT
+    has a different duration.
+
+    A port is free again when its TIME_WAIT ends or can be taken over. Ports that other
+    sockets hold stay used. ``sees_age``: the sampler sees the age of TIME_WAIT, so the
+    table of TIME_WAIT has only those older than the reuse delay.
     """
     connect, use = usage.tcp_connect, usage.tcp_use
     if connect is None or connect.destination is None:
@@ -42,12 +44,12 @@ def connection_rate(usage: HostUsage, sees_age: bool) -> ConnectionRate | None:
     current = len(waiting) / seen_seconds if seen_seconds else None
     reused = use.rules.allow_reuse(connect.destination)
     if reused:
-        turnover, held_seconds = connect.ports.free.best, delay
+        available, held_seconds = connect.ports.free.best, delay
     else:
-        in_turn = waiting - use.bound - use.likely_bound
-        turnover, held_seconds = (
-            connect.ports.free.best + len(in_turn),
+        recycled = waiting - use.bound - use.likely_bound
+        available, held_seconds = (
+            connect.ports.free.best + len(recycled),
             TIME_WAIT_SECONDS,
         )
-    sustainable = turnover / held_seconds if held_seconds else None
+    sustainable = available / held_seconds if held_seconds else None
     return ConnectionRate(connect.destination, sustainable, current, reused)

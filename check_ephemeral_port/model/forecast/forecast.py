@@ -1,4 +1,4 @@
-"""What the past says of each usage: its growth, and the time left."""
+"""The forecast of each usage: its growth and the time remaining."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from zlib import crc32
 
 from ..bounds import Usage
-from ..connect import asked_for, fullest_destinations
+from ..connect import destination_filter, fullest_destinations
 from ..ports import PortPool
 from ..records import NamedTuple
 from ..sockets import Destination
@@ -18,36 +18,38 @@ from .trend import (
     Moment,
     Series,
     TimeRemaining,
-    continued,
+    add_point,
     growth,
-    is_over,
+    is_abandoned,
     time_remaining,
 )
 
 KEPT_DESTINATIONS = 5
-"""Which one runs out first need not be the one that is fullest now."""
-MOST_SERIES = 200
-"""A check has eight, or two and one for each destination that it watches; several
-may share a history."""
+"""Number of fullest destinations to remember. One that is not the fullest now can run
+out first."""
+MAX_SERIES = 200
+"""Maximum number of series in a history. One check needs eight, or two plus one for
+each destination that it watches. Several checks can share a history."""
 
 
 class Forecast(NamedTuple):
-    """Growth and remaining time of one usage."""
+    """Growth and time remaining of one usage."""
 
     samples: int
-    """How many samples the forecast rests on, the latest included."""
+    """Number of samples behind the forecast, including the latest."""
     growth: Growth | None = None
     remaining: TimeRemaining | None = None
     broken: Break | None = None
-    """Why the samples before the latest do not count."""
+    """Why earlier samples do not count; ``None`` if they do."""
     destination: Destination | None = None
-    """Where ports will run out first, if this can differ from the fullest now."""
+    """The destination of this forecast; ``None`` for the fullest destination, and for
+    bind()."""
     name: str = ""
-    """What the user calls that destination."""
+    """The user's name for that destination."""
 
 
 class HostForecast(NamedTuple):
-    """The forecast of each usage; the fields are those of :class:`HostUsage`."""
+    """The forecast of each usage. The fields match those of :class:`HostUsage`."""
 
     tcp_connect: Forecast | None = None
     watched: Sequence[Forecast] = ()
@@ -55,7 +57,7 @@ class HostForecast(NamedTuple):
     udp_bind: Forecast | None = None
 
     def in_order(self) -> list[Forecast]:
-        """Those that exist, in the order of the fields."""
+        """All forecasts that exist, in the order of the fields."""
         every = (self.tcp_connect, *self.watched, self.tcp_bind, self.udp_bind)
         return [forecast for forecast in every if forecast]
 
@@ -67,21 +69,23 @@ def forecast_usage(
     moment: Moment,
     namespace_id: str,
 ) -> tuple[History, HostForecast]:
-    """The history with this sample added, and the forecast that follows from it.
+    """Add a sample to the history, and make the forecast.
 
-    Several checks can share a history. Their series are kept apart by network
-    namespace and by question, since other checks sample at times of their own.
+    Returns the new history and the forecast. Several checks can share a history. Their
+    series are separated by network namespace and by question, because each check runs
+    at its own times.
     """
-    seen: dict[str, Series] = {}
-    pool = _identity(usage.pool)
-    asked = _digest(question)
+    extended: dict[str, Series] = {}
+    pool = _pool_id(usage.pool)
+    question_id = _question_id(question)
 
     def forecast(name: str, ports: Usage) -> Forecast:
-        key = f"{namespace_id} {asked} {name}"
-        seen[key], broken = continued(history.get(key), moment, pool, ports.used.best)
-        grows = growth(seen[key].points)
-        remaining = time_remaining(ports.free.best, grows)
-        return Forecast(len(seen[key].points), grows, remaining, broken)
+        key = f"{namespace_id} {question_id} {name}"
+        series, broken = add_point(history.get(key), moment, pool, ports.used.best)
+        extended[key] = series
+        found = growth(series.points)
+        remaining = time_remaining(ports.free.best, found)
+        return Forecast(len(series.points), found, remaining, broken)
 
     connect = [
         forecast(f"tcp_connect to {watch.name}", found.ports)._replace(
@@ -91,25 +95,25 @@ def forecast_usage(
     ]
     watched = tuple(connect)
     if usage.tcp_connect and not watched:
-        # the first of equals: the fullest is spoken of as usual
+        # first in the list: min() below takes it if others are as urgent
         connect = [forecast("tcp_connect", usage.tcp_connect.ports)]
         for to, ports in _fullest(usage, question.source):
-            there = forecast(f"tcp_connect {to.source} to {to.remote}", ports)
-            connect.append(there._replace(destination=to))
+            one = forecast(f"tcp_connect {to.source} to {to.remote}", ports)
+            connect.append(one._replace(destination=to))
     found = HostForecast(
         min(connect, key=_urgency) if connect else None,
         watched,
         usage.tcp_bind and forecast("tcp_bind", usage.tcp_bind),
         usage.udp_bind and forecast("udp_bind", usage.udp_bind),
     )
-    return _worth_keeping({**history, **seen}, moment), found
+    return _pruned({**history, **extended}, moment), found
 
 
 def _fullest(
     usage: HostUsage, source: str | None
 ) -> Iterator[tuple[Destination, Usage]]:
-    use, asked = usage.tcp_use, asked_for(source)
-    for found in fullest_destinations(use, usage.pool, KEPT_DESTINATIONS, asked):
+    use, wanted = usage.tcp_use, destination_filter(source)
+    for found in fullest_destinations(use, usage.pool, KEPT_DESTINATIONS, wanted):
         if found.destination:
             yield found.destination, found.ports
 
@@ -118,23 +122,22 @@ def _urgency(forecast: Forecast) -> float:
     return forecast.remaining.likely if forecast.remaining else float("inf")
 
 
-def _identity(pool: PortPool) -> str:
-    # the sum, since one reserved port may have been swapped for another
+def _pool_id(pool: PortPool) -> str:
+    # the sum shows if one reserved port was swapped for another
     return f"{pool.range} less {len(pool.reserved)} ({sum(pool.reserved)})"
 
 
-def _digest(question: Question) -> str:
-    # as short, however many destinations it names
+def _question_id(question: Question) -> str:
+    # a checksum stays short if the question has many destinations
     names = [watch.name for watch in question.watches]
     words = repr((question.tcp, question.udp, question.source, names))
     return f"{crc32(words.encode()):08x}"
 
 
-def _worth_keeping(history: History, moment: Moment) -> History:
-    # destinations that are no longer among the fullest go, and if there is still too
-    # much, what was not seen for longest
+def _pruned(history: History, moment: Moment) -> History:
+    # drop series that get no more points, then those with the oldest points
     def distance(item: tuple[str, Series]) -> float:
         return abs(moment.wall_seconds - item[1].points[-1].wall_seconds)
 
-    going_on = [item for item in history.items() if not is_over(item[1], moment)]
-    return dict(sorted(going_on, key=distance)[:MOST_SERIES])
+    current = [item for item in history.items() if not is_abandoned(item[1], moment)]
+    return dict(sorted(current, key=distance)[:MAX_SERIES])

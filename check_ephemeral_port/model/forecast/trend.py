@@ -1,7 +1,7 @@
-"""Where a number of used ports is heading, by what earlier runs of the check saw.
+"""How the number of used ports grows, computed from the samples of earlier runs.
 
-The method, and the figures below, were chosen by a simulation:
-``contrib/docs/trend.rst``, made by ``tests/model/forecast/trend_simulation.py``.
+The method and the constants below were chosen by a simulation,
+``tests/model/forecast/trend_simulation.py``. ``contrib/docs/trend.rst`` has the result.
 """
 
 from __future__ import annotations
@@ -12,41 +12,44 @@ from enum import Enum
 from ..records import NamedTuple
 
 MOST_POINTS = 60
-"""So many points of a series are remembered."""
+"""Maximum number of points in a series."""
 WINDOW_POINTS = 15
-"""So many of the latest, apart from each other, tell the growth."""
+"""Number of latest points from which the growth is computed. Points that are close
+together count as one."""
 FEWEST_POINTS = 10
-"""With fewer there is no telling."""
-TAIL = 0.1
-"""The share of the slopes between two points that may lie on each side."""
+"""With fewer points there is no growth."""
+TAIL_SHARE = 0.1
+"""Share of the smallest slopes, and of the largest, that is ignored."""
 AGREEMENT = 1 / 3
-"""The growth is believed if all slopes but a tail reach this part of it: a step, or
-noise, also has a slope, but few pairs of points share it."""
-FARTHEST = 100
-"""No prediction goes further ahead than so many times the span it is taken from."""
+"""Growth counts only if all slopes but the ignored ones reach this part of the median.
+A step or noise also has a median slope, but few pairs of points share it."""
+MAX_FORECAST_SPANS = 100
+"""A forecast covers at most this number of times the span of its points."""
 
 CLOCK_TOLERANCE_SECONDS = 60.0
-"""A clock that is set by less is of no consequence. Also by how much a run may be
-overtaken by another that looked later."""
+"""A smaller change of a clock is ignored. Also how late a run can save its sample after
+another run has saved a later one."""
 SHORTEST_GAP_SECONDS = 900.0
+"""A shorter pause between two points is never a gap."""
 GAP_INTERVALS = 3
-"""A gap is longer than so many usual intervals, and than the shortest gap."""
+"""A gap is longer than this number of usual intervals."""
 
 
 class Moment(NamedTuple):
-    """When somebody looked."""
+    """The time of a sample."""
 
     uptime_seconds: float
-    """Since the system started, on Linux suspended time included: the axis of time
-    here."""
+    """Since the system started; on Linux including suspended time. Growth is computed
+    from it."""
     wall_seconds: float
-    """Since 1970: only there to notice that one of the clocks jumped."""
+    """Since 1970. Used only to notice that a clock jumped, and that a series is
+    abandoned."""
     boot_id: str
-    """Another one after each start of the system; empty if nobody tells."""
+    """Changes with each start of the system; empty if unknown."""
 
 
 class Point(NamedTuple):
-    """How many ports were used at one moment."""
+    """The number of ports used at one moment."""
 
     uptime_seconds: float
     wall_seconds: float
@@ -54,17 +57,17 @@ class Point(NamedTuple):
 
 
 class Series(NamedTuple):
-    """Points that belong together: of the same usage, pool and start of the system."""
+    """Points of the same usage and pool, since the same start of the system."""
 
     boot_id: str
     pool: str
-    """Identifies the pool that the ports were counted in."""
+    """Identifies the pool."""
     points: tuple[Point, ...]
     """The oldest first."""
 
 
 History = dict[str, Series]
-"""Series by the name of what was counted."""
+"""Each series by its key, which names the usage."""
 
 
 class Break(Enum):
@@ -77,30 +80,33 @@ class Break(Enum):
 
 
 class Growth(NamedTuple):
-    """By how many ports a second the number of used ports grows."""
+    """Growth of the number of used ports, in ports per second."""
 
     slowest: float
-    """All pairs of points but a tail show at least that much."""
+    """All slopes but the ignored ones are at least this steep."""
     typical: float
+    """The median slope."""
     fastest: float
+    """All slopes but the ignored ones are at most this steep."""
     span_seconds: float
-    """What it was seen in."""
+    """Time between the first and the last point."""
 
 
 class TimeRemaining(NamedTuple):
-    """Seconds until no port is left, if the growth goes on."""
+    """Seconds until no port is free, if the growth continues."""
 
     soonest: float
     likely: float
     latest: float
 
 
-def continued(
+def add_point(
     series: Series | None, moment: Moment, pool: str, used: int
 ) -> tuple[Series, Break | None]:
-    """The series with one more point; without its past, if that is another matter.
+    """Add a point to a series. After a break, drop the earlier points.
 
-    Runs may come in a little out of order, since several may be under way at once.
+    Returns the new series, and the reason of a break. Points can arrive slightly out of
+    order, because several runs can overlap.
     """
     point = Point(moment.uptime_seconds, moment.wall_seconds, used)
     broken = _broken(series, moment, pool) if series and series.points else None
@@ -120,8 +126,8 @@ def _broken(series: Series, moment: Moment, pool: str) -> Break | None:
         return Break.REBOOT
     if pool != series.pool:
         return Break.POOL
-    # set by hand; or the machine stood still, or began again from a snapshot: what
-    # was connected then may be gone
+    # the clock was set, or the machine was paused or restored from a snapshot; then its
+    # connections may be gone
     if abs(drift) > CLOCK_TOLERANCE_SECONDS or passed < -CLOCK_TOLERANCE_SECONDS:
         return Break.CLOCK
     return None
@@ -137,28 +143,29 @@ def _since_the_last_gap(points: tuple[Point, ...]) -> tuple[Point, ...]:
 
 def _longest_pause_seconds(points: Sequence[Point]) -> float:
     if len(points) < 2:
-        return float("inf")  # nobody knows how often somebody looks
+        return float("inf")  # the interval between runs is unknown
     usual = (points[-1].uptime_seconds - points[0].uptime_seconds) / (len(points) - 1)
     return max(SHORTEST_GAP_SECONDS, GAP_INTERVALS * usual)
 
 
-def is_over(series: Series, moment: Moment) -> bool:
-    """Whether nobody has looked for so long that it is a gap."""
+def is_abandoned(series: Series, moment: Moment) -> bool:
+    """Whether the time since the last point is a gap, so the series can be dropped."""
     if not series.points:
         return True
-    # by distance, lest a clock that was wrong once keeps it for ever
-    away = abs(moment.wall_seconds - series.points[-1].wall_seconds)
-    return away > _longest_pause_seconds(series.points)
+    # abs(): a wrong clock may have saved a point far in the future
+    distance = abs(moment.wall_seconds - series.points[-1].wall_seconds)
+    return distance > _longest_pause_seconds(series.points)
 
 
 def growth(points: Sequence[Point]) -> Growth | None:
-    """How fast the number grows; ``None`` if it doesn't, or if nobody can tell.
+    """How fast the number grows; ``None`` if it doesn't grow or nothing is certain.
 
-    The median of the slopes between every two points (Theil-Sen: Sen, 'Estimates of
-    the regression coefficient based on Kendall's tau', 1968), which a few wild
-    points can't mislead. It counts only if the slopes agree.
+    The growth is the median of the slopes between every two points. A few wild points
+    don't change it much. It counts only if the slopes agree.
+    Source: Sen, 'Estimates of the regression coefficient based on Kendall's tau', 1968
+    (Theil-Sen).
     """
-    window = _apart(points)[:WINDOW_POINTS]
+    window = _latest_apart(points)[:WINDOW_POINTS]
     if len(window) < FEWEST_POINTS:
         return None
     slopes = sorted(
@@ -166,7 +173,7 @@ def growth(points: Sequence[Point]) -> Growth | None:
         for index, later in enumerate(window)
         for earlier in window[index + 1 :]
     )
-    tail = int(TAIL * len(slopes))
+    tail = int(TAIL_SHARE * len(slopes))
     slowest, fastest = slopes[tail], slopes[-1 - tail]
     typical = slopes[len(slopes) // 2]
     if typical <= 0 or slowest < AGREEMENT * typical:
@@ -175,9 +182,9 @@ def growth(points: Sequence[Point]) -> Growth | None:
     return Growth(slowest, typical, fastest, span)
 
 
-def _apart(points: Sequence[Point]) -> list[Point]:
-    # the newest first; of points much closer than usual, as checks leave that run at
-    # the same time, one: a slope between them says nothing
+def _latest_apart(points: Sequence[Point]) -> list[Point]:
+    # the newest first. Several checks can run at the same time: of points that are
+    # much closer than usual, keep one, because the slope between them is noise
     if not points:
         return []
     span = points[-1].uptime_seconds - points[0].uptime_seconds
@@ -189,12 +196,10 @@ def _apart(points: Sequence[Point]) -> list[Point]:
     return apart
 
 
-def time_remaining(free: int, grows: Growth | None) -> TimeRemaining | None:
-    """Until the ports left are used up; ``None`` if that is not in sight."""
+def time_remaining(free: int, rate: Growth | None) -> TimeRemaining | None:
+    """Time until the free ports are used up; ``None`` if that can't be forecast."""
     if free <= 0:
         return TimeRemaining(0, 0, 0)
-    if grows is None or free / grows.typical > FARTHEST * grows.span_seconds:
+    if rate is None or free / rate.typical > MAX_FORECAST_SPANS * rate.span_seconds:
         return None
-    return TimeRemaining(
-        free / grows.fastest, free / grows.typical, free / grows.slowest
-    )
+    return TimeRemaining(free / rate.fastest, free / rate.typical, free / rate.slowest)

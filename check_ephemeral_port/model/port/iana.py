@@ -1,4 +1,4 @@
-"""What IANA does with port numbers."""
+"""The classes of port numbers that IANA defines."""
 
 from __future__ import annotations
 
@@ -8,22 +8,22 @@ from ..ports import MAX_PORT
 
 
 class IanaClass(Enum):
-    """What IANA does with a port. Source: RFC 6335, section 6.
+    """The IANA class of a port. Source: RFC 6335, section 6.
 
-    The dynamic ports are not the ephemeral range of a system, which is a
+    The dynamic ports are not the ephemeral range of a system. That range is a
     :class:`~.ports.PortRange`.
     """
 
     SYSTEM = "system"
-    """0-1023, also known as the well-known ports; assigned by IANA."""
+    """0-1023, or well-known ports; IANA assigns them."""
     USER = "user"
-    """1024-49151, also known as the registered ports; assigned by IANA."""
+    """1024-49151, or registered ports; IANA assigns them."""
     DYNAMIC = "dynamic"
-    """49152-65535, also known as the private or ephemeral ports; never assigned."""
+    """49152-65535, or private or ephemeral ports; IANA never assigns them."""
 
 
 def iana_class(port: int) -> IanaClass:
-    """The class of a port number; ``ValueError`` unless 0 <= port <= 65535."""
+    """The class of a port number. Raises ``ValueError`` unless 0 <= port <= 65535."""
     if not 0 <= port <= MAX_PORT:
         raise ValueError(f"{port} is not a port")
     if port < 1024:

@@ -1,4 +1,4 @@
-"""What a TCP connect() to a port of another host tells of it."""
+"""The port of another host, as TCP connect() shows it."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from .report import PortIdentity
 
 
 class Outcome(Enum):
-    """How a connect() ended. In the order of what it tells of the host."""
+    """How a connect() ended. The order is that of :attr:`RemoteReport.telling`."""
 
     OPEN = "open"
     CLOSED = "closed"
-    """Refused: a RST, or an ICMP message that the port is unreachable."""
+    """Refused: the answer was a RST, or an ICMP message "port unreachable"."""
     FILTERED = "filtered"
-    """No answer in time: dropped on the way there or back, or by a listener whose
-    queue of connections is full."""
+    """No answer in time: a packet was dropped on the way, or the listener's queue of
+    connections is full."""
     UNREACHABLE = "unreachable"
-    """This host, or a router on the way, says that there is no way."""
+    """This host, or a router on the way, reports that it has no route."""
 
 
 class Attempt(NamedTuple):
@@ -28,28 +28,28 @@ class Attempt(NamedTuple):
     address: str
     outcome: Outcome
     seconds: float
-    """Until the outcome was known."""
+    """Time until the outcome was known."""
     reason: str | None = None
-    """The system's words, where the outcome alone says little."""
+    """The system's error text, if it says more than the outcome."""
 
 
 class RemoteReport(NamedTuple):
-    """What is known of the port of a host."""
+    """All attempts to connect to a port of a host."""
 
     host: str
     port: int
     attempts: Sequence[Attempt]
-    """In the order in which they were made; at least one."""
+    """At least one, in the order in which they were made."""
 
     @property
     def telling(self) -> Attempt:
-        """The attempt that tells most: the open one, else the first of the best."""
+        """The attempt that says most about the port: the first of the best outcome."""
         order = list(Outcome)
         return min(self.attempts, key=lambda attempt: order.index(attempt.outcome))
 
 
 class RemoteObservation(NamedTuple):
-    """What a connect() to a port of another host found out."""
+    """The observation of a port of another host."""
 
     identity: PortIdentity
     report: RemoteReport

@@ -1,4 +1,4 @@
-"""Who uses one port, and in which role. Pure: sockets in, a report out."""
+"""Which sockets use one port, and in which role."""
 
 from __future__ import annotations
 
@@ -19,25 +19,25 @@ if TYPE_CHECKING:
 
 
 class Role(Enum):
-    """What a socket is to its own port. In the order in which people ask for it."""
+    """How a socket uses its local port. The most interesting role comes first."""
 
     LISTENER = "listener"
     SERVER_END = "server"
-    """Accepted: a listener has its local address and port, or the handshake of one
-    that had is under way."""
+    """A connection that a listener accepted: the listener has the same local address
+    and port. Or a connection whose handshake is still under way."""
     CLIENT_END = "client"
-    """A connection whose local port has no listener. One that was accepted by a
-    listener which has closed since looks the same."""
+    """A connection whose local port has no listener. It can also be one that a listener
+    accepted before it was closed."""
     ITSELF = "itself"
-    """Connected to itself: a connect() to a port of the ephemeral range in which
-    nobody listened, and for which the kernel chose that very port."""
+    """A connection to itself. For a connect() to an ephemeral port without a listener,
+    the kernel chose the same port as the local port."""
     IDLE = "idle"
     """Bound, but neither listening nor connected."""
     UDP_OPEN = "unconnected"
-    """A UDP socket that receives from everybody."""
+    """A UDP socket that receives from any address."""
     UDP_CONNECTED = "connected"
     TIME_WAIT = "closed"
-    """A connection that is over; the kernel keeps its addresses for a minute."""
+    """A closed connection. On Linux, the kernel keeps its addresses for a minute."""
 
 
 class PortSocket(NamedTuple):
@@ -46,18 +46,18 @@ class PortSocket(NamedTuple):
     entry: SocketEntry
     role: Role
     connection: int | None = None
-    """A number that the two ends of a connection within this host share."""
+    """The same number for both ends of a connection within this host."""
     process: Process | None = None
-    """``None`` as long as nobody has looked, and if it can't be seen."""
+    """``None`` if unknown, or not searched yet."""
     user: str | None = None
-    """Whose socket it is, for one whose process can't be seen."""
+    """The user of the socket, if its process is invisible."""
 
     @property
     def has_process(self) -> bool:
-        """Whether some process must have it, seen or not.
+        """Whether the socket must have a process, visible or not.
 
-        None has TIME_WAIT, a handshake under way, a connection that waits to be
-        accepted, and one that its process has closed already.
+        A socket has no process in TIME_WAIT, in SYN_RECV, while it waits to be
+        accepted, and after its process has closed it.
         """
         entry = self.entry
         if entry.state in (TcpState.TIME_WAIT, TcpState.SYN_RECV):
@@ -70,51 +70,51 @@ class PortReport(NamedTuple):
 
     port: int
     sockets: Sequence[PortSocket]
-    """Those that use it: it is their local port."""
+    """The sockets that use the port: it is their local port."""
     callers: Sequence[PortSocket]
-    """Those that it is only the remote port of: connections to the port, of this or
-    of another host. They use another local port, and don't count."""
+    """Connections from this host to the same port, here or on another host. They use
+    another local port, so they don't count as sockets of the port."""
 
     def count(self, state: TcpState) -> int:
-        """How many of the sockets that use the port are in this state."""
+        """Number of sockets that use the port in this state."""
         return sum(socket.entry.state is state for socket in self.sockets)
 
     @property
     def listening(self) -> int:
-        """TCP listeners. UDP doesn't listen: see :attr:`Role.UDP_OPEN`."""
+        """Number of TCP listeners. UDP has none: see :attr:`Role.UDP_OPEN`."""
         return self.count(TcpState.LISTEN)
 
 
 class PortIdentity(NamedTuple):
-    """What a port is, whoever uses it."""
+    """Facts about a port that don't depend on its sockets."""
 
     port: int
     iana: IanaClass
     services: Mapping[str, str]
-    """Service name by protocol, where the system knows one. Clean before printing."""
+    """Service names known to the system, by protocol. Clean them before printing."""
     pool: PortPool | None = None
-    """The ephemeral range of this host; ``None`` if it can't be read."""
+    """The ephemeral range of this host; ``None`` if unknown."""
     reserved_by: str = ""
-    """What takes ports of the range out of the pool, for people."""
+    """The setting that reserves ports of the range, as text for the output."""
 
 
 class PortObservation(NamedTuple):
-    """What a look at a port of this host found out."""
+    """The observation of a port of this host."""
 
     identity: PortIdentity
     report: PortReport
     lister: str
-    """Who listed the sockets, for people."""
+    """Display name of the sampler."""
     notes: Sequence[str] = ()
-    """What the reader should know, for people."""
+    """Remarks, as text for the output."""
     sees_time_wait: bool = True
 
 
 def port_report(port: int, entries: Iterable[SocketEntry]) -> PortReport:
-    """What the sockets of a host have to do with a port.
+    """Report how the sockets of a host use a port.
 
-    ``entries`` are those with the port at either end. The listeners of other ports
-    belong to them too: they show which of the callers were accepted here.
+    ``entries``: all sockets with the port at either end, and all listeners. Listeners
+    of other ports show which of the callers are the accepted end of a connection.
     """
     entries = list(entries)
     listeners = _Listeners(entries)
@@ -133,7 +133,7 @@ def port_report(port: int, entries: Iterable[SocketEntry]) -> PortReport:
 
 
 class _Listeners:
-    """Answers whether a connection was accepted by one of the listeners."""
+    """Knows which connections the listeners have accepted."""
 
     def __init__(self, entries: Iterable[SocketEntry]) -> None:
         listening = [e for e in entries if e.state is TcpState.LISTEN]
@@ -174,11 +174,11 @@ def _role(entry: SocketEntry, listeners: _Listeners) -> Role:
 
 
 def _connection_numbers(entries: Iterable[SocketEntry]) -> dict[Ends, int]:
-    """A number from 1 on for both ends of each connection within the host."""
+    """Number the connections within the host from 1, the same number for both ends."""
     connected = {(e.protocol, e.local, e.remote) for e in entries if e.remote}
     numbers: dict[Ends, int] = {}
     for protocol, local, remote in sorted(connected, key=_ends_order):
-        assert remote  # of those that are connected
+        assert remote  # connected has no others
         other = (protocol, remote, local)
         if other in connected and other not in numbers and local != remote:
             number = len(numbers) // 2 + 1

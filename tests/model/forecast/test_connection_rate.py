@@ -1,4 +1,4 @@
-"""Connections a second, from TIME_WAIT and the pool."""
+"""Connections a second, computed from TIME_WAIT and the pool."""
 
 import pytest
 
@@ -11,31 +11,31 @@ from tests.support.builders import THEM, US, bound, connected, pool, sample, wai
 LOOPBACK = {"local": "127.0.0.1", "remote": "127.0.0.1"}
 
 
-def pace(*entries, rules=ConnectRules()):
+def rate(*entries, rules=ConnectRules()):
     delay = rules.reuse_delay_seconds
     seen = sample(*entries, reuse_delay_seconds=delay)
     return connection_rate(host_usage(seen, pool(), rules), sees_age=True)
 
 
-def test_an_idle_pool_comes_round_once_a_minute():
-    found = pace(connected(40000), connected(40002))
+def test_each_free_port_can_be_used_once_a_minute():
+    found = rate(connected(40000), connected(40002))
     assert found.destination == Destination(US, endpoint(THEM, 443))
     assert found.sustainable == pytest.approx(38 / 60)
     assert found.current == 0 and not found.reused
 
 
-def test_other_systems_are_not_told_a_pace_by_the_minute_of_linux():
+def test_only_linux_has_a_connection_rate():
     rules = ConnectRules(sharing=Sharing.BY_DESTINATION)
-    assert pace(connected(40000), rules=rules) is None
+    assert rate(connected(40000), rules=rules) is None
 
 
-def test_time_wait_comes_back_and_open_connections_do_not():
+def test_ports_in_time_wait_become_free_again_but_open_connections_do_not():
     open_ones = [connected(port) for port in range(40000, 40010, 2)]
     waits = [waiting(port) for port in range(40010, 40022, 2)]
     others = [waiting(port, remote="192.0.2.8") for port in (40022, 40024)]
-    found = pace(*open_ones, *waits, *others, bound(40001))
+    found = rate(*open_ones, *waits, *others, bound(40001))
     assert found.sustainable == pytest.approx((40 - 5 - 1) / 60)
-    assert found.current == pytest.approx(6 / 59)  # the youngest second is not seen
+    assert found.current == pytest.approx(6 / 59)  # the last second does not count
 
 
 @pytest.mark.parametrize(
@@ -50,21 +50,21 @@ def test_time_wait_comes_back_and_open_connections_do_not():
         (ConnectRules(reuse=None), 60, LOOPBACK),
     ],
 )
-def test_reuse_brings_ports_back_sooner(rules, held_seconds, where):
-    found = pace(connected(40000, **where), waiting(40002, **where), rules=rules)
+def test_reuse_makes_ports_free_sooner(rules, held_seconds, where):
+    found = rate(connected(40000, **where), waiting(40002, **where), rules=rules)
     assert found.sustainable == pytest.approx(39 / held_seconds)
     assert found.reused == (held_seconds < 60)
 
 
-def test_reuse_at_once_sets_no_limit():
+def test_without_a_reuse_delay_there_is_no_limit():
     rules = ConnectRules(reuse=1, reuse_delay_seconds=0)
-    assert pace(connected(40000), rules=rules).sustainable is None
+    assert rate(connected(40000), rules=rules).sustainable is None
 
 
-def test_nobody_connected_has_no_pace():
-    assert pace() is pace(bound(40000)) is None
+def test_without_connections_there_is_no_rate():
+    assert rate() is rate(bound(40000)) is None
 
 
-def test_a_delay_of_a_whole_time_wait_hides_it():
+def test_a_reuse_delay_of_a_minute_hides_the_current_rate():
     rules = ConnectRules(reuse=1, reuse_delay_seconds=60)
-    assert pace(connected(40000), waiting(40002), rules=rules).current is None
+    assert rate(connected(40000), waiting(40002), rules=rules).current is None

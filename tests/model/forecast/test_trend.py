@@ -1,4 +1,4 @@
-"""Growth and time left, and what of the past still counts."""
+"""Growth, time remaining, and which earlier points count."""
 
 from pathlib import Path
 
@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from check_ephemeral_port.model.forecast.trend import (
     CLOCK_TOLERANCE_SECONDS,
-    FARTHEST,
     FEWEST_POINTS,
+    MAX_FORECAST_SPANS,
     MOST_POINTS,
     SHORTEST_GAP_SECONDS,
     Break,
@@ -17,9 +17,9 @@ from check_ephemeral_port.model.forecast.trend import (
     Moment,
     Point,
     TimeRemaining,
-    continued,
+    add_point,
     growth,
-    is_over,
+    is_abandoned,
     time_remaining,
 )
 from tests.model.forecast.trend_simulation import (
@@ -53,30 +53,30 @@ def points(*used, every=60.0):
     return [point_at(n * every, count) for n, count in enumerate(used)]
 
 
-def remembered(looks, boot=BOOT, pool=POOL):
-    """The series after looks at (uptime, used), and what broke it last."""
+def series_of(samples, boot=BOOT, pool=POOL):
+    """The series after samples of (uptime, used), and its last break."""
     series = broken = None
-    for uptime, used in looks:
-        series, reason = continued(series, moment_at(uptime, boot=boot), pool, used)
+    for uptime, used in samples:
+        series, reason = add_point(series, moment_at(uptime, boot=boot), pool, used)
         broken = reason or broken
     return series, broken
 
 
-def test_a_steady_leak_has_its_rate():
+def test_the_growth_of_a_steady_leak_is_exact():
     found = growth(points(*range(1000, 2500, 100)))
     assert found == Growth(
         slowest=100 / 60, typical=100 / 60, fastest=100 / 60, span_seconds=14 * 60
     )
 
 
-def test_a_leak_shows_from_the_tenth_look_on():
+def test_a_leak_shows_from_the_tenth_point_on():
     leak = points(*range(0, 1500, 100))
     assert growth(leak[: FEWEST_POINTS - 1]) is None
     assert growth(leak[:FEWEST_POINTS]).typical == pytest.approx(100 / 60)
     assert growth([]) is growth(leak[:1]) is None
 
 
-def test_only_the_latest_looks_count():
+def test_only_the_latest_points_count():
     past, now = [9000] * 40, range(9000, 10500, 100)
     assert growth(points(*past, *now)).typical == pytest.approx(100 / 60)
 
@@ -94,19 +94,19 @@ def test_only_the_latest_looks_count():
     ],
     ids=["flat", "falling", "step", "late step", "peak", "noise", "just deployed"],
 )
-def test_what_is_no_growth(used):
+def test_no_growth(used):
     assert growth(points(*used)) is None
 
 
 @pytest.mark.parametrize("wild", [0, 5000, 28232])
-def test_one_wild_look_misleads_nobody(wild):
+def test_one_wild_point_hardly_changes_the_growth(wild):
     used = list(range(1000, 2500, 100))
     used[7] = wild
     assert growth(points(*used)).typical == pytest.approx(100 / 60, rel=0.15)
 
 
-def test_looks_at_the_same_time_count_as_one():
-    # three checks each minute, that see each a little more than the one before
+def test_points_at_almost_the_same_time_count_as_one():
+    # three checks each minute, each of them sees a little more than the one before
     crowd = [
         Point(60.0 * n + late, WALL, 1000 + 60 * n + 40 * late)
         for n in range(15)
@@ -116,17 +116,17 @@ def test_looks_at_the_same_time_count_as_one():
     assert growth(crowd).slowest == pytest.approx(1.0)
 
 
-def test_looks_all_at_one_time_tell_nothing():
+def test_points_at_one_time_show_no_growth():
     assert growth([Point(60.0, WALL, used) for used in range(60)]) is None
 
 
-def test_time_left_is_ports_left_by_growth():
+def test_time_remaining_is_free_ports_divided_by_growth():
     assert time_remaining(
         1200, Growth(slowest=1.0, typical=2.0, fastest=4.0, span_seconds=60)
     ) == TimeRemaining(soonest=300, likely=600, latest=1200)
 
 
-def test_nothing_left_is_no_time_left_whether_it_grows_or_not():
+def test_without_free_ports_no_time_remains():
     assert (
         time_remaining(0, None)
         == time_remaining(0, Growth(slowest=1, typical=1, fastest=1, span_seconds=60))
@@ -134,18 +134,20 @@ def test_nothing_left_is_no_time_left_whether_it_grows_or_not():
     )
 
 
-def test_no_growth_no_end():
+def test_without_growth_there_is_no_time_remaining():
     assert time_remaining(1, None) is None
 
 
-def test_a_minute_predicts_an_hour_but_not_a_month():
-    grows = Growth(slowest=1.0, typical=1.0, fastest=1.0, span_seconds=60.0)
-    assert time_remaining(FARTHEST * 60, grows).likely == FARTHEST * 60
-    assert time_remaining(FARTHEST * 60 + 1, grows) is None
+def test_a_forecast_covers_at_most_a_hundred_spans():
+    rate = Growth(slowest=1.0, typical=1.0, fastest=1.0, span_seconds=60.0)
+    assert (
+        time_remaining(MAX_FORECAST_SPANS * 60, rate).likely == MAX_FORECAST_SPANS * 60
+    )
+    assert time_remaining(MAX_FORECAST_SPANS * 60 + 1, rate) is None
 
 
-def test_a_series_grows_up_to_its_limit():
-    series, broken = remembered((60.0 * n, n) for n in range(100))
+def test_a_series_keeps_its_latest_points():
+    series, broken = series_of((60.0 * n, n) for n in range(100))
     assert broken is None
     assert [point.used for point in series.points] == list(range(100))[-MOST_POINTS:]
 
@@ -154,10 +156,10 @@ def test_a_series_grows_up_to_its_limit():
     "boot, pool, reason",
     [("boot-2", POOL, Break.REBOOT), (BOOT, "another", Break.POOL)],
 )
-def test_another_start_or_pool_is_another_matter(boot, pool, reason):
-    series, _ = remembered((60.0 * n, n) for n in range(5))
+def test_a_reboot_or_a_changed_pool_starts_a_new_series(boot, pool, reason):
+    series, _ = series_of((60.0 * n, n) for n in range(5))
     moment = moment_at(300.0, boot=boot)
-    series, broken = continued(series, moment, pool, 5)
+    series, broken = add_point(series, moment, pool, 5)
     assert broken is reason
     assert (series.boot_id, series.pool) == (boot, pool)
     assert [point.used for point in series.points] == [5]
@@ -165,79 +167,79 @@ def test_another_start_or_pool_is_another_matter(boot, pool, reason):
 
 @pytest.mark.parametrize("sign", [1, -1])
 @pytest.mark.parametrize("clock", ["uptime_seconds", "wall_seconds"])
-def test_a_clock_that_jumps_begins_again_and_a_trimmed_one_does_not(clock, sign):
-    series, _ = remembered((1000 + 60.0 * n, n) for n in range(5))
+def test_a_clock_that_jumps_starts_a_new_series_but_a_small_step_does_not(clock, sign):
+    series, _ = series_of((1000 + 60.0 * n, n) for n in range(5))
     for by, reason in ((CLOCK_TOLERANCE_SECONDS - 1, None), (999, Break.CLOCK)):
         moment = moment_at(1300.0)
         moment = moment._replace(**{clock: getattr(moment, clock) + sign * by})
-        extended, broken = continued(series, moment, POOL, 5)
+        extended, broken = add_point(series, moment, POOL, 5)
         assert broken is reason
         assert len(extended.points) == (1 if reason else 6)
 
 
-def test_both_clocks_together_back_in_time_is_a_jump():
-    series, _ = remembered((1000 + 60.0 * n, n) for n in range(5))
-    _, broken = continued(series, moment_at(1100.0), POOL, 5)
+def test_both_clocks_set_back_together_are_a_jump():
+    series, _ = series_of((1000 + 60.0 * n, n) for n in range(5))
+    _, broken = add_point(series, moment_at(1100.0), POOL, 5)
     assert broken is Break.CLOCK
 
 
-def test_a_run_that_another_overtook_finds_its_place():
-    series, broken = remembered([(60, 1), (120, 2), (181, 4), (180, 3)])
+def test_points_that_arrive_out_of_order_are_sorted():
+    series, broken = series_of([(60, 1), (120, 2), (181, 4), (180, 3)])
     assert broken is None
     assert [point.used for point in series.points] == [1, 2, 3, 4]
 
 
-def test_what_lies_before_a_gap_does_not_count():
+def test_points_before_a_gap_do_not_count():
     before = [(60.0 * n, n) for n in range(20)]
     after = [(60.0 * n, n) for n in range(20 + 60, 20 + 60 + 10)]
-    series, broken = remembered(before + after)
+    series, broken = series_of(before + after)
     assert broken is Break.GAP
     assert [point.used for point in series.points] == list(range(80, 90))
 
 
-def test_a_short_pause_is_no_gap():
+def test_a_short_pause_is_not_a_gap():
     pause = SHORTEST_GAP_SECONDS / 60 - 1
-    series, broken = remembered((60.0 * (n + pause * (n > 9)), n) for n in range(20))
+    series, broken = series_of((60.0 * (n + pause * (n > 9)), n) for n in range(20))
     assert broken is None and len(series.points) == 20
 
 
 @pytest.mark.parametrize("every", [0.3, 60.0, 300.0, 3600.0, 86400.0])
-def test_any_interval_will_do(every):
-    series, broken = remembered((every * n, 100 * n) for n in range(15))
+def test_growth_is_found_with_any_interval(every):
+    series, broken = series_of((every * n, 100 * n) for n in range(15))
     assert broken is None
     assert growth(series.points).typical == pytest.approx(100 / every)
 
 
 @pytest.mark.parametrize("every, minutes", [(60.0, 15), (300.0, 15), (3600.0, 180)])
-def test_a_series_is_over_after_a_gap(every, minutes):
-    series, _ = remembered((every * n, n) for n in range(15))
+def test_a_series_is_abandoned_after_a_gap(every, minutes):
+    series, _ = series_of((every * n, n) for n in range(15))
     last = series.points[-1].wall_seconds
-    for away, over in ((minutes * 60, False), (minutes * 60 + 1, True)):
-        assert is_over(series, moment_at(0, last + away)) is over
-        assert is_over(series, moment_at(0, last - away)) is over
+    for away, abandoned in ((minutes * 60, False), (minutes * 60 + 1, True)):
+        assert is_abandoned(series, moment_at(0, last + away)) is abandoned
+        assert is_abandoned(series, moment_at(0, last - away)) is abandoned
 
 
-def test_nobody_knows_when_the_second_look_is_due():
-    series, _ = remembered([(0, 1)])
-    assert not is_over(series, moment_at(1e6))
-    assert is_over(series._replace(points=()), moment_at(0))
+def test_a_series_with_one_point_is_never_abandoned():
+    series, _ = series_of([(0, 1)])
+    assert not is_abandoned(series, moment_at(1e6))
+    assert is_abandoned(series._replace(points=()), moment_at(0))
 
 
 USED = st.integers(0, 65536)
 SERIES = st.lists(
     st.tuples(st.floats(0, 1e9, allow_nan=False), USED), max_size=MOST_POINTS
-).map(lambda looks: [point_at(at, used) for at, used in sorted(looks)])
+).map(lambda samples: [point_at(at, used) for at, used in sorted(samples)])
 
 
 @given(SERIES, st.integers(0, 65536))
-def test_whatever_was_seen_an_answer_is_in_order(series, free):
+def test_bounds_of_growth_and_time_remaining_are_in_order(series, free):
     found = growth(series)
     if found:
         assert 0 < found.slowest <= found.typical <= found.fastest
         assert found.span_seconds > 0
-    left = time_remaining(free, found)
-    if left:
-        assert 0 <= left.soonest <= left.likely <= left.latest
+    remaining = time_remaining(free, found)
+    if remaining:
+        assert 0 <= remaining.soonest <= remaining.likely <= remaining.latest
 
 
 @given(
@@ -246,13 +248,13 @@ def test_whatever_was_seen_an_answer_is_in_order(series, free):
     st.integers(FEWEST_POINTS, MOST_POINTS),
     st.integers(0, 2000),
 )
-def test_any_plain_leak_is_found(every, step, count, start):
+def test_any_steady_leak_is_found(every, step, count, start):
     leak = points(*(start + step * n for n in range(count)), every=every)
     assert growth(leak).typical == pytest.approx(step / every)
 
 
 @given(st.lists(USED, min_size=3, max_size=MOST_POINTS), st.integers(1, 1000))
-def test_growth_does_not_hang_on_the_unit_of_time(used, scale):
+def test_growth_scales_with_the_unit_of_time(used, scale):
     one, other = growth(points(*used)), growth(points(*used, every=60.0 * scale))
     assert bool(one) == bool(other)
     if one and other:
@@ -260,7 +262,7 @@ def test_growth_does_not_hang_on_the_unit_of_time(used, scale):
 
 
 @given(st.lists(USED, min_size=1, max_size=MOST_POINTS))
-def test_what_falls_by_as_much_does_not_grow(used):
+def test_points_and_their_reverse_do_not_both_grow(used):
     assert not (growth(points(*used)) and growth(points(*used[::-1])))
 
 
@@ -273,29 +275,29 @@ MOMENTS = st.builds(
 
 
 @given(st.lists(st.tuples(MOMENTS, st.sampled_from(["a", "b"]), USED), max_size=80))
-def test_a_series_stays_ordered_bounded_and_of_one_kind(looks):
+def test_a_series_stays_ordered_and_bounded_and_has_one_boot_and_pool(samples):
     series = None
-    for moment, pool, used in looks:
-        series, _ = continued(series, moment, pool, used)
+    for moment, pool, used in samples:
+        series, _ = add_point(series, moment, pool, used)
         assert series.points == tuple(sorted(series.points))
         assert 0 < len(series.points) <= MOST_POINTS
         assert (series.boot_id, series.pool) == (moment.boot_id, pool)
 
 
 @pytest.mark.parametrize("kind", HARMLESS)
-def test_a_harmless_day_of_the_simulation_is_quiet(kind):
+def test_a_harmless_simulated_day_has_no_false_alarm(kind):
     day = series(kind, HARMLESS[kind], repeat=0)
     assert judge(the_check(1), day, runs_out=False).false_alarms == 0
 
 
 @pytest.mark.parametrize("kind, minutes", list(zip(DEADLY, (0, 20, 15, 0, 10, 4))))
-def test_a_deadly_day_of_the_simulation_is_foreseen(kind, minutes):
+def test_a_simulated_day_that_runs_out_of_ports_alarms_in_time(kind, minutes):
     verdict = judge(the_check(1), series(kind, DEADLY[kind], repeat=0), runs_out=True)
     assert (verdict.lead_minutes or 0) >= minutes
 
 
 @pytest.mark.parametrize("row", [false_alarm_row, warning_row])
-def test_the_documented_figures_are_those_of_the_check(row):
+def test_the_documented_figures_match_the_check(row):
     name = "**Theil-Sen, 15, agreeing**"
     figures = row(name, METHODS[name])
     documented = (DOCS / "trend.rst").read_text().splitlines()
@@ -303,5 +305,5 @@ def test_the_documented_figures_are_those_of_the_check(row):
     assert [name, *lines[row is warning_row][len(name) :].split()] == figures
 
 
-def test_the_documented_chart_is_that_of_the_check():
+def test_the_documented_chart_matches_the_check():
     assert (DOCS / "trend.svg").read_text() == draw(one_day())

@@ -1,7 +1,7 @@
-"""Compares ways to forecast when the ports run out, on made-up but lifelike days.
+"""Compares methods that forecast when the ports run out, on simulated days.
 
-``python -m tests.model.forecast.trend_simulation`` makes page and chart again; the
-seeds are fixed, so they come out the same.
+``python -m tests.model.forecast.trend_simulation`` writes the page and the chart. The
+seeds are fixed, so the result is always the same.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Callable, NamedTuple
 from check_ephemeral_port.model.forecast.trend import (
     AGREEMENT,
     FEWEST_POINTS,
-    TAIL,
+    TAIL_SHARE,
     WINDOW_POINTS,
     Point,
     growth,
@@ -27,20 +27,22 @@ from check_ephemeral_port.model.forecast.trend import (
 CAPACITY = 28232
 DAY = 1440
 HORIZON_MINUTES = 30
-"""Every method alarms when it expects the end within this time."""
+"""Every method alarms when it expects the ports to run out within this time."""
 TRUE_WITHIN_MINUTES = 60
-"""An alarm is true if the end comes within this time."""
+"""An alarm is true if the ports run out within this time."""
 REPEATS = 8
+"""Number of days of each kind."""
 NOISE_SHARE = 0.02
+"""Standard deviation of the traffic, as a share of it."""
 NOISE_MEMORY = 0.8
-"""Traffic varies by some percent, and part of that lasts into the next minute."""
+"""The share of a minute's deviation that lasts into the next minute."""
 
 Shape = Callable[[random.Random, int], list[float]]
-"""Minutes to the share of the pool that is used."""
+"""Makes the used share of the pool, for a number of minutes."""
 
 
 def steady(level: float) -> Shape:
-    """Flat."""
+    """A flat line."""
     return lambda _, minutes: [level] * minutes
 
 
@@ -50,7 +52,7 @@ def leak(start: float, an_hour: float) -> Shape:
 
 
 def wave(low: float, high: float) -> Shape:
-    """Day and night."""
+    """More traffic by day than by night."""
     return lambda _, minutes: [
         low + (high - low) * (1 - math.cos(2 * math.pi * m / DAY)) / 2
         for m in range(minutes)
@@ -58,14 +60,14 @@ def wave(low: float, high: float) -> Shape:
 
 
 def both(one: Shape, other: Shape) -> Shape:
-    """One on top of the other."""
+    """The sum of two shapes."""
     return lambda dice, minutes: [
         a + b for a, b in zip(one(dice, minutes), other(dice, minutes))
     ]
 
 
 def retries(base: float, begin: int, doubling_minutes: float) -> Shape:
-    """A backend that fails slowly: the waiting requests double again and again."""
+    """A backend that fails slowly: the number of waiting requests keeps doubling."""
     return lambda _, minutes: [
         base + (0.005 * 2 ** ((m - begin) / doubling_minutes) if m >= begin else 0)
         for m in range(minutes)
@@ -73,7 +75,7 @@ def retries(base: float, begin: int, doubling_minutes: float) -> Shape:
 
 
 def bursts(low: float, high: float, ramp: int, hold: int) -> Shape:
-    """Up within minutes, a while there, and down again; every two hours or so."""
+    """A rise within minutes, a plateau and a fall, about every two hours."""
 
     def shape(dice: random.Random, minutes: int) -> list[float]:
         levels: list[float] = []
@@ -87,7 +89,7 @@ def bursts(low: float, high: float, ramp: int, hold: int) -> Shape:
 
 
 def steps(low: float, high: float) -> Shape:
-    """A batch of work that comes and goes at once."""
+    """A batch of work that starts and ends abruptly."""
     return bursts(low, high, 0, 75)
 
 
@@ -119,13 +121,13 @@ DEADLY: dict[str, Shape] = {
 
 
 def late(shape: Shape, dice: random.Random, minutes: int) -> list[float]:
-    """The shape after an hour in which it stays as it begins."""
+    """The shape, after an hour at its first level."""
     levels = shape(dice, minutes)
     return [levels[0]] * 60 + levels[:-60]
 
 
 def series(name: str, shape: Shape, repeat: int, minutes: int = DAY) -> list[int]:
-    """Ports used, minute by minute, up to the end of the ports if there is one."""
+    """The number of used ports in each minute, until the ports run out."""
     dice = random.Random(f"{name} {repeat}")
     fresh = NOISE_SHARE * math.sqrt(1 - NOISE_MEMORY**2)
     noise, used = 0.0, []
@@ -140,33 +142,36 @@ def series(name: str, shape: Shape, repeat: int, minutes: int = DAY) -> list[int
 
 
 Method = Callable[[Sequence[int]], bool]
-"""Whether to alarm, from the latest counts, the newest last."""
+"""Decides from the counts, the newest last, whether to alarm."""
 
 
 def over(percent: int) -> Method:
-    """The plain threshold."""
+    """A plain threshold."""
     return lambda used: used[-1] >= CAPACITY * percent / 100
 
 
 def near(slope: Callable[[Sequence[int]], float], window: int) -> Method:
-    """If the slope of the window, in ports a minute, leads to the end in time."""
+    """Alarm if the ports run out in time at the slope of the window.
+
+    ``slope`` returns ports a minute; ``window`` is the number of points that it gets.
+    """
 
     def method(used: Sequence[int]) -> bool:
         if len(used) < window:
             return False
-        left, a_minute = CAPACITY - used[-1], slope(used[-window:])
-        return a_minute > 0 and left / a_minute <= HORIZON_MINUTES
+        free, a_minute = CAPACITY - used[-1], slope(used[-window:])
+        return a_minute > 0 and free / a_minute <= HORIZON_MINUTES
 
     return method
 
 
 def two_points(used: Sequence[int]) -> float:
-    """From the first to the last."""
+    """The slope from the first point to the last."""
     return (used[-1] - used[0]) / (len(used) - 1)
 
 
 def least_squares(used: Sequence[int]) -> float:
-    """The line with the least squares of distances."""
+    """The slope of the least squares line."""
     middle, mean = (len(used) - 1) / 2, sum(used) / len(used)
     return sum((m - middle) * (n - mean) for m, n in enumerate(used)) / sum(
         (m - middle) ** 2 for m in range(len(used))
@@ -186,38 +191,38 @@ def theil_sen(used: Sequence[int]) -> float:
 
 
 def one_sign(used: Sequence[int]) -> float:
-    """The same if nine of ten slopes are positive."""
+    """The median slope if nine of ten slopes are positive, otherwise 0."""
     slopes = _slopes(used)
     return theil_sen(used) if slopes[len(slopes) // 10] > 0 else 0
 
 
 def lower_quartile(used: Sequence[int]) -> float:
-    """What three of four slopes reach."""
+    """The lower quartile of the slopes: three of four reach it."""
     slopes = _slopes(used)
     return slopes[len(slopes) // 4]
 
 
 def agreeing(used: Sequence[int]) -> float:
-    """The median slope if nearly all reach a third of it: the check's own rule."""
+    """The rule of the check: the median slope if nearly all reach a third of it."""
     slopes = _slopes(used)
     middle = slopes[len(slopes) // 2]
-    return middle if slopes[int(TAIL * len(slopes))] >= AGREEMENT * middle else 0
+    return middle if slopes[int(TAIL_SHARE * len(slopes))] >= AGREEMENT * middle else 0
 
 
 def prediction(used: Sequence[int], every: int = 1) -> float | None:
-    """Minutes remaining by the model, with a run every ``every`` minutes."""
-    looks = range(0, len(used), every)[-WINDOW_POINTS:]
-    points = [Point(m * 60.0, m * 60.0, used[m]) for m in looks]
-    left = time_remaining(CAPACITY - points[-1].used, growth(points))
-    return left.likely / 60 if left else None
+    """The model's forecast in minutes, with a run every ``every`` minutes."""
+    minutes = range(0, len(used), every)[-WINDOW_POINTS:]
+    points = [Point(m * 60.0, m * 60.0, used[m]) for m in minutes]
+    remaining = time_remaining(CAPACITY - points[-1].used, growth(points))
+    return remaining.likely / 60 if remaining else None
 
 
 def the_check(every: int) -> Method:
     """The model itself, with a run every ``every`` minutes."""
 
     def method(used: Sequence[int]) -> bool:
-        left = prediction(used, every)
-        return left is not None and left <= HORIZON_MINUTES
+        remaining = prediction(used, every)
+        return remaining is not None and remaining <= HORIZON_MINUTES
 
     return method
 
@@ -241,12 +246,12 @@ METHODS: dict[str, Method] = {
 
 
 class Verdict(NamedTuple):
-    """How a method did on one series."""
+    """The result of a method on one series."""
 
     false_alarms: int
-    """Times that it began to alarm with no end in sight."""
+    """How often it began to alarm too early, or although ports suffice."""
     lead_minutes: int | None
-    """From its first true alarm to the end."""
+    """Time from its first true alarm until the ports run out; ``None`` without one."""
 
 
 def judge(method: Method, used: Sequence[int], runs_out: bool) -> Verdict:
@@ -262,7 +267,7 @@ def judge(method: Method, used: Sequence[int], runs_out: bool) -> Verdict:
 
 
 def table(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """An RST table."""
+    """Format an RST table."""
     widths = [max(map(len, column)) for column in zip(titles, *rows)]
     line = " ".join("=" * width for width in widths)
     texts = [
@@ -273,17 +278,17 @@ def table(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 
 def letters(names: Sequence[str], first: str) -> list[tuple[str, str]]:
-    """A letter for each name, since tables are narrow."""
+    """A letter for each name, to keep tables narrow."""
     return [(chr(ord(first) + index), name) for index, name in enumerate(names)]
 
 
 def sometimes(number: float) -> str:
-    """A number, or a dash for none."""
+    """A number with one digit, or a dash for 0."""
     return f"{number:.1f}" if number >= 0.05 else "-"
 
 
 def false_alarm_row(name: str, method: Method) -> list[str]:
-    """False alarms a day on what is harmless, and their mean."""
+    """False alarms a day on each harmless kind of day, and their mean."""
     counts = []
     for kind, shape in HARMLESS.items():
         days = [series(kind, shape, repeat) for repeat in range(REPEATS)]
@@ -293,7 +298,7 @@ def false_alarm_row(name: str, method: Method) -> list[str]:
 
 
 def warning_row(name: str, method: Method) -> list[str]:
-    """Minutes of warning before the end, and alarms that came too early."""
+    """Minutes of warning before the ports run out, and alarms that came too early."""
     cells, early = [], 0
     for kind, shape in DEADLY.items():
         verdicts = [
@@ -306,16 +311,17 @@ def warning_row(name: str, method: Method) -> list[str]:
 
 
 def error_row(kind: str) -> list[str]:
-    """How far the predicted end is from the real one, by time before it."""
+    """The error of the forecast, by the minutes that really remained."""
     cells = []
     for before in MINUTES_BEFORE:
         errors = []
         for repeat in range(REPEATS):
             used = series(kind, DEADLY[kind], repeat)
-            for left in range(before - 2, before + 3):
-                told = prediction(used[: len(used) - left])
-                # the series ends with the first minute in which no port remains
-                errors.append(None if told is None else abs(told / (left - 1) - 1))
+            for last in range(before - 2, before + 3):
+                forecast = prediction(used[: len(used) - last])
+                # the last minute of the series is the first without a free port
+                error = None if forecast is None else abs(forecast / (last - 1) - 1)
+                errors.append(error)
         found = [error for error in errors if error is not None]
         share = f"{100 * len(found) / len(errors):.0f} %"
         cells.append(f"{share}, {100 * median(found):.0f} %" if found else share)
@@ -323,7 +329,7 @@ def error_row(kind: str) -> list[str]:
 
 
 def document() -> str:
-    """What was tried and what came out, in RST."""
+    """The page with methods and results, in RST."""
     harmless, deadly = letters(list(HARMLESS), "A"), letters(list(DEADLY), "P")
     return TEXT.format(
         horizon=HORIZON_MINUTES,
@@ -415,7 +421,7 @@ really remained:
 
 
 def legend(names: Sequence[tuple[str, str]]) -> str:
-    """What the letters stand for."""
+    """The list that explains the letters."""
     return "\n".join(f"- **{letter}** {name}" for letter, name in names)
 
 
@@ -429,7 +435,7 @@ SHOWN: dict[str, Method] = {
 
 
 def one_day() -> list[int]:
-    """Something of everything, and then a leak."""
+    """A burst, a step and deploys, and then a leak."""
 
     def shape(dice: random.Random, minutes: int) -> list[float]:
         return [
@@ -448,7 +454,7 @@ def one_day() -> list[int]:
 
 
 def draw(used: Sequence[int]) -> str:
-    """The chart, as SVG: the day, and below it when each method alarms."""
+    """The chart as SVG: the day, and below it the alarms of each method."""
     last = len(used) - 1
 
     def x(minute: float) -> float:
@@ -505,7 +511,7 @@ def main(
     document_path: str = "contrib/docs/trend.rst",
     chart_path: str = "contrib/docs/trend.svg",
 ) -> None:
-    """Write both."""
+    """Write the page and the chart."""
     for path, text in ((document_path, document()), (chart_path, draw(one_day()))):
         with open(path, "w", encoding="utf-8") as file:
             file.write(text)

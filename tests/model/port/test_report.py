@@ -1,4 +1,4 @@
-"""Who uses a port, and in which role."""
+"""Which sockets use a port, and in which role."""
 
 import pytest
 from hypothesis import given
@@ -51,24 +51,24 @@ def test_roles(entry, role):
         ("0.0.0.0", "2001:db8::5", Role.CLIENT_END),
     ],
 )
-def test_a_listener_accepts_for_the_addresses_that_it_covers(address, local, role):
+def test_a_listener_accepts_connections_to_its_addresses(address, local, role):
     assert roles(listener(PORT, address), connected(PORT, local=local))[1] is role
 
 
-def test_a_listener_for_ipv6_alone_accepts_no_ipv4():
+def test_a_v6only_listener_does_not_accept_ipv4():
     only = listener(PORT, "::", v6only=True)
     assert roles(only, connected(PORT))[1] is Role.CLIENT_END
     assert roles(only, connected(PORT, local="2001:db8::5"))[1] is Role.SERVER_END
 
 
-def test_sockets_with_the_port_at_the_other_end_are_apart():
+def test_sockets_with_the_port_at_the_remote_end_are_callers():
     there = connected(40000, remote_port=PORT)
     report = port_report(PORT, [there, connected(PORT)])
     assert [socket.entry for socket in report.sockets] == [connected(PORT)]
     assert [socket.entry for socket in report.callers] == [there]
 
 
-def test_a_listener_of_another_port_shows_what_it_accepted_from_here():
+def test_a_connection_accepted_from_the_port_is_a_server_end():
     report = port_report(PORT, [listener(443), connected(443, remote_port=PORT)])
     assert report.sockets == []
     assert [socket.role for socket in report.callers] == [Role.SERVER_END]
@@ -83,7 +83,7 @@ def test_the_two_ends_of_a_connection_share_a_number():
     assert numbers == {client: 1, server: 1, other: None}
 
 
-def test_each_connection_has_a_number_of_its_own():
+def test_each_connection_has_a_different_number():
     ends = []
     for port in (40000, 40001, 40002):
         ends += [connected(PORT, US, port), connected(port, US, PORT)]
@@ -93,7 +93,7 @@ def test_each_connection_has_a_number_of_its_own():
     assert numbers == [socket.connection for socket in report.callers]
 
 
-def test_a_connection_to_itself_has_no_other_end():
+def test_a_connection_to_itself_has_no_number():
     assert port_report(PORT, [connected(PORT, US, PORT)]).sockets[0].connection is None
 
 
@@ -137,7 +137,7 @@ def test_listeners_come_first():
         (connected(PORT, state=TcpState.SYN_RECV, uid=0), False),
     ],
 )
-def test_which_sockets_must_have_a_process(entry, has_process):
+def test_a_socket_has_a_process_or_not(entry, has_process):
     assert PortSocket(entry, Role.CLIENT_END).has_process is has_process
 
 
