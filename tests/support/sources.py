@@ -10,6 +10,6 @@ LEFT_OUT = shutil.ignore_patterns(
 
 
 def copy_sources(target: Path) -> Path:
-    """Copy them to a new folder, without what was made from them."""
+    """Copy them to a new folder, without the files that were made from them."""
     shutil.copytree(ROOT, target, ignore=LEFT_OUT)
     return target
