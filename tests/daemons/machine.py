@@ -1,8 +1,8 @@
 """A throw-away machine for one test, to install files and run daemons.
 
 It has the files of the real machine. Only the test sees its changes below /etc, /usr,
-/var and /run. They disappear with it, and so do its processes and its network. So it can
-use the distribution's own configuration and default ports.
+/var and /run. They disappear with it, and so do its processes and its network. So the
+distribution's own configuration and default ports can be used.
 """
 
 from __future__ import annotations
