@@ -33,13 +33,13 @@ format: $(VENV)/.installed-test  ## fix the style and format that a tool can fix
 	$(VENV)/bin/ruff check --quiet --fix-only
 	$(VENV)/bin/ruff format --quiet
 
-test-oldest:  ## tests that depend on libraries, with the oldest supported versions
+test-oldest:  ## run the tests that depend on libraries, with the oldest supported versions
 	$(PYTHON) -m venv .venv-oldest
 	$(MAKE) VENV=.venv-oldest .venv-oldest/.installed-test
 	$(MAKE) VENV=.venv-oldest .venv-oldest/.oldest
 	.venv-oldest/bin/python -m pytest -m 'library and not slow'
 
-test-all:  ## the suite on every Python from 3.9 up on this machine
+test-all:  ## run the suite on every Python from 3.9 up on this machine
 	@sh tests/all_pythons.sh $(MAKE)
 
 fuzz:  ## feed odd bytes to every parser, SECONDS=60 each; ARGS="netsh sysctl" selects parsers
