@@ -20,7 +20,7 @@ SHARED_CELL = (ROWS - 1) * COLUMNS + 29
 
 
 class Destination(NamedTuple):
-    """One destination, and how the host's ports look from there."""
+    """One destination, and the use of the host's ports towards it."""
 
     address: str
     used_ports: int

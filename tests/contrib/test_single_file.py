@@ -45,11 +45,11 @@ def test_it_contains_nagiosplugin_with_its_license_but_not_psutil(program):
 
 
 def test_the_python_of_the_distribution_runs_compiled_modules(program):
-    place = (
+    script = (
         "import sys; sys.path.insert(0, sys.argv[1]); import {0}; print({0}.__file__)"
     )
     for module in ("check_ephemeral_port.cli", "nagiosplugin.check"):
-        done = run(SYSTEM_PYTHON, "-c", place.format(module), str(program))
+        done = run(SYSTEM_PYTHON, "-c", script.format(module), str(program))
         assert done.stdout == f"{program}/{module.replace('.', '/')}.pyc\n"
 
 

@@ -142,7 +142,7 @@ def full_listener(
 
 
 def successes_until_refused(operation: Callable[[], socket.socket]) -> int:
-    """How often the operation succeeds until the kernel has no port left.
+    """How often the operation succeeds until the kernel has no free port.
 
     The kernel's answer judges every prediction. All sockets are closed at the end.
     """
