@@ -5,21 +5,21 @@ VENV ?= .venv
 PIP = $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check
 ARGS ?=
 SECONDS ?= 60
-# older ones, which early Pythons 3.9 and 3.10 bring, can't install editable from setup.cfg
+# older versions, as in early Pythons 3.9 and 3.10, cannot install setup.cfg as editable
 EDITABLE_PIP = 'pip>=21.3'
 
 .PHONY: help run test lint format test-oldest test-all fuzz bench generated zipapp clean
 
-help:           ## this list
+help:           ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' Makefile
 
 run: $(VENV)/.installed  ## run the check on this host; ARGS="-v" passes options
 	@$(VENV)/bin/check_ephemeral_port $(ARGS); echo "exit code: $$?"
 
-test: lint  ## the whole suite, after lint, and its coverage
+test: lint  ## lint, then the whole suite with its coverage
 	$(VENV)/bin/python -m pytest --cov
 
-lint: $(VENV)/.installed-test  ## lint, format, spelling, prose and type checks alone
+lint: $(VENV)/.installed-test  ## check style, format, spelling, prose and types
 	$(VENV)/bin/ruff check --quiet
 	$(VENV)/bin/ruff format --check
 	$(VENV)/bin/codespell
@@ -29,37 +29,37 @@ lint: $(VENV)/.installed-test  ## lint, format, spelling, prose and type checks 
 		$(VENV)/bin/mypy --platform $$platform --cache-dir .mypy_cache/$$platform \
 			--package check_ephemeral_port || exit 1; done
 
-format: $(VENV)/.installed-test  ## fix what lint finds, where a tool can
+format: $(VENV)/.installed-test  ## fix the style and format that a tool can fix
 	$(VENV)/bin/ruff check --quiet --fix-only
 	$(VENV)/bin/ruff format --quiet
 
-test-oldest:  ## what depends on libraries, with the oldest that are supported
+test-oldest:  ## run the tests that depend on libraries, with the oldest supported versions
 	$(PYTHON) -m venv .venv-oldest
 	$(MAKE) VENV=.venv-oldest .venv-oldest/.installed-test
 	$(MAKE) VENV=.venv-oldest .venv-oldest/.oldest
 	.venv-oldest/bin/python -m pytest -m 'library and not slow'
 
-test-all:  ## the suite on every Python from 3.9 up that this machine has
+test-all:  ## run the suite on every Python from 3.9 up on this machine
 	@sh tests/all_pythons.sh $(MAKE)
 
-fuzz:  ## every parser on odd bytes, SECONDS=60 each; ARGS="netsh sysctl" takes these only
+fuzz:  ## feed odd bytes to every parser, SECONDS=60 each; ARGS="netsh sysctl" selects parsers
 	@$(MAKE) VENV=.venv-fuzz .venv-fuzz/.installed-test
 	@$(MAKE) VENV=.venv-fuzz .venv-fuzz/.atheris
 	@.venv-fuzz/bin/python -m tests.fuzz --seconds $(SECONDS) $(ARGS)
 
-# editable installs begin 9 ms later
-bench:  ## what the check costs beside its peers; ARGS="idle 10k" takes these scenes only
+# editable installs start 9 ms later
+bench:  ## compare the cost of the check with its peers; ARGS="idle 10k" selects scenes
 	@$(PYTHON) -m venv .venv-bench
 	@.venv-bench/bin/python -m pip install --quiet --disable-pip-version-check .
 	@.venv-bench/bin/python -m tests.benchmarks $(ARGS)
 
-zipapp: $(VENV)/.installed  ## one file for a plugin folder: dist/check_ephemeral_port
+zipapp: $(VENV)/.installed  ## build one file for a plugin folder: dist/check_ephemeral_port
 	$(VENV)/bin/python contrib/packaging/single_file.py dist/check_ephemeral_port
 
-generated: $(VENV)/.installed  ## the files below contrib that follow from the program
+generated: $(VENV)/.installed  ## write the files in contrib that are derived from the program
 	$(VENV)/bin/python -m contrib.generators
 
-clean:  ## remove all that make has made
+clean:  ## remove everything that make has made
 	rm -rf .venv .venv-* build dist *.egg-info .coverage* .hypothesis .mypy_cache .pytest_cache \
 		.ruff_cache
 

@@ -1,4 +1,4 @@
-"""The folder is the rule: what each ring can import; and everything is documented."""
+"""Each ring imports only what it is allowed to, and everything public is documented."""
 
 from __future__ import annotations
 
@@ -59,9 +59,9 @@ def ring(name: str) -> str:
 
 
 def imports(module: Path) -> Iterator[tuple[str, bool]]:
-    """What a module imports at run time, and whether it does at its start.
+    """What a module imports at run time, and whether it does so at its start.
 
-    A module of the package comes by its name within the package, behind a dot.
+    A module of the package appears by its name within the package, after a dot.
     """
     tree = ast.parse(module.read_text())
     late = {
@@ -131,16 +131,16 @@ def test_every_module_belongs_to_a_ring_or_is_known():
 
 
 def test_no_imports_are_circular():
-    left = graph()
-    while left:
-        leaves = {name for name, others in left.items() if not others & left.keys()}
-        assert leaves, f"circle among {sorted(left)}"
+    rest = graph()
+    while rest:
+        leaves = {name for name, others in rest.items() if not others & rest.keys()}
+        assert leaves, f"circle among {sorted(rest)}"
         for name in leaves:
-            del left[name]
+            del rest[name]
 
 
 def foreign(importer: str) -> set[str]:
-    """What a ring imports from outside of the package."""
+    """What a ring imports from outside the package."""
     return {
         other.partition(".")[0]
         for name, module in NAMES.items()
@@ -180,7 +180,7 @@ def test_only_checks_know_all_rings():
 
 
 @pytest.mark.parametrize("library", LIBRARIES)
-def test_a_library_stays_where_it_belongs(library):
+def test_a_library_is_used_in_one_ring_only(library):
     users = {
         ring(name)
         for name, module in NAMES.items()
@@ -199,7 +199,7 @@ def test_everything_public_has_a_docstring(module):
     tree = ast.parse(module.read_text())
     assert ast.get_docstring(tree)
     for node in public_definitions(tree):
-        assert ast.get_docstring(node), f"{node.name} says nothing"
+        assert ast.get_docstring(node), f"{node.name} has no docstring"
 
 
 def public_definitions(

@@ -1,4 +1,4 @@
-"""Makes the files below contrib that follow from the program, and the pictures."""
+"""Makes the files in contrib that are derived from the program, and the picture."""
 
 from collections.abc import Mapping
 from typing import Callable

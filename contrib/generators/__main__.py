@@ -1,4 +1,4 @@
-"""``make generated``: writes what follows from the program."""
+"""``make generated``: writes the files that are derived from the program."""
 
 from pathlib import Path
 

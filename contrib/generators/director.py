@@ -1,7 +1,7 @@
 """A basket for the Icinga Director: command, data fields, service template.
 
-In the form of the Director's own exports. Restoring a basket changes
-objects of the same uuid, so these stay the same for ever.
+In the form of the Director's own exports. Restoring a basket changes the objects with
+the same uuid, so a uuid never changes.
 """
 
 import json
@@ -81,7 +81,7 @@ def _template() -> dict[str, Any]:
     return {
         **dict.fromkeys(UNSET_IN_TEMPLATE),
         "check_command": "ephemeral_port",
-        # a range can run full within a minute, and TIME_WAIT lasts one
+        # a range can fill up within a minute, and TIME_WAIT lasts a minute
         "check_interval": 60,
         "disabled": False,
         "enable_perfdata": True,
@@ -93,7 +93,7 @@ def _template() -> dict[str, Any]:
         "object_name": TEMPLATE,
         "object_type": "template",
         "retry_interval": 15,
-        # the ports are those of the host, so its agent has to look
+        # the agent runs the check, since the ports are those of its host
         "use_agent": True,
         "vars": {"ephemeral_port_warning": "80", "ephemeral_port_critical": "90"},
         "uuid": _uuid("template", TEMPLATE),

@@ -7,7 +7,7 @@ from check_ephemeral_port.plugin.labels import HOST_PORT, POOL_LABELS
 
 
 def _one_of(*endings: str, unit: str = "", of_destinations: bool = False) -> str:
-    """A regular expression for the labels of this unit that end so."""
+    """A regular expression for the labels with this unit and one of these endings."""
     return "|".join(
         label.name.replace(HOST_PORT, ".*:[0-9]+")
         for label in POOL_LABELS
@@ -28,7 +28,7 @@ class Panel(NamedTuple):
 
     title: str
     labels: str
-    """Which perfdata: a regular expression."""
+    """A regular expression for the perfdata labels."""
     worst: str
     """The value that represents an interval: its ``max`` or its ``min``."""
     percent: bool

@@ -38,7 +38,7 @@ def variable(option: Option) -> str:
 
 
 def repeated_flag(option: Option) -> Sequence[str]:
-    """A function's body: one argument, its letter as often as the number says: -vv."""
+    """The body of a function: it returns ``-vv`` for the number 2."""
     letter = option.flags[0].lstrip("-")
     return (
         'var flag = "-"',

@@ -20,7 +20,7 @@ class LabelGroup(NamedTuple):
 
 
 def label_groups() -> Sequence[LabelGroup]:
-    """All labels; what most runs print comes first."""
+    """All labels. Those that most runs print come first."""
     return (
         LabelGroup("Pool check", sorted(POOL_LABELS, key=_needs_an_option)),
         LabelGroup("Port check, -p", PORT_LABELS),

@@ -22,10 +22,10 @@ check_ephemeral_port \- show how close a host is to running out of ephemeral por
 TAIL = r""".SH FILES
 .TP
 .I /proc/sys/net/ipv4/ip_local_port_range
-The range that Linux gives out.
+The range from which Linux chooses ports.
 .TP
 .I /proc/sys/net/ipv4/ip_local_reserved_ports
-Ports of the range that it never gives out.
+Reserved ports, which it never chooses.
 .TP
 .IR PATH " of " \-\-state\-file
 The history of earlier runs. Each run replaces the file. Only its owner can read it.

@@ -16,9 +16,9 @@ class Option(NamedTuple):
     """How the help names the value; ``None`` if there is none, or with choices."""
     choices: Sequence[str]
     repeatable: bool
-    """May come several times, each time with a value."""
+    """Can be repeated, each time with a value."""
     counted: bool
-    """May come several times, without a value: ``-vvv``."""
+    """Can be repeated, without a value: ``-vvv``."""
     help: str
 
     @property

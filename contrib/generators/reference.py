@@ -1,4 +1,4 @@
-"""The reference pages below contrib/docs: options and perfdata."""
+"""The reference pages in contrib/docs: options and perfdata."""
 
 import re
 from collections.abc import Sequence
@@ -19,7 +19,7 @@ CODE = "|".join(
         r"(?<!\w)/[a-z0-9/]+",  # paths
     )
 )
-"""What stands in a text as code."""
+"""Parts of a text that are printed as code."""
 NOTE = """\
 .. Made by `make generated` from {source}.
 """
@@ -138,11 +138,11 @@ def _table(heading: Sequence[str], rows: Sequence[tuple[str, ...]]) -> str:
 
 
 def _plain(text: str) -> str:
-    """The text in reStructuredText, with what can be typed or is printed as code."""
+    """The text in reStructuredText, with literals as code."""
     parts = re.split(f"({CODE})", text)
     return "".join(
-        _code(part) if place % 2 else re.sub(r"[\\*`|]", r"\\\g<0>", part)
-        for place, part in enumerate(parts)
+        _code(part) if index % 2 else re.sub(r"[\\*`|]", r"\\\g<0>", part)
+        for index, part in enumerate(parts)
     )
 
 

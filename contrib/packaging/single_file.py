@@ -1,7 +1,7 @@
 """``make zipapp``: the program and nagiosplugin in one file for a plugin folder.
 
 psutil comes from the distribution (``python3-psutil``), since it is compiled. The file
-goes to the plugin folder of the monitoring agent, on Debian
+belongs in the plugin folder of the monitoring agent, on Debian
 /usr/lib/nagios/plugins/check_ephemeral_port, mode 755. Two builds from the same sources
 give the same bytes. Any Python from 3.9 on runs the file; the version that it was built
 with takes half the time, because it doesn't compile the file in each run.
@@ -58,7 +58,7 @@ def _lay_out(folder: Path) -> None:
 
 
 def _compile(folder: str) -> None:
-    # valid for ever: times in an archive are local times and cannot be compared
+    # never checked: times in an archive are local times and cannot be compared
     how = ["-b", "-q", "--invalidation-mode", "unchecked-hash", "-s", folder]
     subprocess.run([str(PYTHON), "-m", "compileall", *how, folder], check=True)
 

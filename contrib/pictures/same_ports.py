@@ -20,14 +20,14 @@ SHARED_CELL = (ROWS - 1) * COLUMNS + 29
 
 
 class Destination(NamedTuple):
-    """One destination, and how the host's ports look from there."""
+    """One destination, and the use of the host's ports towards it."""
 
     address: str
     used_ports: int
     used_cells: set[int]
     verdict: str
     style: str
-    """CSS class of its colour."""
+    """CSS class of its color."""
 
     @property
     def used_percent(self) -> int:
@@ -36,7 +36,7 @@ class Destination(NamedTuple):
 
     @property
     def remaining_ports(self) -> int:
-        """What connect() can still choose from."""
+        """The ports that connect() can still choose from."""
         return PORTS - self.used_ports
 
 
@@ -44,7 +44,7 @@ def _used_cells(ports: int) -> int:
     return round(CELLS * ports / PORTS)
 
 
-# both are spread so that the eye finds no pattern, and share no cell
+# both are spread without a visible pattern, and share no cell
 _USED_IN_BOTH = {
     (SHARED_CELL + 171 * n + 37 * (n * n % 5)) % CELLS for n in range(_used_cells(1200))
 }
@@ -61,7 +61,7 @@ FULL = Destination(
 )
 EMPTY = Destination("192.0.2.8:443", 1200, _USED_IN_BOTH, "plenty of room", "empty")
 
-PAGE = """\
+HEAD = """\
 <svg xmlns="http://www.w3.org/2000/svg" width="720" height="312"
  viewBox="0 0 720 312" role="img" aria-labelledby="title desc"
  font-family="system-ui, 'Segoe UI', Roboto, sans-serif">
@@ -93,6 +93,8 @@ text {{ fill: #e6edf3 }}
 .arrow {{ fill: #9aa4af }}
 }}
 </style>
+"""
+BODY = """\
 <defs>
 {patterns}
 </defs>
@@ -111,7 +113,7 @@ def picture() -> str:
     """The file."""
     top = 64
     below = top + ROWS * PITCH + 36
-    return PAGE.format(
+    return (HEAD + BODY).format(
         left=LEFT,
         ports=f"{PORTS:,}",
         full=FULL,
@@ -136,7 +138,7 @@ def _pattern(style: str) -> str:
 
 
 def _grid(to: Destination, top: int) -> Iterator[str]:
-    """The ports, and beside them what they mean for the destination."""
+    """The ports, and next to them what they mean for the destination."""
     every = _runs(set(range(CELLS)))
     yield f'<g transform="translate(0 {top})">'
     yield f'<path d="{every}" fill="url(#free-cells)"/>'
@@ -155,7 +157,7 @@ def _grid(to: Destination, top: int) -> Iterator[str]:
 
 
 def _runs(cells: set[int]) -> str:
-    """Rectangles around neighbours in a row."""
+    """A rectangle around each run of adjacent cells."""
     path = ""
     for row in range(ROWS):
         columns = [n for n in range(COLUMNS) if row * COLUMNS + n in cells]
@@ -168,7 +170,7 @@ def _runs(cells: set[int]) -> str:
 
 
 def _shared(top: int, below: int) -> Iterator[str]:
-    """One port in both grids: why that is allowed."""
+    """The frame around one port in both grids."""
     row, column = divmod(SHARED_CELL, COLUMNS)
     x = LEFT + column * PITCH - 1.5
     size = CELL + 3
@@ -187,7 +189,7 @@ def _shared(top: int, below: int) -> Iterator[str]:
 
 
 def _plain_count(y: int) -> Iterator[str]:
-    """What a check that counts ports says."""
+    """The answer of a check that only counts used ports."""
     width = COLUMNS * PITCH - (PITCH - CELL)
     used = round(width * FULL.used_ports / PORTS)
     yield f'<rect class="free" x="{LEFT}" y="{y}" width="{width}" height="8" rx="2"/>'

@@ -1,4 +1,4 @@
-"""Tables below contrib/docs whose rows name the tests that show them."""
+"""Tables in contrib/docs whose rows name the tests that prove them."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def named_tests(text: str) -> list[tuple[str, str]]:
 
 
 def assert_every_row_names_tests_that_exist(document: str) -> None:
-    """Every test that a row names, and that there is one in each."""
+    """Each row names at least one test, and all named tests exist."""
     for row in rows(document):
         assert named_tests(row), row
         for file, test in named_tests(row):

@@ -11,7 +11,7 @@ import pytest
 
 COMPLETION = Path(__file__).parents[2] / "contrib/completion/check_ephemeral_port.bash"
 LIMIT_SECONDS = 20
-# stands in for the program: shows what it was called with
+# replaces the program and shows its arguments
 STAND_IN = (
     "check_ephemeral_port() { printf 'called:'; printf '<%s>' \"$@\"; echo .; }\n"
 )
@@ -53,7 +53,7 @@ def read_until(terminal, pattern):
             "--protocol all --sam\tsock\t-v",
             "<--protocol><all><--sampler><sock_diag><-v>",
         ),
-        # what may be any text isn't touched, not even if it looks like an option
+        # free text is not completed, even if it looks like an option
         ("--source --p\t", "<--source><--p>"),
     ],
 )
@@ -62,6 +62,6 @@ def test_tab_completes(bash, keys, arguments):
     assert read_until(bash, r"\ncalled:(.*)\.\r")[1] == arguments
 
 
-def test_two_tabs_list_what_fits(bash):
+def test_two_tabs_list_all_matches(bash):
     os.write(bash, b"check_ephemeral_port --fast-\t\t")
     assert read_until(bash, r"\n(--fast-critical +--fast-warning) *\r")

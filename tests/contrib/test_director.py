@@ -1,4 +1,4 @@
-"""The Director's basket holds together, and has the form of an export."""
+"""The Director's basket is consistent and has the form of an export."""
 
 import json
 from pathlib import Path
@@ -44,7 +44,7 @@ def test_objects_have_the_keys_of_an_export():
         assert all(set(one) == keys for one in objects(kind)), kind
 
 
-def test_names_are_those_that_things_are_filed_under():
+def test_objects_are_filed_under_their_names():
     for kind, name in (
         ("Command", "object_name"),
         ("ServiceTemplate", "object_name"),
@@ -53,7 +53,7 @@ def test_names_are_those_that_things_are_filed_under():
         assert all(key == one[name] for key, one in BASKET[kind].items())
 
 
-def test_every_uuid_is_there_once():
+def test_every_uuid_is_unique():
     uuids = [one["uuid"] for kind in BASKET for one in objects(kind)]
     assert len(set(uuids)) == len(uuids)
 
@@ -77,7 +77,7 @@ def test_choices_are_lists():
             assert [entry["entry_name"] for entry in entries] == list(option.choices)
 
 
-def test_the_template_sets_what_the_command_knows():
+def test_the_template_sets_only_variables_of_the_command():
     (command,), (template,) = objects("Command"), objects("ServiceTemplate")
     assert template["check_command"] == command["object_name"]
     assert set(template["vars"]) <= {f["varname"] for f in objects("Datafield")}

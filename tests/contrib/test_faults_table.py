@@ -1,4 +1,4 @@
-"""contrib/docs/faults.rst tells what is so."""
+"""contrib/docs/faults.rst names tests and make targets that exist."""
 
 import re
 
@@ -23,7 +23,7 @@ def test_every_fault_is_tried_on_the_real_program():
         assert any(file.startswith(RUN_THE_PROGRAM) for file in files), row
 
 
-def test_targets_of_make_that_are_named_exist():
+def test_every_named_make_target_exists():
     text = " ".join((DOCS / "faults.rst").read_text().split())
     makefile = (DOCS.parents[1] / "Makefile").read_text()
     named = re.findall(r"``make ([\w-]+)``", text)

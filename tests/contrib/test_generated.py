@@ -1,4 +1,4 @@
-"""What lists the options knows all of them, and no others."""
+"""Every list of options has exactly the options of the program."""
 
 import re
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""contrib/docs/interface.rst tells what is so."""
+"""contrib/docs/interface.rst agrees with the tests and the options."""
 
 from check_ephemeral_port.options import parse_options
 from contrib.generators.options import options
@@ -11,7 +11,7 @@ MEANINGS = {
     "-H": "--hostname",
     "-v": "--verbose",
 }
-"""What the draft reserves, short and long."""
+"""Options that the draft reserves, short and long."""
 
 
 def test_every_requirement_names_tests_that_exist():
@@ -23,7 +23,7 @@ def test_there_are_no_positional_arguments():
     assert all(option.flag.startswith("-") for option in options())
 
 
-def test_names_with_a_given_meaning_have_it():
+def test_reserved_options_have_their_meaning():
     flags = {flag: option.flag for option in options() for flag in option.flags}
     for short, long in MEANINGS.items():
         assert flags.get(short, long) == long

@@ -21,7 +21,7 @@ def rendered():
         ["man", "--warnings", "-l", str(PAGE)],
         capture_output=True,
         text=True,
-        # wide enough that no line has to be broken
+        # wide enough that man breaks no line
         env={"PATH": "/usr/bin:/bin", "MANWIDTH": "300", "LC_ALL": "C.UTF-8"},
     )
     assert (done.returncode, done.stderr) == (0, "")
@@ -32,7 +32,7 @@ def test_it_shows_every_option_with_its_help(rendered):
     for option in options():
         value = "|".join(option.choices) or option.metavar or ""
         line = f"       {', '.join(option.flags)} {value}".rstrip()
-        # beside it, if it is short
+        # on the same line if it is short
         described = rf"{re.escape(line)}\s+{re.escape(option.help)}\n"
         assert re.search(described, rendered), line
 
@@ -44,7 +44,7 @@ def test_it_shows_every_perfdata_label_with_its_meaning(rendered):
         assert re.search(described, rendered), name
 
 
-def test_what_is_to_be_typed_can_be_copied(rendered):
+def test_examples_can_be_copied(rendered):
     assert " -w '~:' -c '~:' \\\n" in rendered
 
 

@@ -8,7 +8,7 @@ from contrib.pictures.same_ports import CELLS, EMPTY, FULL, PORTS, picture
 SVG = "{http://www.w3.org/2000/svg}"
 
 
-def test_it_says_in_words_what_it_shows():
+def test_it_describes_itself_in_words():
     root = ElementTree.fromstring(picture())
     assert root.get("role") == "img"
     named = {
@@ -18,25 +18,25 @@ def test_it_says_in_words_what_it_shows():
     assert "732 remain" in " ".join(root.find(f"{SVG}desc").text.split())
 
 
-def test_every_colour_has_one_for_a_dark_page():
+def test_every_color_has_a_dark_variant():
     light, dark = re.search(
         r"<style>(.*)@media \(prefers-color-scheme: dark\) \{(.*)\}",
         picture(),
         re.DOTALL,
     ).groups()
-    coloured = r"^(\S+) \{.*(?:fill|stroke): #"
-    assert re.findall(coloured, light, re.MULTILINE) == re.findall(
-        coloured, dark, re.MULTILINE
+    colored = r"^(\S+) \{.*(?:fill|stroke): #"
+    assert re.findall(colored, light, re.MULTILINE) == re.findall(
+        colored, dark, re.MULTILINE
     )
 
 
-def test_cells_are_as_many_as_the_ports_they_stand_for():
+def test_the_number_of_cells_is_in_proportion_to_the_ports():
     for to in (FULL, EMPTY):
         assert abs(len(to.used_cells) / CELLS - to.used_ports / PORTS) < 1 / CELLS
-    # else a plain count would be higher than the fullest destination
+    # otherwise a plain count would be higher than the fullest destination
     assert EMPTY.used_cells <= FULL.used_cells
 
 
-def test_it_is_small_and_needs_nothing_else():
+def test_it_is_small_and_needs_no_other_file():
     assert len(picture()) < 12 * 1024
     assert not re.findall(r"(?:href|src|@import)", picture())

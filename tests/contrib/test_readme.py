@@ -1,4 +1,4 @@
-"""contrib/README.rst is the table of contents."""
+"""contrib/README.rst lists every file of contrib."""
 
 import re
 from pathlib import Path
@@ -13,17 +13,17 @@ FILES = {
 FOLDERS = {name for name in LISTED if name.endswith("/")}
 
 
-def test_every_file_is_listed_or_its_folder_is():
+def test_every_file_or_its_folder_is_listed():
     unlisted = FILES - LISTED
     assert [name for name in unlisted if not name.startswith(tuple(FOLDERS))] == []
 
 
-def test_what_is_listed_exists():
+def test_every_listed_file_exists():
     paths = {name for name in LISTED if "/" in name}
     assert [name for name in paths if not (CONTRIB / name).exists()] == []
 
 
-def test_what_is_to_be_copied_says_where_to():
+def test_every_file_to_copy_says_where_it_goes():
     monitors = ("nagios", "nrpe", "icinga2", "windows", "telegraf", "checkmk")
     for folder in (*monitors, "grafana", "sudoers", "man", "completion"):
         for path in (CONTRIB / folder).iterdir():

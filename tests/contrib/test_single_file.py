@@ -32,33 +32,33 @@ def run(program, *arguments):
     )
 
 
-def test_it_is_one_file_that_anybody_may_run(program):
+def test_it_is_one_file_that_every_user_can_run(program):
     assert program.stat().st_mode & 0o777 == 0o755
     assert run(program, "-V").stdout == f"check_ephemeral_port {__version__}\n"
 
 
-def test_it_holds_the_library_with_its_licence_but_not_psutil(program):
+def test_it_contains_nagiosplugin_with_its_license_but_not_psutil(program):
     names = zipfile.ZipFile(program).namelist()
     assert "nagiosplugin/check.py" in names
     assert any("nagiosplugin" in name and "LICENSE" in name for name in names)
     assert not any("psutil/" in name for name in names)
 
 
-def test_the_distribution_finds_it_compiled(program):
-    place = (
+def test_the_python_of_the_distribution_runs_compiled_modules(program):
+    script = (
         "import sys; sys.path.insert(0, sys.argv[1]); import {0}; print({0}.__file__)"
     )
     for module in ("check_ephemeral_port.cli", "nagiosplugin.check"):
-        done = run(SYSTEM_PYTHON, "-c", place.format(module), str(program))
+        done = run(SYSTEM_PYTHON, "-c", script.format(module), str(program))
         assert done.stdout == f"{program}/{module.replace('.', '/')}.pyc\n"
 
 
-def test_any_other_python_runs_its_sources(program, tmp_path):
+def test_any_other_python_runs_the_sources(program, tmp_path):
     other = tmp_path / "other"
     with zipfile.ZipFile(program) as archive, zipfile.ZipFile(other, "w") as changed:
         for name in archive.namelist():
             content = archive.read(name)
-            # as if made for a Python that nobody has
+            # compiled for a Python that does not exist
             changed.writestr(name, b"????" * name.endswith(".pyc") + content)
     assert "EPHEMERAL_PORT" in run(SYSTEM_PYTHON, str(other)).stdout
 
@@ -70,7 +70,7 @@ def test_the_same_sources_give_the_same_bytes(program, tmp_path):
 
 @pytest.mark.namespace(ports="40000-40039")
 @pytest.mark.parametrize("sampler", ["psutil", "sock_diag"])
-def test_it_tells_a_full_range(program, sampler):
+def test_it_reports_a_full_range(program, sampler):
     with held_connections(38):
         done = run(program, "--sampler", sampler)
     assert (done.returncode, done.stderr) == (2, "")

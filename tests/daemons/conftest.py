@@ -1,4 +1,4 @@
-"""The marker ``machine``: the test has a machine of its own."""
+"""The marker ``machine``: the test runs on a throw-away machine."""
 
 from functools import partial
 
@@ -9,7 +9,7 @@ from tests.daemons.machine import run_on_machine, why_unavailable
 
 def pytest_runtest_setup(item):
     if item.get_closest_marker("machine") and why_unavailable():
-        pytest.skip(f"needs a machine of its own: {why_unavailable()}")
+        pytest.skip(f"needs a throw-away machine: {why_unavailable()}")
 
 
 def pytest_pyfunc_call(pyfuncitem):

@@ -1,4 +1,4 @@
-"""Fills the range of 40 ports to one destination, and sets it free again."""
+"""Fills a range of 40 ports towards one destination, and frees it again."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ PORTS = "40000-40039"
 SERVER = ("127.0.0.1", 5000)
 IDLE = "EPHEMERAL_PORT OK - "
 FULL = "EPHEMERAL_PORT CRITICAL - 95% of 40 ports to 127.0.0.1:5000 used, 2 remaining"
-"""How the status begins before, and while the range is filled."""
+"""The beginning of the status line before the range is filled, and while it is."""
 
 
 @contextmanager
 def filled() -> Iterator[None]:
-    """38 of 40 ports taken."""
+    """38 of the 40 ports are used inside the block."""
     with held_connections(38) as clients:
         yield
         for client in clients:

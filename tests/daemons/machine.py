@@ -1,8 +1,8 @@
-"""A machine of the test's own, to install things on and to run daemons.
+"""A throw-away machine for one test, to install files and run daemons.
 
-It has the files of the real one, but what the test changes below /etc, /usr, /var and
-/run is seen by nobody else and goes with it, and so do its processes and its network.
-So the distribution's own configuration and default ports can be used.
+It has the files of the real machine. Only the test sees its changes below /etc, /usr,
+/var and /run. They disappear with it, and so do its processes and its network. So the
+distribution's own configuration and default ports can be used.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ CONTRIB = Path(__file__).parents[2] / "contrib"
 PLUGINS = Path("/usr/lib/nagios/plugins")
 PLUGIN = PLUGINS / "check_ephemeral_port"
 USER = "nagios"
-"""Whom Debian's Nagios, Icinga 2 and NRPE run as."""
+"""The user that Debian's Nagios, Icinga 2 and NRPE run as."""
 
 PROGRAMS = {
     "/usr/sbin/nagios4": "nagios4-core",
@@ -40,9 +40,9 @@ T = TypeVar("T")
 
 @cache
 def why_unavailable() -> str | None:
-    """Why this machine can't make another; ``None`` if it can."""
+    """Why there can be no throw-away machine here; ``None`` if there can."""
     if os.getuid():
-        return "it takes root to run daemons as their own users"
+        return "running daemons as their own users needs root"
     missing = [name for path, name in PROGRAMS.items() if not Path(path).exists()]
     if missing:
         return f"not installed: {' '.join(missing)} (.ci/install-daemons)"
@@ -52,7 +52,7 @@ def why_unavailable() -> str | None:
 
 
 def run_on_machine(ports: str, body: Callable[[], None]) -> str | None:
-    """Run ``body`` on such a machine; the traceback if it failed."""
+    """Run ``body`` on a throw-away machine. Returns the traceback if it failed."""
     return run_in_namespace(ports, partial(_prepared, body), host=True, users=True)
 
 
@@ -72,15 +72,15 @@ def _prepared(body: Callable[[], None]) -> None:
 
 
 def install_plugin() -> None:
-    """One file into the plugin folder."""
+    """Install the program as one file in the plugin folder."""
     build(PLUGIN)
 
 
 def install(name: str, mode: int = 0o644) -> Path:
-    """Copy a file of ``contrib`` to where it says that it goes to."""
+    """Copy a file of ``contrib`` to the path after ``Goes to:`` in its text."""
     source = CONTRIB / name
     said = re.search(r"Goes to: (\S+)", source.read_text())
-    assert said, f"{name} doesn't say where it goes to"
+    assert said, f"{name} does not say where it goes"
     target = Path(said[1])
     target.parent.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(source, target)
@@ -99,7 +99,7 @@ def edit(path: str, **settings: object) -> None:
 
 
 def run(*command: str) -> str:
-    """Run a command to its end; what it printed if it succeeded."""
+    """Run a command and return its output. ``AssertionError`` if it fails."""
     done = subprocess.run(
         command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     )
@@ -108,7 +108,7 @@ def run(*command: str) -> str:
 
 
 def start(*command: str, user: str = USER) -> subprocess.Popen[bytes]:
-    """Start a daemon that stays in the foreground; it ends with the machine."""
+    """Start a daemon in the foreground. It ends with the machine."""
     groups = ["--reuid", user, "--regid", user, "--init-groups"]
     with open(f"/run/{Path(command[0]).name}.output", "w") as output:
         return subprocess.Popen(
@@ -121,13 +121,13 @@ def start(*command: str, user: str = USER) -> subprocess.Popen[bytes]:
         )
 
 
-def wait_for(look: Callable[[], T | None]) -> T:
-    """What ``look`` sees, as soon as it sees something."""
+def wait_for(poll: Callable[[], T | None]) -> T:
+    """Call ``poll`` until it returns something, and return that."""
     end = time.monotonic() + WAIT_SECONDS
     while time.monotonic() < end:
-        seen = look()
-        if seen:
-            return seen
+        found = poll()
+        if found:
+            return found
         time.sleep(0.1)
     outputs = [f"{p}:\n{p.read_text()[-2000:]}" for p in Path("/run").glob("*.output")]
-    raise AssertionError("\n".join([f"{look} saw nothing", *outputs]))
+    raise AssertionError("\n".join([f"{poll} found nothing", *outputs]))

@@ -1,11 +1,11 @@
-"""Takes the picture of the check in Nagios Core's web page.
+"""Takes the screenshot of the check in Nagios Core's web page.
 
     .ci/install-daemons
     apt-get install --no-install-recommends nagios4-cgi chromium optipng
     python -m tests.daemons.screenshot contrib/docs/nagios.png
 
-As root, on a machine of its own like the tests; apart from them, since chromium takes
-more room than all else together.
+Needs root, and runs on a throw-away machine like the tests. It is not one of them
+because chromium takes more disk space than everything else together.
 """
 
 import subprocess
@@ -31,7 +31,7 @@ from tests.support.sockets import connect, listen, time_wait
 
 PORTS = "32768-47999"
 REMOTE, PORT, BATCHES, BATCH = "192.0.2.7", 443, 5, 2850
-"""What fills the range to 93 %, a batch that fits into a listener's queue at a time."""
+"""Connections that fill the range to 93 %. A batch fits into a listener's queue."""
 CGI = Path("/usr/lib/cgi-bin/nagios4")
 PAGES = {
     "stylesheets": Path("/etc/nagios4/stylesheets"),
@@ -77,16 +77,16 @@ class Pages(BaseHTTPRequestHandler):
 
 
 def fill():
-    """TIME_WAIT, which the default of tcp_tw_reuse keeps from being taken over."""
+    """Fill the range with TIME_WAIT that the default of tcp_tw_reuse does not reuse."""
     add_address(f"{REMOTE}/32")
     server = listen(REMOTE, PORT)
     for _ in range(BATCHES):
         time_wait(BATCH, server, lambda: connect((REMOTE, PORT)))
-    time.sleep(1)  # younger ones are never taken over
+    time.sleep(1)  # younger TIME_WAIT is never taken over
 
 
 def take(picture):
-    """The page, once Nagios shows the alarm."""
+    """Take the screenshot as soon as Nagios shows the alarm."""
     install_plugin()
     install("nagios/check_ephemeral_port.cfg")
     install("nagios/check_ephemeral_port_nrpe.cfg")
@@ -117,9 +117,9 @@ def take(picture):
     run("optipng", "-quiet", "-o5", "-strip", "all", str(picture))
 
 
-def hard(told):
-    """The service once Nagios is sure of it."""
-    return told if told and told["state_type"] == "1" else None
+def hard(found):
+    """The service if Nagios says that its state is hard."""
+    return found if found and found["state_type"] == "1" else None
 
 
 if __name__ == "__main__":

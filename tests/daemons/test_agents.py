@@ -1,4 +1,4 @@
-"""Agents that aren't packaged for Debian: their commands, run as they would."""
+"""Agents without a Debian package: their commands, run in the same way."""
 
 import re
 import subprocess
@@ -35,7 +35,7 @@ def test_telegraf_command():
     assert run(command).startswith(IDLE)
     with filled():
         assert run(command).startswith(FULL)
-    # it waits longer than the plugin does, whose text would be lost otherwise
+    # Telegraf has to wait longer than the plugin, or its text is lost
     limit = int(re.findall(r'^  timeout = "(\d+)s"$', text, re.MULTILINE)[0])
     assert limit > int(command[command.index("--timeout") + 1])
 

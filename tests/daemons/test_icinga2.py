@@ -1,4 +1,4 @@
-"""Icinga 2 with the files of contrib/icinga2, asked through its API."""
+"""Icinga 2 with the files of contrib/icinga2, queried through its API."""
 
 import base64
 import json
@@ -88,15 +88,15 @@ def api(path, **body):
 
 
 def result(service, begin):
-    """The last result, parsed by Icinga 2, once its output begins like that."""
+    """The last result as Icinga 2 parsed it, if its output begins like that."""
     script = (
         f'var r = get_service("proxy", "{service}").last_check_result;'
         "if (r) { [r.output, r.exit_status, r.command,"
         " r.performance_data.map(parse_performance_data)] }"
     )
     (answer,) = api("console/execute-script", command=script)
-    told = answer["result"]
-    return told if told and told[0].startswith(begin) else None
+    found = answer["result"]
+    return found if found and found[0].startswith(begin) else None
 
 
 def answers():
@@ -112,7 +112,7 @@ def check_now(service, begin):
 
 
 @pytest.mark.machine(ports=PORTS)
-def test_icinga_tells_ok_critical_and_ok_again():
+def test_icinga_shows_ok_critical_and_ok_again():
     set_up()
     assert check_now("ephemeral-ports", IDLE)[1] == 0
     with filled():
@@ -174,7 +174,7 @@ def test_every_option_is_a_custom_variable_that_reaches_the_program():
     set_up(service % ("all", "".join(settings)) + service % ("none", "".join(none)))
 
     command = check_now("all", "EPHEMERAL_PORT UNKNOWN - ")[2]
-    # Icinga 2 orders them as it likes
+    # the order is up to Icinga 2
     assert sorted(command[1:]) == sorted(word for part in expected for word in part)
     for part in expected:
         begin = command.index(part[0])
@@ -270,7 +270,7 @@ def test_every_panel_of_the_dashboard_shows_its_figures():
 
 
 def influx(query):
-    """What InfluxDB answers; nothing if it doesn't yet."""
+    """The answer of InfluxDB; ``None`` until it has started."""
     url = "http://127.0.0.1:8086/query?db=icinga2"
     data = urllib.parse.urlencode({"q": query}).encode()
     try:

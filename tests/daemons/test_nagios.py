@@ -24,7 +24,7 @@ define hostgroup {
 
 
 def service(description, state):
-    """The service's part of status.dat, once it is in that state."""
+    """The fields of the service in status.dat, if it is in that state."""
     try:
         parts = STATUS.read_text().split("servicestatus {")[1:]
     except FileNotFoundError:  # not yet written, or being replaced
@@ -40,7 +40,7 @@ def service(description, state):
 
 
 @pytest.mark.machine(ports=PORTS)
-def test_nagios_tells_ok_critical_and_ok_again_here_and_by_nrpe():
+def test_nagios_shows_ok_critical_and_ok_again_here_and_by_nrpe():
     install_plugin()
     install("nagios/check_ephemeral_port.cfg")
     install("nagios/check_ephemeral_port_nrpe.cfg")
@@ -66,16 +66,16 @@ def test_nagios_tells_ok_critical_and_ok_again_here_and_by_nrpe():
 
     names = ("ephemeral ports", "ephemeral ports by NRPE")
     for name in names:
-        told = wait_for(lambda: service(name, 0))
-        assert told["plugin_output"].startswith(IDLE)
+        found = wait_for(lambda: service(name, 0))
+        assert found["plugin_output"].startswith(IDLE)
     with filled():
         for name in names:
-            told = wait_for(lambda: service(name, 2))
-            assert told["plugin_output"].startswith(FULL)
-            figures = told["performance_data"].split()
+            found = wait_for(lambda: service(name, 2))
+            assert found["plugin_output"].startswith(FULL)
+            figures = found["performance_data"].split()
             assert "tcp_connect=95%;80;90;0;100" in figures
             assert "tcp_connect_free=2;;;0;40" in figures
             assert "udp_bind=0%;80;90;0;100" in figures
-            assert told["check_type"] == "0"  # active: scheduled by Nagios
+            assert found["check_type"] == "0"  # active: scheduled by Nagios
     for name in names:
         assert wait_for(lambda: service(name, 0))["plugin_output"].startswith(IDLE)

@@ -1,4 +1,4 @@
-"""A real NRPE daemon with the files of contrib/nrpe, asked by check_nrpe."""
+"""A real NRPE daemon with the files of contrib/nrpe, queried by check_nrpe."""
 
 import os
 import subprocess
@@ -27,14 +27,14 @@ def start_nrpe():
     install("nrpe/check_ephemeral_port.cfg")
     install("sudoers/check_ephemeral_port", 0o440)
     run("visudo", "--check")
-    # drops root by itself, to the nrpe_user of Debian's configuration
+    # becomes the nrpe_user of Debian's configuration by itself
     nrpe = start("nrpe", "-c", "/etc/nagios/nrpe.cfg", "-f", user="root")
     wait_for(lambda: "NRPE v" in ask()[1])
     return nrpe
 
 
 @pytest.mark.machine(ports=PORTS)
-def test_check_nrpe_tells_ok_critical_and_ok_again():
+def test_check_nrpe_reports_ok_critical_and_ok_again():
     nrpe = start_nrpe()
     assert getpwuid(os.stat(f"/proc/{nrpe.pid}").st_uid).pw_name == "nagios"
 
@@ -56,7 +56,7 @@ def test_the_answer_fits_into_a_packet_of_old_clients():
     with filled():
         new = ask("-c", "check_ephemeral_port")
         old = ask("-c", "check_ephemeral_port", "-2")
-    # from the figures on, the two may differ by a TIME_WAIT
+    # the figures can differ by a TIME_WAIT
     assert old[0] == new[0] == 2
     assert old[1].partition(" | ")[0] == new[1].partition(" | ")[0]
     assert old[1].endswith(" udp_sockets=0;;;0\n")
@@ -74,7 +74,7 @@ def test_sudo_lets_it_name_the_processes_of_others():
 
 
 @pytest.mark.machine(ports=PORTS)
-def test_sudo_lets_it_look_into_the_namespaces_of_others():
+def test_sudo_lets_it_inspect_the_namespaces_of_others():
     start_nrpe()
     web = add_namespace("web", "50000-50039")
     fill = partial(open_sockets, 38, lambda: connect(SERVER))

@@ -15,7 +15,7 @@ from tests.support.sources import copy_sources
 
 PACKAGING = CONTRIB / "packaging"
 RPM = ["rpm", "--dbpath", "/var/lib/rpm"]
-"""Its database where it belongs; Debian's is in the home folder."""
+"""With its database in the usual folder; Debian's rpm has it in the home folder."""
 OFFLINE = ["unshare", "--map-root-user", "--net"]
 
 
@@ -88,29 +88,29 @@ def test_lintian_finds_nothing_in_the_deb(deb):
 
 
 @pytest.mark.machine(ports=PORTS)
-def test_deb_installs_and_tells_a_full_range(deb):
-    # with its dependencies: the libraries of the distribution
+def test_deb_installs_and_reports_a_full_range(deb):
+    # its dependencies are the libraries of the distribution
     run("dpkg", "--install", str(deb))
     assert_it_works()
     assert subprocess.run(["man", "-w", "check_ephemeral_port"]).returncode == 0
     run("dpkg", "--purge", "check-ephemeral-port")
     assert not os.path.lexists(PLUGIN)
-    assert left_over("/usr/lib/python3/dist-packages") == []
+    assert installed_files("/usr/lib/python3/dist-packages") == []
 
 
 @pytest.mark.machine(ports=PORTS)
-def test_rpm_installs_and_tells_a_full_range(rpm):
-    # its dependencies are Enterprise Linux's; here, Debian's do
+def test_rpm_installs_and_reports_a_full_range(rpm):
+    # its dependencies are packages of Enterprise Linux; here, those of Debian do
     run(*RPM, "--initdb")
     run(*RPM, "--install", "--nodeps", str(rpm))
     PLUGIN.symlink_to("/usr/lib64/nagios/plugins/check_ephemeral_port")
     assert_it_works()
     run(*RPM, "--erase", "nagios-plugins-ephemeral-port")
-    assert left_over("/usr/share", "/usr/share/man/man1") == []
+    assert installed_files("/usr/share", "/usr/share/man/man1") == []
 
 
 @pytest.mark.machine(ports=PORTS)
-def test_rpm_has_examples_with_the_places_of_enterprise_linux(rpm):
+def test_rpm_has_examples_with_the_paths_of_enterprise_linux(rpm):
     run(*RPM, "--initdb")
     run(*RPM, "--install", "--nodeps", str(rpm))
     (folder,) = Path("/usr/share/doc").glob("nagios-plugins-ephemeral-port*")
@@ -137,7 +137,7 @@ def assert_it_works():
         assert done.stdout.startswith(FULL)
 
 
-def left_over(*folders):
+def installed_files(*folders):
     return [
         path
         for folder in folders

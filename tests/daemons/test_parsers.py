@@ -1,4 +1,4 @@
-"""What the plugin prints, read by others: Perl's Monitoring::Plugin and Icinga 2."""
+"""Perl's Monitoring::Plugin and Icinga 2 read what the plugin prints."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ RANGES = 5000
 PORT = 40001
 NAMESPACES = ["web", "db", "cni-4f5a1234-0000-4000-8000-000000000000", "a|b'c=d"]
 AT_ONCE = 1000
-"""Metrics in one argument of a program, which is limited."""
+"""Number of metrics in one argument, whose length is limited."""
 DESTINATIONS = [
     ("192.0.2.7:443", "192.0.2.7"),
     ("example.com:443", "192.0.2.7", "2001:db8::7"),
@@ -101,7 +101,7 @@ Json.encode(%s.map(function(text) {
 
 
 class Figure(NamedTuple):
-    """One metric as the plugin means it."""
+    """One metric with the values that the plugin printed."""
 
     label: str
     value: float
@@ -113,7 +113,7 @@ class Figure(NamedTuple):
 
 
 class Line(NamedTuple):
-    """A printed line, and what it says."""
+    """A printed line and its figures."""
 
     text: str
     figures: list[Figure]
@@ -124,7 +124,7 @@ class Line(NamedTuple):
 
 
 def perl(script, lines):
-    """What each line becomes, by one process for all of them."""
+    """The script's answer to each line. One process reads all of them."""
     library = ["perl", "-MMonitoring::Plugin", "-e", "1"]
     if (
         not shutil.which("perl")
@@ -144,7 +144,7 @@ def perl(script, lines):
 
 
 def icinga(metrics):
-    """What Icinga 2 makes of each metric; without a daemon."""
+    """Each metric as Icinga 2 parses it, without a daemon."""
     if not shutil.which("icinga2"):
         pytest.skip("needs icinga2-bin: .ci/install-daemons")
     read = []
@@ -208,7 +208,7 @@ def check_host(chance, thresholds):
 
 
 def check_namespaces(chance, thresholds):
-    """``--all-netns``: some can be observed, some can't, but the first can."""
+    """``--all-netns``: the first can be inspected, some of the others cannot."""
     namespaces = [
         Namespace((f"/run/netns/{name}",), name)
         for name in chance.sample(NAMESPACES, chance.randrange(1, len(NAMESPACES)))
@@ -230,7 +230,7 @@ def check_namespaces(chance, thresholds):
 
 
 class MadeOfPort(NamedTuple):
-    """A port check that was made."""
+    """A finished port check."""
 
     judgement: Judgement
     sentences: Sequence[str]
@@ -293,13 +293,13 @@ def random_forecast(chance, watches, udp):
 
     def forecast():
         seconds = chance.choice([0, 59, 36000, 10**7])
-        left = TimeRemaining(
+        remaining = TimeRemaining(
             soonest=0.8 * seconds, likely=seconds, latest=1.5 * seconds
         )
         return Forecast(
             samples=15,
             growth=Growth(slowest=1.5, typical=2.0, fastest=2.5, span_seconds=840),
-            remaining=chance.choice([None, left]),
+            remaining=chance.choice([None, remaining]),
         )
 
     watched = [forecast() for _ in watches]
@@ -336,7 +336,7 @@ def random_lines(inside=True):
 
 
 def test_perl_reads_every_figure_of_every_line():
-    # of a metric with an '@' threshold it drops the rest; see the next test
+    # Perl drops the fields after an '@' threshold; see the next test
     lines = random_lines(inside=False)
     for line, answer in zip(lines, perl(PERL_PERFDATA, [li.perfdata for li in lines])):
         read = {by_perl(*fields) for fields in json.loads(answer)}
@@ -372,7 +372,7 @@ def test_icinga_reads_every_figure_of_every_line():
 
 
 def in_icinga(figure):
-    """It knows upper limits only, and forgets all other thresholds."""
+    """The figure in Icinga 2, which knows upper limits only and drops other ranges."""
 
     def limit(threshold):
         plain = threshold and threshold.start == 0 and not threshold.inverted
@@ -384,8 +384,8 @@ def in_icinga(figure):
 
 
 def test_no_label_has_the_separator_of_icinga():
-    # its PluginUtility::SplitPerfdata() takes '::' for the end of a group's name, and
-    # puts that before all labels that follow
+    # its PluginUtility::SplitPerfdata() reads '::' as the end of a group's name, and
+    # puts that name before all labels that follow
     lines = random_lines()
     assert all("::" not in figure.label for li in lines for figure in li.figures)
     assert any("[2001:0db8:" in figure.label for li in lines for figure in li.figures)

@@ -1,4 +1,4 @@
-"""What the monitoring user of a distribution sees, and what more by capabilities."""
+"""What the monitoring user of a distribution sees, without and with capabilities."""
 
 import os
 import subprocess
@@ -11,7 +11,7 @@ from tests.support.namespace import add_namespace, hold_namespace, run_inside
 from tests.support.plugin_process import PluginRun, assert_unknown
 from tests.support.sockets import bind_udp, connect, held_sockets, listen, open_sockets
 
-MEND = "; needs root (see contrib/sudoers), or CAP_SYS_ADMIN and CAP_SYS_PTRACE"
+FIX = "; needs root (see contrib/sudoers), or CAP_SYS_ADMIN and CAP_SYS_PTRACE"
 
 
 def check(*arguments, capabilities="-all"):
@@ -24,7 +24,7 @@ def check(*arguments, capabilities="-all"):
 
 
 @pytest.mark.machine(ports=PORTS)
-def test_all_sockets_of_a_port_and_a_hint_how_to_see_their_owners():
+def test_it_shows_all_sockets_of_a_port_and_how_to_see_their_holders():
     install_plugin()
     with listen("127.0.0.1", 60840), connect(("127.0.0.1", 60840)):
         run = check("-p", "60840", "-v")
@@ -42,7 +42,7 @@ def test_all_sockets_of_a_port_and_a_hint_how_to_see_their_owners():
 
 
 @pytest.mark.machine(ports=PORTS)
-def test_its_own_namespace_and_what_it_takes_to_see_the_others():
+def test_it_checks_its_own_namespace_and_says_what_others_need():
     install_plugin()
     web, holder = add_namespace("web", "50000-50019"), hold_namespace("50000-50019")
     pid = str(holder.pid)
@@ -51,11 +51,11 @@ def test_its_own_namespace_and_what_it_takes_to_see_the_others():
         assert check("--netns", "/proc/self/ns/net").exit_code == 0
         for asked, path in (("web", web), (pid, f"/proc/{pid}/ns/net")):
             refused = f"cannot enter network namespace {path}: "
-            assert_unknown(check("--netns", asked), refused, MEND)
+            assert_unknown(check("--netns", asked), refused, FIX)
         run = check("--all-netns")
         assert (run.exit_code, run.stderr) == (3, "")
         which = f"cannot inspect 2 of 3 network namespaces (web, sleep[{pid}]): "
-        assert f" UNKNOWN - {which}" in run.status and MEND in run.status
+        assert f" UNKNOWN - {which}" in run.status and FIX in run.status
         assert "; own netns: 0% of 40 ports " in run.status
 
         run = check("--all-netns", capabilities="+sys_admin,+sys_ptrace")
@@ -63,4 +63,4 @@ def test_its_own_namespace_and_what_it_takes_to_see_the_others():
             run.exit_code == 2 and " - netns web, worst of 3: 95% of 20 " in run.status
         )
         for lone in ("+sys_admin", "+sys_ptrace"):
-            assert_unknown(check("--netns", pid, capabilities=lone), MEND)
+            assert_unknown(check("--netns", pid, capabilities=lone), FIX)

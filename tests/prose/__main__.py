@@ -20,7 +20,7 @@ SENTENCE = re.compile(r"(?:[^.!?:;\n\0]|[.!?:;](?!\s)|\n(?!\s*(?:\n|[-*#] )))+")
 
 
 def allow(text: str, phrases: str) -> str:
-    """The text without what ``phrases`` allows."""
+    """The text without the phrases that ``phrases`` allows."""
     for says, instead in _rules(phrases):
         if not instead:
             text = _pattern(says).sub(lambda m: re.sub(r"\S", LITERAL, m[0]), text)
@@ -72,11 +72,11 @@ def by_proselint(text: str) -> Iterator[tuple[int, str]]:
 
     if not CheckRegistry().checks:
         CheckRegistry().register_many(__register__)
-    # everything is plain ASCII, and "that very port" is one port
+    # texts are plain ASCII, and "that very port" is exact
     off = {"typography": False, "weasel_words": False}
     config = {**DEFAULT, "checks": {**DEFAULT["checks"], **off}}
     for found, _ in LintFile("", text + "\n").lint(config):
-        begin, end = found.span  # of the text behind a newline
+        begin, end = found.span  # in the text after a newline
         yield (
             begin - 1,
             f"'{_words(text[begin - 1 : end - 1])}': {_words(found.message)}",

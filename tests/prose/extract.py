@@ -1,4 +1,4 @@
-"""The prose of a file, on the same lines as there; all else is blanked."""
+"""The prose of a file, each line where it was; everything else is blank."""
 
 from __future__ import annotations
 

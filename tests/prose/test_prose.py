@@ -1,4 +1,4 @@
-"""What the check of the prose finds, and where."""
+"""The prose check finds phrases and long sentences, and reports their lines."""
 
 import pytest
 
@@ -35,7 +35,7 @@ SO_MANY = "'so many': say 'at most N'"
         (
             'text = (\n    f"{count} so "\n    "many"\n)\n',
             [],
-        ),  # "many" alone is a value
+        ),  # "many" alone is no prose
         ('text = (\n    f"{count} so "\n    "many ports"\n)\n', [2]),
         ("so_many = so = many\n", []),
         ('a("so ")\nb("many ports")\n', []),
@@ -63,7 +63,7 @@ def test_documents(tmp_path, document, lines):
     assert found(tmp_path, "x.rst", document) == [(line, SO_MANY) for line in lines]
 
 
-def test_capital_letters_are_for_the_beginning(tmp_path):
+def test_a_phrase_with_a_capital_is_found_at_the_beginning_only(tmp_path):
     advice = "'What the port is': say 'begin with the subject'"
     assert found(tmp_path, "x.rst", "What the\nport is.\n") == [(1, advice)]
     assert not found(tmp_path, "x.rst", "Says what the port is.\n")

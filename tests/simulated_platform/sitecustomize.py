@@ -1,7 +1,7 @@
 """Makes a Linux process look like another platform to this package.
 
-Python runs it at start because its folder is in PYTHONPATH. What it takes away and what
-it puts in place is all that is simulated; the code of the package runs as it is:
+Python runs it at start because its folder is in PYTHONPATH. The code of the package is
+not changed. Only this is simulated:
 
 - ``sys.platform`` (and ``os.name``, for Windows) is that of ``SIMULATED_PLATFORM``;
 - grp, pwd, resource and termios can't be imported, ``socket.AF_NETLINK`` and
@@ -12,7 +12,7 @@ it puts in place is all that is simulated; the code of the package runs as it is
   ``netsh.exe`` is a program that the test puts into PATH.
 
 The standard library, psutil and, for POSIX, nagiosplugin are loaded before that, since
-they take what Linux has.
+they need what is taken away.
 """
 
 import ctypes
@@ -35,7 +35,7 @@ from tests.support.recorded import psutil_rows
 GONE = {"grp", "pwd", "resource", "termios"}
 FOLDERS = {"win32": "windows", "darwin": "darwin", "freebsd14": "freebsd"}
 
-# made up, so that beyond the rows there are 1000 sockets on macOS, 2000 on FreeBSD
+# invented: 1000 sockets more than rows on macOS, 2000 more on FreeBSD
 COUNTS = {
     "net.inet.tcp.pcbcount": int32(1006),
     "net.inet.tcp.states": struct.pack("=11Q", 9, 9, 0, 0, 3, *[0] * 5, 2000),
@@ -54,12 +54,12 @@ class Missing(MetaPathFinder):
 def simulate(platform):
     """From here on, this process is on another platform."""
     folder = FOLDERS[platform]
-    behaviour = os.environ.get("SIMULATED_NET_CONNECTIONS")
+    behavior = os.environ.get("SIMULATED_NET_CONNECTIONS")
 
     def net_connections(kind="inet"):
-        if behaviour == "refuse":
+        if behavior == "refuse":
             raise psutil.AccessDenied(pid=1)
-        if behaviour == "hang":
+        if behavior == "hang":
             time.sleep(60)
         return psutil_rows(folder)
 
@@ -75,7 +75,7 @@ def simulate(platform):
         os.name = "nt"
         del os.geteuid, os.getuid
     else:
-        import nagiosplugin  # noqa: F401 # before what its POSIX part takes is gone
+        import nagiosplugin  # noqa: F401 # before the modules that its POSIX part needs are gone
 
         values = {**sysctls(f"{folder}/sysctl.txt"), **COUNTS}
         setattr(ctypes, "CDLL", lambda name, use_errno: CLibrary(values))

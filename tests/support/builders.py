@@ -1,4 +1,4 @@
-"""Short words for samples and histories."""
+"""Builds samples and histories in few words."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ SERIES = Series(
     ),
 )
 HISTORY = {"tcp_connect": SERIES, "udp_bind": SERIES._replace(points=())}
-"""What a state file keeps."""
+"""The content of a state file."""
 
 
 def pool(

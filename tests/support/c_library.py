@@ -24,7 +24,7 @@ BY_NUMBER = ctypes.CFUNCTYPE(
 
 
 def int32(value: int) -> bytes:
-    """How the kernel holds an int."""
+    """An int as the kernel stores it."""
     return value.to_bytes(4, sys.byteorder, signed=True)
 
 
@@ -35,7 +35,7 @@ def sysctls(name: str) -> dict[str, bytes]:
 
 
 class CLibrary:
-    """Values by name, or by the numbers that stand for it."""
+    """Answers with values, by name or by the numbers that stand for a name."""
 
     def __init__(self, values: Mapping[Any, bytes]) -> None:
         def answer(key: object, value: int, capacity: Any) -> int:

@@ -31,7 +31,7 @@ NEVER = Thresholds()
 
 
 def clients(count: int, remote: str = "192.0.2.7", **more: Any) -> list[SocketEntry]:
-    """``count`` connections to one destination, on the ports that connect() takes."""
+    """Connections to one destination, on the ports that connect() takes first."""
     ports = [*range(40000, 40040, 2), *range(40001, 40040, 2)]
     return [connected(port, remote, **more) for port in ports[:count]]
 
@@ -56,7 +56,7 @@ def observe(
 
 
 class Made:
-    """A check that was made of an observation."""
+    """A finished check of an observation."""
 
     def __init__(
         self,
@@ -86,7 +86,7 @@ class Made:
 
     @property
     def perfdata(self) -> Sequence[str]:
-        """Each of the perfdata as text."""
+        """The perfdata as texts, sorted."""
         return sorted(map(perfdata_text, self.judgement.metrics))
 
     @property
@@ -101,7 +101,7 @@ class Made:
 
     @property
     def alarming(self) -> UsageFigure | None:
-        """What the alarm is about."""
+        """The figure that the alarm is about."""
         return alarming_figure(self.resource, self.results)
 
 

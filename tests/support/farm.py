@@ -3,7 +3,7 @@
 ``python -m tests.support.farm --sockets 500000 -- ss -s`` needs no root. The
 sockets are both ends of loopback connections, so about half of them have a port of the
 ephemeral range; clients get the ports that connect() would choose. They are spread
-over as many processes as the descriptor limit asks for, and vanish with the command.
+over enough processes for the limit of descriptors, and vanish with the command.
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ PORTS = f"{FIRST_PORT}-{LAST_PORT}"
 LISTENER = ("0.0.0.0", 20000)
 FIRST_DESTINATION = 0x7F010000  # 127.1.0.0, and up: all of 127/8 is this host
 USUAL_FILL = 0.45
-"""Of the range, for one destination. From a half on connect() becomes slow, so that
-few hosts stay beyond."""
+"""Used share of the range, for one destination. From one half on connect() is slow, so
+few hosts use more."""
 SOCKETS_A_PROCESS = 20000
 SPARE_DESCRIPTORS = 64
 TIME_WAIT_FRESH_SECONDS = 25
-"""They last 60 s; building them and a measurement must fit into the rest."""
+"""They last 60 s. Making them and measuring must take less than the rest."""
 IP_LOCAL_PORT_RANGE = 51  # Linux 6.3, ip(7)
 
 Client = tuple[str, int]
@@ -43,11 +43,11 @@ Client = tuple[str, int]
 
 
 class Plan(NamedTuple):
-    """What a farm holds."""
+    """The sockets of a farm."""
 
     sockets: int
     destinations: int = 0
-    """Maximum number of addresses; 0 for as few as busy hosts have."""
+    """Maximum number of addresses; 0: just enough for the usual share of the range."""
     time_wait_share: float = 0.0
 
     @property
@@ -57,7 +57,7 @@ class Plan(NamedTuple):
 
     @property
     def time_wait(self) -> int:
-        """Connections of which one socket is left."""
+        """Connections of which one socket remains."""
         return self.sockets - 2 * self.connections
 
     def established_clients(self) -> Iterator[Client]:
@@ -65,7 +65,7 @@ class Plan(NamedTuple):
         return _clients(self.connections, self._destinations, 0)
 
     def time_wait_clients(self) -> Iterator[Client]:
-        """The clients in TIME_WAIT, on ports that the others leave."""
+        """The clients in TIME_WAIT, on ports that the others do not use."""
         taken = -(-self.connections // self._destinations)
         return _clients(self.time_wait, self._destinations, taken)
 
@@ -78,7 +78,7 @@ class Plan(NamedTuple):
 
 def _clients(count: int, destinations: int, taken: int) -> Iterator[Client]:
     # kernel: __inet_hash_connect() tries the ports of the first one's parity first,
-    # and begins elsewhere for each destination
+    # and begins at another port for each destination
     half = (LAST_PORT - FIRST_PORT + 1) // 2
     share = -(-count // destinations)
     if taken + share > 2 * half:
@@ -91,7 +91,7 @@ def _clients(count: int, destinations: int, taken: int) -> Iterator[Client]:
 
 
 class Children:
-    """Forked processes that stay as long as the ``with`` block, or this process."""
+    """Forked processes that end with the ``with`` block, or with this process."""
 
     def __init__(self) -> None:
         self.pids: list[int] = []
@@ -99,7 +99,7 @@ class Children:
         self._news, self._failures = os.pipe()
 
     def start(self, work: Callable[[], object]) -> None:
-        """Do some work in a child, which then holds what it has opened."""
+        """Do some work in a child, which then keeps open what it has opened."""
         pid = os.fork()
         if pid:
             self.pids.append(pid)
@@ -127,7 +127,7 @@ class Children:
         return self
 
     def __exit__(self, *_: object) -> None:
-        # all go, and are waited for
+        # end all of them, and wait for it
         os.close(self._leash)
         for pid in self.pids:
             os.waitpid(pid, 0)
@@ -165,7 +165,7 @@ class Farm:
         """Make the TIME_WAIT sockets, or make them young again.
 
         connect() takes over one that is older than a second (kernel:
-        ``tcp_twsk_unique()``, on loopback), so that their number stays.
+        ``tcp_twsk_unique()``, on loopback), so their number does not grow.
         """
         self._renewed = time.monotonic()
         with _listen() as listener:
@@ -203,7 +203,7 @@ def count_tcp_sockets() -> tuple[int, int]:
 
 
 def _listen() -> socket.socket:
-    # accepting follows each connect(): the queue holds one connection a process
+    # each process accepts after each connect(), so the queue stays short
     return socket.create_server(LISTENER, backlog=1024)
 
 
@@ -216,7 +216,7 @@ def _connect_and_hold(
     for client in clients:
         held.append(_connect(client))
         reset_at_close(held[-1])
-        # any holder's connection will do: there is one for each that asks
+        # may be the connection of another process: there is one for each accept()
         held.append(listener.accept()[0])
     listener.close()
     return held
@@ -225,7 +225,7 @@ def _connect_and_hold(
 def _connect(client: Client) -> socket.socket:
     address, port = client
     connection = socket.socket()
-    # a range of one port: no bind(), which would change what the port is good for
+    # a range of one port, since bind() would change which sockets can share the port
     only = struct.pack("=HH", port, port)
     connection.setsockopt(socket.IPPROTO_IP, IP_LOCAL_PORT_RANGE, only)
     connection.connect((address, LISTENER[1]))
@@ -233,7 +233,7 @@ def _connect(client: Client) -> socket.socket:
 
 
 def main() -> int:
-    """Run a command in a farm; its exit code."""
+    """Run a command in a farm, and return its exit code."""
     parser = argparse.ArgumentParser(prog="python -m tests.support.farm")
     parser.add_argument("--sockets", type=int, required=True)
     parser.add_argument("--destinations", type=int, default=0)

@@ -1,8 +1,8 @@
 """A network namespace for one test, with an ephemeral range of its own.
 
 The test runs in a forked child that has moved into new user and network namespaces,
-as ``unshare -rn`` does: no root is needed, and what it does to sockets, sysctls and
-addresses goes with it.
+as ``unshare -rn`` does. So no root is needed, and its sockets, sysctls and addresses
+disappear with it.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ def add_route(*words: str) -> None:
 
 
 def write_hosts(folder: Path, hosts: str) -> None:
-    """What resolves names, if the folder is in the place of ``/etc``."""
+    """Write the files for name resolution to a folder that replaces ``/etc``."""
     (folder / "hosts").write_text(hosts)
     (folder / "nsswitch.conf").write_text("hosts: files\n")
     (folder / "host.conf").write_text("multi on\n")
@@ -61,7 +61,7 @@ def write_hosts(folder: Path, hosts: str) -> None:
 
 def _wait_for_route(address: str) -> None:
     # kernel: addrconf_dad_work() makes the local route of an IPv6 address some time
-    # later; until then, packets go out by its prefix's route and aren't taken in
+    # later; until then, packets to it take the route of its prefix and do not arrive
     give_up = time.monotonic() + ROUTE_LIMIT_SECONDS
     while not _reaches_itself(address) and time.monotonic() < give_up:
         time.sleep(0.01)
@@ -89,7 +89,7 @@ def why_unavailable() -> str | None:
 
 
 def add_namespace(name: str, ports: str) -> str:
-    """A namespace of ``ip netns``, for tests with a host of their own; its path."""
+    """Add a namespace by ``ip netns`` in a test with ``host=True``; return its path."""
     path = f"/run/netns/{name}"
     subprocess.run(["ip", "netns", "add", name], check=True)
     _set_up(["nsenter", f"--net={path}"], ports)
@@ -97,18 +97,18 @@ def add_namespace(name: str, ports: str) -> str:
 
 
 def run_inside(paths: Iterable[str], task: Callable[[], Result]) -> Result:
-    """What the task returns in the namespace of the first path that exists."""
+    """Run the task in the namespace of the first path that exists."""
     return in_namespace(Namespace(tuple(paths)), task)
 
 
 def hold_namespace(ports: str) -> subprocess.Popen[bytes]:
-    """A process in a namespace that has no name; whoever wants it to end kills it."""
+    """Start a process in a namespace without a name. The caller has to kill it."""
     holder = subprocess.Popen(
         ["unshare", "--net", "sh", "-c", "echo; exec sleep 1000"],
         stdout=subprocess.PIPE,
     )
     assert holder.stdout
-    holder.stdout.readline()  # it is there
+    holder.stdout.readline()  # now it exists
     _set_up(["nsenter", f"--net=/proc/{holder.pid}/ns/net"], ports)
     return holder
 
@@ -126,10 +126,10 @@ def run_in_namespace(
     host: bool = False,
     users: bool = False,
 ) -> str | None:
-    """Run ``body`` in a namespace of its own; the traceback if it failed.
+    """Run ``body`` in a namespace of its own. Returns the traceback if it failed.
 
-    With ``host``, no process but its own exists there, and ``/run`` is empty. With
-    ``users``, all users exist there, which takes root.
+    With ``host``, only its own processes exist there, and ``/run`` is empty. With
+    ``users``, all users exist there, which needs root.
     """
     receive, send = os.pipe()
     child = os.fork()
@@ -177,7 +177,7 @@ def enter_namespace(ports: str, host: bool = False, users: bool = False) -> None
                 file.write(text)
     if host:
         _become_first_process()
-        # without it, what is mounted here would be mounted outside too
+        # otherwise the mounts below would also appear outside
         subprocess.run(["mount", "--make-rprivate", "/"], check=True)
         subprocess.run(["mount", "-t", "proc", "proc", "/proc"], check=True)
         subprocess.run(["mount", "-t", "tmpfs", "tmpfs", "/run"], check=True)
@@ -187,7 +187,7 @@ def enter_namespace(ports: str, host: bool = False, users: bool = False) -> None
 
 
 def _become_first_process() -> None:
-    # the first child is the first to be in the new PID namespace; all end with it
+    # the first child is process 1 of the new PID namespace; all others end with it
     child = os.fork()
     if child:
         _, status = os.waitpid(child, 0)

@@ -32,7 +32,7 @@ class PluginRun(NamedTuple):
 
     @property
     def perfdata_fields(self) -> dict[str, str]:
-        """Everything behind the ``=``, by label."""
+        """Everything after the ``=``, by label."""
         return dict(_FIELDS.findall(self._perfdata))
 
     @property
@@ -40,7 +40,7 @@ class PluginRun(NamedTuple):
         return self.stdout.split("\n")[0].partition(" | ")[2]
 
     def free_bounds(self, label: str) -> tuple[int, int]:
-        """The bounds of the ports left, of a run with ``-vv``."""
+        """The bounds of the free ports, from a run with ``-vv``."""
         row = re.search(rf"^{label} .* (\d+)-(\d+)$", self.stdout, re.MULTILINE)
         assert row, self.stdout
         return int(row[1]), int(row[2])
@@ -51,7 +51,7 @@ _VALUE = re.compile(r"'?([^\s'=]+)'?=(-?[0-9.]+)")
 
 
 def check(*arguments: str, within: Sequence[str] = (), **process: Any) -> PluginRun:
-    """Run the program, if need be ``within`` a command such as ``unshare``.
+    """Run the program, or a command such as ``unshare`` with the program ``within``.
 
     ``process`` are further arguments of ``subprocess.run``.
     """
@@ -66,7 +66,7 @@ def check(*arguments: str, within: Sequence[str] = (), **process: Any) -> Plugin
 
 
 def assert_unknown(run: PluginRun, *parts: str) -> None:
-    """One line that has all the parts, and exit code 3."""
+    """The output is one line with all the parts, and the exit code is 3."""
     assert run.exit_code == 3
     assert run.stderr == ""
     assert run.stdout.startswith("EPHEMERAL_PORT UNKNOWN - ")
@@ -77,6 +77,6 @@ def assert_unknown(run: PluginRun, *parts: str) -> None:
 
 
 def with_stub(tmp_path: Path, module: str, text: str) -> dict[str, str]:
-    """An environment in which ``module`` is this text."""
+    """An environment in which ``module`` consists of this text."""
     (tmp_path / f"{module}.py").write_text(text)
     return {**os.environ, "PYTHONPATH": str(tmp_path)}

@@ -1,4 +1,4 @@
-"""Outputs of systems that these tests can't run on; SOURCES.rst says from where."""
+"""Outputs of systems that the tests cannot run on; SOURCES.rst has their sources."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def recorded(name: str) -> str:
 
 
 def psutil_rows(folder: str) -> list[Any]:
-    """What psutil's net_connections() answers on another platform."""
+    """The answer of psutil's net_connections() on another platform."""
     addr = namedtuple("addr", ["ip", "port"])
     sconn = namedtuple("sconn", ["family", "type", "laddr", "raddr", "status", "pid"])
     return [

@@ -1,4 +1,4 @@
-"""What a sandbox refuses to a process: system calls that end in an error."""
+"""System calls that end in an error, as in a sandbox."""
 
 import ctypes
 import errno

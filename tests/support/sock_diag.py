@@ -1,4 +1,4 @@
-"""The kernel's answers about sockets, in bytes, and what has to hold of them."""
+"""The kernel's answers about sockets, as bytes, and what must be true of them."""
 
 import socket
 
@@ -16,7 +16,7 @@ EVERY_PORT = PortRange(0, 65535)
 
 
 def ask_kernel(family: int, protocol: str, *spans: PortRange) -> bytes:
-    """All that the kernel answers, in one piece."""
+    """The whole answer of the kernel, in one piece."""
     data = b""
     with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, NETLINK_SOCK_DIAG) as kernel:
         kernel.send(
@@ -28,13 +28,16 @@ def ask_kernel(family: int, protocol: str, *spans: PortRange) -> bytes:
 
 
 def assert_counts_as_many_as_are_listed(data: bytes) -> None:
-    """``ValueError`` if either refuses the data: what the kernel never sends needn't be
-    refused by both."""
+    """The counter and the decoder find the same number of sockets.
+
+    ``ValueError`` if one of them refuses the data. The other one need not refuse it,
+    since the kernel never sends such data.
+    """
     connections = Connections()
-    tally = ConnectionCounter(connections, reuse_delay_seconds=30)
+    counter = ConnectionCounter(connections, reuse_delay_seconds=30)
     listed = decode_chunk(data, "tcp")
     for times in (1, 2):
-        counted = tally.read(data)
+        counted = counter.read(data)
         assert (
             len(counted.entries) * times + len(connections)
             == len(listed.entries) * times

@@ -18,7 +18,7 @@ SERVER_PORT = 5000
 Address = tuple[str, int]
 SERVER: Address = ("127.0.0.1", SERVER_PORT)
 
-# the kernel's ways to say: no port left
+# errors that mean: no free port
 EXHAUSTED = {errno.EADDRNOTAVAIL, errno.EADDRINUSE, errno.EAGAIN}
 
 
@@ -38,7 +38,10 @@ def listen(address: str = "127.0.0.1", port: int = SERVER_PORT) -> socket.socket
 def connect(
     remote: Address, source: str | None = None, no_port: bool = True
 ) -> socket.socket:
-    """connect(), the kernel choosing the port; without ``no_port`` at bind()."""
+    """connect() to a port of the kernel's choice.
+
+    With a source, the kernel chooses at connect(), without ``no_port`` at bind().
+    """
     client = socket.socket(family_of(remote[0]))
     try:
         if source:
@@ -82,7 +85,7 @@ def connect_udp(remote: Address) -> socket.socket:
 def open_sockets(
     count: int, operation: Callable[[], socket.socket]
 ) -> list[socket.socket]:
-    """What ``count`` calls of the operation open."""
+    """The sockets that ``count`` calls of the operation open."""
     return [operation() for _ in range(count)]
 
 
@@ -139,9 +142,9 @@ def full_listener(
 
 
 def successes_until_refused(operation: Callable[[], socket.socket]) -> int:
-    """How often the operation succeeds until the kernel has no port left.
+    """How often the operation succeeds until the kernel has no free port.
 
-    The judge of every prediction. What it opened is closed again.
+    The kernel's answer judges every prediction. All sockets are closed at the end.
     """
     with ExitStack() as stack:
         count = 0
@@ -175,7 +178,7 @@ def time_wait(
 
 
 def reset_at_close(client: socket.socket) -> None:
-    """close() is to send a RST, which leaves no TIME_WAIT behind."""
+    """Let close() send a RST, which leaves no TIME_WAIT."""
     linger = struct.pack("ii", 1, 0)
     client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
 
@@ -192,7 +195,7 @@ def connect_without_waiting(remote: Address) -> socket.socket:
 
 
 def close_with_data_unread(client: socket.socket) -> None:
-    """close() while the peer's window is full: FIN_WAIT1, for as long as it is."""
+    """close() while the peer's window is full: FIN_WAIT1, as long as it is full."""
     client.setblocking(False)
     try:
         while True:

@@ -4,12 +4,12 @@ import shutil
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-LEFT_OUT = shutil.ignore_patterns(
+EXCLUDED = shutil.ignore_patterns(
     ".git", ".venv*", "*.egg-info", "build", "dist", "__pycache__", ".*_cache"
 )
 
 
 def copy_sources(target: Path) -> Path:
-    """Copy them to a new folder, without what was made from them."""
-    shutil.copytree(ROOT, target, ignore=LEFT_OUT)
+    """Copy them to a new folder, without the files that were made from them."""
+    shutil.copytree(ROOT, target, ignore=EXCLUDED)
     return target

@@ -1,4 +1,4 @@
-"""Waiting for what takes others a moment."""
+"""Waits for a condition."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ LIMIT_SECONDS = 10
 
 
 def wait_until(condition: Callable[[], bool]) -> None:
-    """Come back as soon as the condition holds; ``AssertionError`` if it never does."""
+    """Return as soon as the condition holds; ``AssertionError`` if it never does."""
     deadline = time.monotonic() + LIMIT_SECONDS
     while not condition():
         assert time.monotonic() < deadline
