@@ -25,7 +25,7 @@ from tests.support.sockets import (
 )
 
 SERVER = ("127.0.0.1", 5000)
-MEND = "; needs root (see contrib/sudoers), or CAP_SYS_ADMIN and CAP_SYS_PTRACE"
+FIX = "; needs root (see contrib/sudoers), or CAP_SYS_ADMIN and CAP_SYS_PTRACE"
 IDLE = (
     "0% of 40 ports for TCP connect() used, 40 remaining; 0% of 40 ports for UDP used"
 )
@@ -149,7 +149,7 @@ def test_from_within_a_container_through_the_proc_of_the_host():
     assert re.search(rf"^{re.escape(myself())} +{os.getuid()} +19$", run.stdout, re.M)
 
     refused = check("--netns", asked, within=[*within, *STRANGER])
-    reason = f"cannot enter network namespace {asked}: Permission denied{MEND}"
+    reason = f"cannot enter network namespace {asked}: Permission denied{FIX}"
     assert refused.stdout == f"EPHEMERAL_PORT UNKNOWN - {reason}\n"
 
 
@@ -211,14 +211,14 @@ def test_without_privilege_others_are_unknown_with_reason_and_fix():
     add_namespace("web", "50000-50019")
     run = check("--netns", "web", within=STRANGER)
     refused = "cannot enter network namespace /run/netns/web: Operation not permitted"
-    assert run.stdout == f"EPHEMERAL_PORT UNKNOWN - {refused}{MEND}\n"
+    assert run.stdout == f"EPHEMERAL_PORT UNKNOWN - {refused}{FIX}\n"
     assert run.exit_code == 3
 
     run = check("--all-netns", within=STRANGER)
     assert (run.exit_code, run.stderr) == (3, "")
     assert run.status.startswith(
         "EPHEMERAL_PORT UNKNOWN - cannot inspect 1 of 2 network namespaces"
-        f" (web): {refused}{MEND}; own netns: {IDLE}"
+        f" (web): {refused}{FIX}; own netns: {IDLE}"
     )
     assert (run.perfdata["netns"], run.perfdata["netns_failed"]) == (1, 1)
 

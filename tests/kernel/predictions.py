@@ -81,7 +81,7 @@ def table() -> str:
         "===================================================",
         "",
         "How well the check predicts what the kernel does, situation by situation.",
-        "For anyone who wants to verify the figures.",
+        "For those who want to verify the figures.",
         "",
         "Each situation is prepared in a network namespace with a small range. Then",
         "the same connect() or bind() is repeated until the kernel refuses; the",

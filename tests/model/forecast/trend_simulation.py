@@ -359,7 +359,7 @@ MINUTES_BEFORE = (30, 20, 10, 5)
 TEXT = """When will it run out: how the forecast was chosen
 =================================================
 
-A comparison of forecasting methods on simulated days. For anyone who wants to know why
+A comparison of forecasting methods on simulated days. For those who want to know why
 the check forecasts as it does, and how far to trust it.
 
 ``python -m tests.model.forecast.trend_simulation`` makes this page, with fixed seeds.
