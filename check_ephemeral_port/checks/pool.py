@@ -14,7 +14,7 @@ from ..plugin.output.result import Result
 from ..plugin.pool.contexts import PoolContext, pool_contexts
 from ..plugin.pool.resource import EphemeralPorts
 from ..plugin.pool.summary import Explanation, PoolSummary, alarming_figure
-from ..plugin.thresholds import Judgement, Thresholds, judge
+from ..plugin.thresholds import Judgment, Thresholds, judge
 from ..system.deadline import Stopwatch
 from ..system.errors import SystemReadError
 from ..system.ranges import read_port_settings
@@ -52,12 +52,12 @@ def run(
     """
     observation = observe(options, stopwatch)
     resource = EphemeralPorts(observation)
-    judgement = judge_pool(resource, options)
-    keep(lambda: render(resource, judgement, Explanation()))
+    judgment = judge_pool(resource, options)
+    keep(lambda: render(resource, judgment, Explanation()))
     explanation = Explanation()
-    if options.verbose or not judgement.is_ok:
-        explanation = explain(resource, judgement, options, stopwatch)
-    return render(resource, judgement, explanation)
+    if options.verbose or not judgment.is_ok:
+        explanation = explain(resource, judgment, options, stopwatch)
+    return render(resource, judgment, explanation)
 
 
 # observe
@@ -207,7 +207,7 @@ def contexts_of(options: Options) -> tuple[PoolContext, ...]:
     )
 
 
-def judge_pool(resource: EphemeralPorts, options: Options) -> Judgement:
+def judge_pool(resource: EphemeralPorts, options: Options) -> Judgment:
     """Compare the metrics with the thresholds of the command line."""
     contexts = contexts_of(options)
     survey = resource.observation.survey
@@ -223,14 +223,14 @@ def judge_pool(resource: EphemeralPorts, options: Options) -> Judgement:
 
 def explain(
     resource: EphemeralPorts,
-    judgement: Judgement,
+    judgment: Judgment,
     options: Options,
     stopwatch: Stopwatch,
 ) -> Explanation:
     """Find out who holds the ports, which settings are wrong and, with ``-v``, fill all
     tables."""
     observation = resource.observation
-    about = alarming_figure(resource, judgement.results)
+    about = alarming_figure(resource, judgment.results)
     with stopwatch.stage("looking up the holders of the ports"):
         fullest = _fullest(observation, options)
         found = _find_sockets(observation, about, fullest, options)
@@ -418,7 +418,7 @@ def _processes_that_bound(
 
 
 def render(
-    resource: EphemeralPorts, judgement: Judgement, explanation: Explanation
+    resource: EphemeralPorts, judgment: Judgment, explanation: Explanation
 ) -> Result:
     """The result in the form that every output is written from."""
     summary = PoolSummary(resource, explanation)
@@ -426,5 +426,5 @@ def render(
         from ..plugin.pool.namespaces import NamespaceSummary
 
         summary = NamespaceSummary(resource, explanation)
-    sentences = summary.sentences(judgement.results)
-    return judgement.result(sentences, explanation.details)
+    sentences = summary.sentences(judgment.results)
+    return judgment.result(sentences, explanation.details)

@@ -23,7 +23,7 @@ from ..plugin.port.summaries import (
     local_sentences,
     remote_sentences,
 )
-from ..plugin.thresholds import Judgement, Thresholds, judge
+from ..plugin.thresholds import Judgment, Thresholds, judge
 from ..system.deadline import Stopwatch
 from ..system.errors import SystemReadError
 from ..system.names import service_names
@@ -51,15 +51,15 @@ def run(
     if options.hostname is None:
         here = observe_here(options, stopwatch)
         contexts = local_contexts(thresholds, options.expect)
-        judgement = judge([LocalPort(here)], contexts)
-        keep(lambda: render_here(here, judgement, PortExplanation()))
+        judgment = judge([LocalPort(here)], contexts)
+        keep(lambda: render_here(here, judgment, PortExplanation()))
         explanation = explain_here(here, options, stopwatch)
-        return render_here(here, judgement, explanation)
+        return render_here(here, judgment, explanation)
     there = observe_there(options, stopwatch)
     contexts = remote_contexts(thresholds, options.expect)
-    judgement = judge([RemotePort(there)], contexts)
+    judgment = judge([RemotePort(there)], contexts)
     explanation = explain_there(there, options, stopwatch)
-    return render_there(there, judgement, explanation)
+    return render_there(there, judgment, explanation)
 
 
 # a port of this host
@@ -134,11 +134,11 @@ def _with_processes(sockets: Sequence[PortSocket]) -> list[PortSocket]:
 
 
 def render_here(
-    observation: PortObservation, judgement: Judgement, explanation: PortExplanation
+    observation: PortObservation, judgment: Judgment, explanation: PortExplanation
 ) -> Result:
     """The result for a port of this host."""
-    sentences = local_sentences(observation, judgement.results, explanation)
-    return judgement.result(sentences, explanation.details)
+    sentences = local_sentences(observation, judgment.results, explanation)
+    return judgment.result(sentences, explanation.details)
 
 
 # a port of another host
@@ -172,11 +172,11 @@ def explain_there(
 
 
 def render_there(
-    observation: RemoteObservation, judgement: Judgement, explanation: PortExplanation
+    observation: RemoteObservation, judgment: Judgment, explanation: PortExplanation
 ) -> Result:
     """The result for a port of another host."""
-    sentences = remote_sentences(observation, judgement.results)
-    return judgement.result(sentences, explanation.details)
+    sentences = remote_sentences(observation, judgment.results)
+    return judgment.result(sentences, explanation.details)
 
 
 def _identity(

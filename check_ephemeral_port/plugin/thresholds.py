@@ -45,7 +45,7 @@ class ThresholdContext(
         return figures._replace(warn=self._written[0], crit=self._written[1])
 
 
-class Judgement(NamedTuple):
+class Judgment(NamedTuple):
     """What the thresholds make of the metrics."""
 
     state: nagiosplugin.ServiceState
@@ -70,12 +70,12 @@ class Judgement(NamedTuple):
 def judge(
     resources: Sequence[nagiosplugin.Resource],
     contexts: Sequence[nagiosplugin.Context],
-) -> Judgement:
+) -> Judgment:
     """Compare every metric of the resources with the thresholds of its context."""
     check = nagiosplugin.Check(*resources, *contexts)
     check()
     metrics = [_metric(result) for result in check.results.results]
-    return Judgement(check.state, check.results, [m for m in metrics if m])
+    return Judgment(check.state, check.results, [m for m in metrics if m])
 
 
 def _metric(result: nagiosplugin.Result) -> Metric | None:

@@ -22,7 +22,7 @@ MOST_ALARMS = 3
 
 
 class Explanation(NamedTuple):
-    """Everything that the renderer adds to the judgement."""
+    """Everything that the renderer adds to the judgment."""
 
     holders: Sequence[Holder] = ()
     """Of the ports that the alarm is about, the largest first."""

@@ -28,7 +28,7 @@ TRY_AS_ROOT = "(try as root)"
 
 
 class PortExplanation(NamedTuple):
-    """Everything that the renderer adds to the judgement."""
+    """Everything that the renderer adds to the judgment."""
 
     first: PortSocket | None = None
     """The first of the port's sockets, with its process."""
