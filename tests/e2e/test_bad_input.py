@@ -115,7 +115,7 @@ def test_bad_input_is_one_line_and_unknown(arguments, parts):
     [["--sampler", "sock_diag"], ["--probe"], ["--netns", "web"], ["--all-netns"]],
     ids=" ".join,
 )
-def test_what_only_linux_has_is_refused_elsewhere(arguments, platform, monkeypatch):
+def test_linux_options_are_refused_elsewhere(arguments, platform, monkeypatch):
     monkeypatch.setattr(sys, "platform", platform)
     with pytest.raises(UsageError, match=f"^{arguments[0]}:.* on Linux only$"):
         parse_options(arguments)
@@ -131,7 +131,7 @@ def test_arguments_are_valid_or_one_line_says_what_is_wrong(arguments):
         assert str(error)
 
 
-def test_exit_ok_is_always_0_and_the_text_tells_the_truth():
+def test_exit_ok_exits_0_and_the_text_stays_unknown():
     run = check("--exit-ok", "-w", "x")
     assert (run.exit_code, run.stderr) == (0, "")
     assert run.stdout.startswith("EPHEMERAL_PORT UNKNOWN - ")
@@ -145,7 +145,7 @@ def test_help_and_version_win_over_everything_else(option):
 
 
 @pytest.mark.parametrize("option", ["-V", "--version", "-vV"])
-def test_version_is_told_in_one_line(option):
+def test_the_version_is_one_line(option):
     assert check(option).stdout == f"check_ephemeral_port {__version__}\n"
 
 
@@ -279,7 +279,7 @@ def test_a_name_that_cannot_be_read_changes_the_text_only(tmp_path, psutil):
 
 @pytest.mark.parametrize("arguments", ["", "-h", "--bogus", "-vvv"])
 @pytest.mark.parametrize("where", [">&-", ">/dev/full"])
-def test_whatever_cannot_be_printed_is_unknown(arguments, where):
+def test_output_that_cannot_be_printed_is_unknown(arguments, where):
     done = subprocess.run(
         f"{PROGRAM} {arguments} {where}", shell=True, stderr=subprocess.PIPE, text=True
     )

@@ -88,7 +88,7 @@ DESCRIPTORS = "import resource as r; r.setrlimit(r.RLIMIT_NOFILE, ({0}, {0}))"
 
 @HOST
 @pytest.mark.parametrize("mode", MODES, ids=" ".join)
-def test_no_descriptors_left(mode):
+def test_no_free_descriptors(mode):
     with listen(), held_udp_ports(20):
         right, answers = check(*mode), 0
         assert right.exit_code == 0, right.stdout
@@ -187,7 +187,7 @@ def test_the_time_limit_holds_while_libraries_load(tmp_path):
 
 @pytest.mark.parametrize("arguments", [["-v"], ["-d", "192.0.2.7:443"]])
 @pytest.mark.parametrize("late", [False, True], ids=["result", "time is up"])
-def test_the_time_limit_holds_if_nobody_reads(tmp_path, arguments, late):
+def test_the_time_limit_holds_if_the_output_is_not_read(tmp_path, arguments, late):
     reader, writer = os.pipe()
     os.set_blocking(writer, False)
     with pytest.raises(BlockingIOError):
@@ -209,7 +209,7 @@ def test_the_time_limit_holds_if_nobody_reads(tmp_path, arguments, late):
     os.close(writer)
 
 
-def test_a_time_limit_of_a_century_is_none():
+def test_a_time_limit_of_a_century_is_accepted():
     assert check("-t", "999999h").exit_code == 0
 
 
@@ -448,7 +448,7 @@ def test_the_environment_changes_nothing(env):
 @ALONE
 @pytest.mark.parametrize("closed", ["<&-", "2>&-", "<&- 2>&-"])
 @pytest.mark.parametrize("mode", MODES, ids=" ".join)
-def test_closed_standard_streams_are_no_hindrance(closed, mode):
+def test_closed_standard_streams_are_harmless(closed, mode):
     with listen():
         right = check(*mode)
         done = subprocess.run(
@@ -464,7 +464,7 @@ def test_closed_standard_streams_are_no_hindrance(closed, mode):
 @ALONE
 @pytest.mark.parametrize("closed", ["<&- >&-", "<&- >&- 2>&-", ">&- 2>&-"])
 @pytest.mark.parametrize("mode", MODES, ids=" ".join)
-def test_nothing_is_written_into_what_took_the_place_of_stdout(closed, mode, tmp_path):
+def test_a_file_with_the_descriptor_of_stdout_gets_no_output(closed, mode, tmp_path):
     state = tmp_path / "state"
     if "-p" not in mode and "--all-netns" not in mode:
         mode = (*mode, "--state-file", str(state))
@@ -505,7 +505,7 @@ def fork(work):
 
 
 @ALONE
-def test_processes_that_come_and_go_while_their_owners_are_looked_up():
+def test_processes_that_come_and_go_during_the_lookup_of_holders():
     def breed():
         for holder in held:  # they belong to the parent alone
             holder.close()

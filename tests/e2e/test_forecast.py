@@ -159,7 +159,7 @@ def test_runs_at_once_lose_nothing(tmp_path):
 
 
 @ALONE
-def test_the_pace_is_told_by_time_wait_and_the_pool():
+def test_the_connection_rate_follows_from_time_wait_and_the_pool():
     set_sysctl("tcp_tw_reuse", 0)
     server = listen()
     time_wait(12, server, lambda: connect(SERVER))
@@ -171,7 +171,7 @@ def test_the_pace_is_told_by_time_wait_and_the_pool():
 
 
 @ALONE
-def test_a_full_disk_is_told_with_v_and_changes_nothing_else(tmp_path):
+def test_a_full_disk_is_reported_with_v_and_changes_nothing_else(tmp_path):
     fill = "cat /dev/zero > full 2>/dev/null"
     mount = f"mount -t tmpfs -o size=8k tmpfs {tmp_path} && cd {tmp_path} && {fill}"
     within = ["unshare", "-rm", "sh", "-c", f'{mount}; exec "$0" "$@"']

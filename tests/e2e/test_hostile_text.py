@@ -224,7 +224,7 @@ def test_the_value_of_any_option(option):
 
 @pytest.mark.parametrize("option", TEXT_OPTIONS[:-2])
 @pytest.mark.parametrize("value", ["--probe", "-v", "--state-file=/no/such/folder/x"])
-def test_an_option_in_the_place_of_a_value_is_not_taken(option, value):
+def test_an_option_is_not_taken_as_a_value(option, value):
     assert ": expected one argument\n" in output_of(option, value)
 
 
@@ -246,7 +246,7 @@ def test_any_value_of_any_option(option, value):
 
 @HOST
 @pytest.mark.parametrize("host", ["nasty.example", "192.0.2.7"])
-def test_what_the_name_service_answers(host, tmp_path):
+def test_the_answer_of_the_name_service(host, tmp_path):
     hosts = b"192.0.2.7 nasty.example <script>|\xff\x1b[31m\n"
     on_a_host_with("/etc/hosts", hosts, tmp_path)
     text = output_of("-d", f"{host}:443", "-v")

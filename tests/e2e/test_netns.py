@@ -57,7 +57,7 @@ def myself():
 
 
 @HOST
-def test_the_worst_of_three_named_ones_is_judged_and_named():
+def test_the_worst_namespace_is_judged_and_named():
     add_namespace("db", "50000-50099")
     web = add_namespace("web", "60000-60019")
     add_namespace("mail", "45000-45199")
@@ -74,7 +74,7 @@ def test_the_worst_of_three_named_ones_is_judged_and_named():
 
 
 @HOST
-def test_perfdata_has_the_worst_and_two_counts_however_many_there_are():
+def test_perfdata_has_the_worst_namespace_and_two_counts():
     usual = set(check().perfdata)
     for number in range(5):
         add_namespace(f"n{number}", "50000-50099")
@@ -83,7 +83,7 @@ def test_perfdata_has_the_worst_and_two_counts_however_many_there_are():
 
 
 @HOST
-def test_one_that_only_a_process_holds_is_found():
+def test_a_namespace_that_only_a_process_holds_is_found():
     holder = hold_namespace("50000-50039")
     with connections(f"/proc/{holder.pid}/ns/net", 34):
         run = check("--all-netns")
@@ -94,7 +94,7 @@ def test_one_that_only_a_process_holds_is_found():
 
 
 @HOST
-def test_a_container_is_told_by_its_process_and_its_short_id(tmp_path):
+def test_a_container_is_named_by_its_process_and_its_short_id(tmp_path):
     holder = hold_namespace("50000-50039")
     # the cgroup that Docker would have put it into
     cgroup = tmp_path / "cgroup"
@@ -110,7 +110,7 @@ def test_a_container_is_told_by_its_process_and_its_short_id(tmp_path):
 
 @HOST
 @pytest.mark.parametrize("kind", ["name", "pid", "path"])
-def test_range_sockets_and_owners_of_one_that_is_asked_for(kind):
+def test_netns_reports_range_sockets_and_holders_of_that_namespace(kind):
     holder = hold_namespace("50000-50019")
     path = f"/proc/{holder.pid}/ns/net"
     asked = {"name": "web", "pid": str(holder.pid), "path": path}[kind]
@@ -135,7 +135,7 @@ exec "$@"
 
 
 @HOST
-def test_from_within_a_container_through_the_proc_of_the_host():
+def test_a_container_checks_another_through_the_proc_of_the_host():
     web = hold_namespace("50000-50019")
     asked = f"/run/host/proc/{web.pid}/ns/net"
     unshare = ["unshare", "--mount", "--pid", "--net", "--fork"]
@@ -184,7 +184,7 @@ def test_probing_happens_inside():
 
 
 @HOST
-def test_one_that_vanishes_after_the_listing_is_skipped():
+def test_a_namespace_that_vanishes_after_the_listing_is_skipped():
     with vanishing():
         for _ in range(10):
             run = check("--all-netns")
@@ -207,7 +207,7 @@ def vanishing():
 
 
 @HOST
-def test_without_privilege_others_are_unknown_with_reason_and_fix():
+def test_without_privilege_other_namespaces_are_unknown_with_reason_and_fix():
     add_namespace("web", "50000-50019")
     run = check("--netns", "web", within=STRANGER)
     refused = "cannot enter network namespace /run/netns/web: Operation not permitted"
@@ -224,7 +224,7 @@ def test_without_privilege_others_are_unknown_with_reason_and_fix():
 
 
 @HOST
-def test_without_privilege_the_own_one_is_fine():
+def test_without_privilege_the_own_namespace_can_be_checked():
     with held_udp_ports(38):
         for asked in ("/proc/self/ns/net", str(os.getpid())):
             run = check("--netns", asked, within=STRANGER)
@@ -233,7 +233,7 @@ def test_without_privilege_the_own_one_is_fine():
 
 
 @HOST
-def test_an_alarm_is_not_hidden_by_one_that_can_not_be_entered():
+def test_a_namespace_that_cannot_be_entered_does_not_hide_an_alarm():
     add_namespace("web", "50000-50019")
     with held_udp_ports(38):
         run = check("--all-netns", within=STRANGER)
@@ -243,7 +243,7 @@ def test_an_alarm_is_not_hidden_by_one_that_can_not_be_entered():
 
 
 @HOST
-def test_a_look_that_never_began_counts_no_namespaces():
+def test_a_survey_that_never_began_counts_no_namespaces():
     run = check("--all-netns", "-d", "no-such-host.invalid:443")
     assert_unknown(run, "cannot resolve 'no-such-host.invalid': ")
 
@@ -258,7 +258,7 @@ def test_a_name_that_is_no_namespace_is_counted_and_named():
 
 
 @HOST
-def test_a_row_for_each_with_the_fullest_first_within_80_columns():
+def test_each_namespace_has_a_row_with_the_fullest_first():
     for number in range(8):
         add_namespace(f"n{number}", f"5000{number}-50099")
     web = add_namespace("x" * 60, "60000-60019")
@@ -289,7 +289,7 @@ def test_a_hostile_name_breaks_nothing(name):
 
 
 @HOST
-def test_a_host_name_is_resolved_outside_where_the_resolver_is():
+def test_a_host_name_is_resolved_outside_of_the_namespace():
     # nothing but loopback is up inside, and not even that here
     subprocess.run(["ip", "netns", "add", "web"], check=True)
     run = check("--netns", "web", "-d", "localhost:443")
@@ -321,7 +321,7 @@ def test_psutil_is_left_out_if_other_namespaces_hold_many_sockets():
 
 
 @HOST
-def test_200_empty_ones_are_looked_into():
+def test_200_empty_namespaces_are_inspected():
     for number in range(200):
         subprocess.run(["ip", "netns", "add", f"n{number}"], check=True)
     run = check("--all-netns")

@@ -94,7 +94,7 @@ def test_bind_alarms_only_if_asked():
 
 
 @ALONE
-def test_thresholds_in_ports_left():
+def test_thresholds_in_free_ports():
     with held_connections(15):
         run = check("--free-warning", "30:", "--free-critical", "@0:10")
     assert run.exit_code == 1
@@ -151,7 +151,7 @@ def test_several_destinations_have_perfdata_each():
 
 
 @ALONE
-def test_exit_ok_exits_0_and_tells_the_state():
+def test_exit_ok_exits_0_and_shows_the_state():
     with held_udp_ports(38):
         run = check("--exit-ok")
     assert run.exit_code == 0
@@ -181,7 +181,7 @@ def myself():
     "connections, exit_code, state, share",
     [(33, 1, "WARNING", "82"), (37, 2, "CRITICAL", "92")],
 )
-def test_the_whole_of_an_alarm(connections, exit_code, state, share):
+def test_the_whole_line_of_an_alarm(connections, exit_code, state, share):
     with held_connections(connections):
         run = check()
     left = 40 - connections
@@ -237,7 +237,7 @@ def test_each_pair_of_thresholds_warns_or_is_critical(option, text):
 
 
 @ALONE
-def test_the_whole_of_one_protocol():
+def test_the_whole_output_of_one_protocol():
     assert check("--protocol", "tcp").stdout == (
         "EPHEMERAL_PORT OK - 0% of 40 ports for TCP connect() used, 40 remaining"
         " | tcp_bind=0%;;;0;100 tcp_bind_free=40;;;0;40"

@@ -79,7 +79,7 @@ def test_every_module_can_be_imported(run, platform):
         ("freebsd14", "pwd"),
     ],
 )
-def test_what_linux_has_is_really_gone(run, platform, module):
+def test_features_of_linux_are_really_missing(run, platform, module):
     done = run(platform, "-c", f"import {module}")
     assert f"No module named '{module}'" in done.stderr
     done = run(platform, "-c", "import socket; socket.AF_NETLINK")
@@ -146,7 +146,7 @@ UNLISTED = {
 
 
 @pytest.mark.parametrize("platform", PLATFORMS)
-def test_what_is_not_listed_widens_the_bounds(check, platform):
+def test_unlisted_sockets_widen_the_bounds(check, platform):
     done = check(platform, "-vv")
     low, high = done.free_bounds("tcp_connect")
     assert low == max(0, high - {"darwin": 1000, "freebsd14": 2000}.get(platform, high))
@@ -154,7 +154,7 @@ def test_what_is_not_listed_widens_the_bounds(check, platform):
 
 
 @pytest.mark.parametrize("platform", PLATFORMS)
-def test_time_wait_that_cannot_be_seen_is_no_zero(check, platform):
+def test_invisible_time_wait_is_not_reported_as_zero(check, platform):
     done = check(platform)
     low, _ = check(platform, "-vv").free_bounds("tcp_connect")
     told = f"TIME_WAIT is not visible here, perhaps only {low} remain"
@@ -169,7 +169,9 @@ def test_time_wait_that_cannot_be_seen_is_no_zero(check, platform):
         ("darwin", "connect() takes an unused port here, whatever its destination"),
     ],
 )
-def test_the_rule_is_told_where_destinations_do_not_share_ports(check, platform, rule):
+def test_a_note_states_the_rule_where_destinations_do_not_share_ports(
+    check, platform, rule
+):
     done = check(platform, "-v")
     assert f"note: {rule}\n" in done.stdout
     assert "for TCP connect() used" in done.status
@@ -189,7 +191,7 @@ def test_freebsd_counts_by_destination(check):
     [["--sampler", "sock_diag"], ["--probe"], ["--netns", "web"], ["--all-netns"]],
     ids=" ".join,
 )
-def test_what_only_linux_has_is_refused_in_one_line(check, platform, arguments):
+def test_linux_options_are_refused_in_one_line(check, platform, arguments):
     done = check(platform, *arguments)
     assert (done.exit_code, done.stderr) == (3, "")
     assert done.stdout.startswith(f"EPHEMERAL_PORT UNKNOWN - {arguments[0]}:")
@@ -232,7 +234,7 @@ main()
 @pytest.mark.parametrize(
     "platform, partial", [("freebsd14", True), ("darwin", False), ("win32", False)]
 )
-def test_a_view_without_root_is_declared_where_it_is_partial(
+def test_a_note_says_where_sockets_of_other_users_may_be_missing(
     run, platform, partial, arguments
 ):
     done = run(platform, "-c", NOBODY, *arguments)
@@ -248,7 +250,7 @@ def test_a_history_is_refused_where_files_cannot_be_locked(check, tmp_path):
 
 
 @pytest.mark.parametrize("platform", ["darwin", "freebsd14"])
-def test_a_history_is_kept_where_they_can(check, platform, tmp_path):
+def test_a_history_is_kept_where_files_can_be_locked(check, platform, tmp_path):
     state = ("--state-file", str(tmp_path / "ports"))
     check(platform, *state)
     done = check(platform, *state, "-v")
@@ -258,11 +260,11 @@ def test_a_history_is_kept_where_they_can(check, platform, tmp_path):
 
 
 @pytest.mark.parametrize("platform", PLATFORMS)
-def test_no_pace_is_told_where_time_wait_does_not_last_a_minute(check, platform):
+def test_no_connection_rate_where_time_wait_does_not_last_a_minute(check, platform):
     assert "pace" not in check(platform, "-vv").stdout
 
 
-def test_a_refusal_is_unknown_and_names_the_remedy(check):
+def test_a_refusal_is_unknown_and_names_the_fix(check):
     done = check("darwin", net_connections="refuse")
     assert (done.exit_code, done.stderr) == (3, "")
     assert done.stdout == (

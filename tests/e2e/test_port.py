@@ -83,7 +83,7 @@ def test_what_the_port_is(port, words):
 
 
 @ALONE
-def test_a_reserved_port_is_told():
+def test_a_reserved_port_is_reported():
     set_sysctl("ip_local_reserved_ports", "60840")
     assert "60999, but reserved by ip_local_reserved_ports;" in (
         check("-p", "60840").status
@@ -104,7 +104,7 @@ def test_the_client_of_a_connection_in_one_line():
 
 
 @ALONE
-def test_both_ends_of_a_connection_are_told_apart():
+def test_both_ends_of_a_connection_are_distinguished():
     with a_connection():
         run = check("-p", "8443", "-v", "--protocol", "tcp")
     listener, server_end, client_end = rows(run, "tcp")
@@ -127,7 +127,7 @@ def test_the_same_connection_seen_from_the_port_of_the_client():
 
 
 @ALONE
-def test_time_wait_has_an_age_and_no_owner():
+def test_time_wait_has_an_age_and_no_process():
     server, ports = listen(), []
 
     def client():
@@ -363,7 +363,7 @@ def test_a_title_that_a_process_gives_itself_is_not_printed():
 
 
 @ALONE
-def test_without_privilege_all_is_told_but_the_owners():
+def test_without_privilege_only_the_processes_are_missing():
     with listen("127.0.0.1", 60840), connect(("127.0.0.1", 60840)):
         owner, stranger = (
             check("-p", "60840", "-v", within=within)
@@ -385,7 +385,7 @@ def test_no_hint_if_nothing_is_missing():
 
 
 @ALONE
-def test_an_owner_out_of_sight_of_root_is_not_blamed_on_privilege():
+def test_root_is_not_advised_to_try_as_root():
     with listen("127.0.0.1", 60840):
         run = check("-p", "60840", "-v", within=["unshare", "--map-root-user"])
     assert "try as root" not in run.stdout
@@ -394,7 +394,7 @@ def test_an_owner_out_of_sight_of_root_is_not_blamed_on_privilege():
 
 @ALONE
 @pytest.mark.parametrize("sampler", ["auto", "psutil", "sock_diag"])
-def test_every_lister_tells_the_same(sampler):
+def test_every_sampler_shows_the_same(sampler):
     with a_connection():
         usual = check("-p", "8443", "-v", "--sampler", "sock_diag")
         run = check("-p", "8443", "-v", "--sampler", sampler)
@@ -414,7 +414,7 @@ def test_every_lister_tells_the_same(sampler):
         ("other 515/tcp\n", "by IANA, outside"),
     ],
 )
-def test_the_services_database_has_the_name(tmp_path, services, words):
+def test_the_name_comes_from_the_services_database(tmp_path, services, words):
     (tmp_path / "services").write_text(services)
     script = f'mount --bind {tmp_path} /etc && exec "$0" "$@"'
     run = check("-p", "514", "-v", within=["unshare", "-rm", "sh", "-c", script])
@@ -423,7 +423,7 @@ def test_the_services_database_has_the_name(tmp_path, services, words):
 
 
 @ALONE
-def test_a_range_that_cannot_be_read_is_said_and_no_more():
+def test_a_range_that_cannot_be_read_is_only_a_note():
     script = 'mount -t tmpfs none /proc/sys && exec "$0" "$@"'
     run = check("-p", "60840", "-v", within=["unshare", "-rm", "sh", "-c", script])
     assert (run.exit_code, run.stderr) == (0, "")

@@ -49,7 +49,7 @@ def test_nothing_runs_a_program_or_evaluates_text(module):
             assert name not in RUNS_OR_EVALUATES, f"{name} in line {node.lineno}"
 
 
-def test_the_c_library_is_called_at_two_places_only():
+def test_only_two_modules_call_the_c_library():
     using = [module for module in MODULES if "ctypes" in module.read_text()]
     functions = {
         module.name: set(re.findall(r"(?:libc|CDLL\(.*\))\.(\w+)", module.read_text()))
@@ -119,7 +119,7 @@ def test_psutil_alone_takes_no_socket(tmp_path):
 
 
 @ALONE
-def test_a_destination_by_address_asks_nobody(tmp_path):
+def test_a_destination_by_address_asks_no_name_service(tmp_path):
     with held_tcp_ports(1):  # without any socket, the kernel needn't be asked
         asked = deeds(tmp_path, "-d", "192.0.2.7:443", "-d", "[2001:db8::7]:443")
     assert asked == {NETLINK, "socket.getaddrinfo"}
@@ -136,7 +136,7 @@ def udp_sent():
 
 
 @ALONE
-def test_what_is_taken_is_asked_for_and_told_in_the_help(tmp_path):
+def test_only_options_whose_help_says_so_open_a_port(tmp_path):
     with listen():
         connecting = deeds(tmp_path, "-p", "5000", "-H", "127.0.0.1")
     assert connecting == {INET, "socket.getaddrinfo"}
@@ -245,13 +245,13 @@ def test_a_value_behind_an_equals_sign_stays_one(flag, smuggled):
     assert smuggled in (options.netns, options.state_file)
 
 
-def test_one_argument_is_one_value_whatever_is_in_it():
+def test_any_text_in_one_argument_is_one_value():
     for value in ("80 --probe", "80\n--probe", "80;id", "$(id)", "`id`", "80\t-v"):
         assert_unknown(check("-w", value), "--warning", "is not a range")
         assert_unknown(check("--netns", value), "there is no network namespace")
 
 
-def test_files_that_are_named_to_be_looked_into_are_never_shown():
+def test_the_content_of_a_named_file_is_never_shown():
     # --netns as root, by way of sudo: it says what the file is not, not what is in it
     run = check("--netns", "/etc/passwd")
     assert_unknown(run, "/etc/passwd is not a network namespace")
@@ -260,7 +260,7 @@ def test_files_that_are_named_to_be_looked_into_are_never_shown():
 
 @ALONE
 @pytest.mark.parametrize("kind", ["fifo", "socket", "folder", "/dev/zero", "/dev/tty"])
-def test_what_is_no_file_is_not_opened(tmp_path, kind):
+def test_special_files_are_not_opened(tmp_path, kind):
     path = tmp_path / "it"
     if kind == "fifo":
         os.mkfifo(path)

@@ -8,7 +8,7 @@ from check_ephemeral_port.options import parse_options
 SUDOERS = Path(__file__).parents[2] / "contrib/sudoers/check_ephemeral_port"
 
 
-def test_each_command_is_a_valid_one_with_all_its_arguments():
+def test_each_command_is_valid_and_has_all_arguments():
     text = SUDOERS.read_text()
     rules = [line for line in text.splitlines() if re.match("[a-z]", line)]
     looks_into_all = []

@@ -39,7 +39,7 @@ def in_table(labels):
 
 
 @pytest.mark.namespace(ports="40000-40039", host=True)
-def test_runs_print_all_of_the_table_and_nothing_else(tmp_path):
+def test_runs_print_every_label_of_the_table_and_no_other(tmp_path):
     server = listen()
     remote = printed("-p", "5000", "-H", "127.0.0.1")
     # forecasts are printed at once where no port remains
@@ -56,7 +56,7 @@ def test_runs_print_all_of_the_table_and_nothing_else(tmp_path):
     assert remote == in_table(REMOTE_PORT_LABELS)
 
 
-def test_every_label_is_there_once():
+def test_every_label_is_listed_once():
     names = [label.name for label in LABELS]
     assert len(set(names)) == len(names)
     assert all(label.meaning for label in LABELS)

@@ -39,7 +39,7 @@ def test_ordinary_text_stays_as_it_is():
     assert unknown("a\nb|c") == "EPHEMERAL_PORT UNKNOWN - a b?c\n"
 
 
-def test_percent_tells_the_difference_where_there_is_one():
+def test_small_percentages_have_one_decimal():
     written = [percent(value) for value in (0, 0.21, 4.25, 12.5, 99.99, 100)]
     assert written == ["0%", "0.2%", "4.2%", "12%", "99%", "100%"]
 
@@ -54,7 +54,7 @@ def test_an_unknown_is_one_bounded_line(message):
 
 
 @given(st.text(), st.integers(min_value=2, max_value=100))
-def test_a_clean_line_is_as_short_as_asked_for(text, length):
+def test_a_clean_line_has_at_most_the_given_length(text, length):
     assert len(clean_line(text, length)) <= length
 
 
@@ -72,7 +72,7 @@ def test_percent_never_says_more_than_is_used(value):
     assert float(written[:-1]) <= value + 0.05
 
 
-def test_sentences_in_the_middle_go_first():
+def test_sentences_in_the_middle_are_dropped_first():
     text = "98% used; 97% used; and 3 more; nginx[812] holds 38"
     assert shorten_status(text, 51) == text
     assert shorten_status(text, 50) == "98% used; ..; and 3 more; nginx[812] holds 38"
@@ -81,7 +81,7 @@ def test_sentences_in_the_middle_go_first():
 
 
 @given(st.text(), st.integers(min_value=2, max_value=100))
-def test_a_text_is_as_short_as_asked_for(text, length):
+def test_a_status_has_at_most_the_given_length(text, length):
     assert len(shorten_status(text, length)) <= length or len(text) <= length
     assert shorten_status(text, len(text)) == text
 
@@ -100,5 +100,5 @@ def test_lines_that_do_not_fit_are_counted(lines):
         assert len(text) + len(lines[len(kept)]) + 1 > MOST_BYTES
 
 
-def test_perfdata_stays_whatever_its_length():
+def test_long_perfdata_is_kept():
     assert fit_output("x" * 9000, ["a", "b"]) == "x" * 9000 + "\n(2 lines left out)\n"

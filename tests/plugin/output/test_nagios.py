@@ -26,7 +26,7 @@ def test_perfdata_is_on_the_first_line_and_tables_below_it():
 
 @pytest.mark.parametrize("name_length", [5, 100, 250])
 @pytest.mark.parametrize("watched", range(12))
-def test_the_text_gives_way_to_perfdata(watched, name_length):
+def test_long_perfdata_shortens_the_status(watched, name_length):
     name = "h" * name_length
     watches = tuple(watch(f"{name}{n}:443", "192.0.2.7") for n in range(watched))
     check = checked(*clients(38), question={"watches": watches})
@@ -38,7 +38,7 @@ def test_the_text_gives_way_to_perfdata(watched, name_length):
 
 
 @given(st.lists(st.text(max_size=200), max_size=300))
-def test_whatever_the_tables_hold_the_output_is_bounded_and_printable(lines):
+def test_any_table_gives_bounded_and_printable_output(lines):
     check = checked(*clients(38)).explained(details=[Section(notes=lines)])
     first, *others = check.text.split("\n")
     assert first.count("|") == 1

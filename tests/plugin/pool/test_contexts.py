@@ -34,7 +34,7 @@ def test_without_thresholds_nothing_alarms():
         ("fast_used", {"tcp_connect_fast"}),
     ],
 )
-def test_thresholds_judge_what_they_are_for(thresholds, metrics):
+def test_each_threshold_judges_its_own_metrics(thresholds, metrics):
     if thresholds == "free":
         metrics = metrics | {"udp_bind_free"}
     assert alarms(everything_in_use(**{thresholds: ZERO})) == metrics

@@ -62,7 +62,7 @@ def test_rows_are_aligned():
     ]
 
 
-def test_more_with_more_v():
+def test_each_further_v_shows_more():
     assert "   12.3 ms  sampling" not in "\n".join(lines(verbose=2))
     assert "    12.3 ms  sampling" in lines(verbose=3)
     assert any("may have been bound before" in line for line in lines(verbose=2))
@@ -132,7 +132,7 @@ def test_no_note_breaks_the_table(note):
         assert "|" not in line
 
 
-def test_notes_on_the_pool_stand_below_it():
+def test_notes_on_the_pool_follow_its_settings():
     usage = host_usage(sample(), pool(), ConnectRules())
     observation = Observation(pool(), "sysctl", sample(), usage, pool_notes=["a", "b"])
     assert pool_notes(observation).notes[1:] == [
@@ -142,7 +142,7 @@ def test_notes_on_the_pool_stand_below_it():
     ]
 
 
-def test_bounds_are_shown_where_they_are_apart():
+def test_bounds_are_shown_where_they_differ():
     def table(used):
         figure = UsageFigure("tcp_connect", Usage(40, used), "tcp", "to anyone")
         return section_lines(usage_table([figure], with_bounds=False))
