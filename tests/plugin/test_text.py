@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from check_ephemeral_port.plugin.text import (
-    MOST_BYTES,
+    MAX_OUTPUT_BYTES,
     NAME_LENGTH,
     clean_line,
     clean_name,
@@ -91,13 +91,13 @@ def test_lines_that_do_not_fit_are_counted(lines):
     text = fit_output("first | perfdata", lines)
     first, *kept = text.splitlines()
     assert first == "first | perfdata" and text.endswith("\n")
-    assert len(text) <= MOST_BYTES
+    assert len(text) <= MAX_OUTPUT_BYTES
     if kept != lines:
         *kept, more = kept
         assert more == f"({len(lines) - len(kept)} lines left out)"
         assert kept == lines[: len(kept)]
         # not one more would have fitted
-        assert len(text) + len(lines[len(kept)]) + 1 > MOST_BYTES
+        assert len(text) + len(lines[len(kept)]) + 1 > MAX_OUTPUT_BYTES
 
 
 def test_long_perfdata_is_kept():

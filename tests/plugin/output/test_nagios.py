@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from check_ephemeral_port.plugin.output.details import Section
-from check_ephemeral_port.plugin.text import LEAST_TEXT
+from check_ephemeral_port.plugin.text import MIN_STATUS_LENGTH
 from tests.support.check_builders import checked, clients, udp_sockets, watch
 
 UDP_ONLY = {"tcp": False}
@@ -33,7 +33,7 @@ def test_long_perfdata_shortens_the_status(watched, name_length):
     text = check.text
     status, _, perfdata = text.rstrip("\n").partition(" | ")
     assert perfdata == " ".join(map(str, check.perfdata))
-    assert len(text) < 1024 or len(status) <= LEAST_TEXT
+    assert len(text) < 1024 or len(status) <= MIN_STATUS_LENGTH
     assert status.startswith("EPHEMERAL_PORT CRITICAL - 95% of 40 ports to ")
 
 

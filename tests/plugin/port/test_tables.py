@@ -27,7 +27,7 @@ from check_ephemeral_port.plugin.port.summaries import (
     local_identity,
 )
 from check_ephemeral_port.plugin.port.tables import (
-    ALSO_KNOWN_AS,
+    IANA_TITLES,
     local_sections,
     remote_sections,
     socket_table,
@@ -125,7 +125,7 @@ def test_reserved_ports_are_those_of_this_host():
 
 
 def test_every_class_has_its_other_name():
-    assert set(ALSO_KNOWN_AS) == set(IanaClass)
+    assert set(IANA_TITLES) == set(IanaClass)
 
 
 def test_a_port_is_free_used_or_listening():
