@@ -13,8 +13,8 @@ from check_ephemeral_port import __version__
 from check_ephemeral_port.options import (
     Options,
     UsageError,
-    asked_text,
     build_parser,
+    help_or_version,
     parse_options,
 )
 from contrib.generators.options import options
@@ -124,7 +124,7 @@ def test_linux_options_are_refused_elsewhere(arguments, platform, monkeypatch):
 @settings(deadline=None)
 @given(st.lists(st.sampled_from(OPTIONS) | st.text(), max_size=5))
 def test_arguments_are_valid_or_one_line_says_what_is_wrong(arguments):
-    assume(not asked_text(arguments))  # which is looked for before
+    assume(not help_or_version(arguments))  # which is looked for before
     try:
         assert isinstance(parse_options(arguments), Options)
     except UsageError as error:
@@ -174,7 +174,7 @@ def test_help_is_found_behind_every_option_without_a_value():
     ]
     short = [flag for flag in flags if len(flag) == 2]
     assert len(short) >= 5
-    assert all(asked_text([f"{flag}h"]) for flag in short)
+    assert all(help_or_version([f"{flag}h"]) for flag in short)
 
 
 @pytest.mark.parametrize("arguments", [["--bogus"], ["-t", "1ms"], ["-d", "..:1"]])
