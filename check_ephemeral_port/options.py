@@ -228,7 +228,7 @@ def build_parser() -> argparse.ArgumentParser:
         exit_on_error=False,
     )
     _add_thresholds(parser.add_argument_group("thresholds"))
-    _add_scope(parser.add_argument_group("what to look at"))
+    _add_scope(parser.add_argument_group("what to check"))
     _add_port_check(parser.add_argument_group("one port instead of the whole range"))
     _add_general(parser.add_argument_group("general"))
     return parser
@@ -257,7 +257,8 @@ def _add_thresholds(group: argparse._ArgumentGroup) -> None:
     add(
         "--free-warning",
         parse_range,
-        "free ports instead of percent; 2000: alarms below 2000 free ports",
+        "free ports instead of percent; for example, 2000: alarms below 2000 "
+        "free ports",
     )
     add("--free-critical", parse_range, "the same for CRITICAL")
     add(
@@ -276,8 +277,8 @@ def _add_thresholds(group: argparse._ArgumentGroup) -> None:
     add(
         "--eta-warning",
         parse_seconds_range,
-        "time until the ports of -w run out, in seconds or with a unit: 30m: alarms "
-        "below 30 minutes, 2h: below 2 hours; needs --state-file",
+        "time until the ports that -w counts run out, in seconds or with a unit; "
+        "for example, 30m: alarms below 30 minutes; needs --state-file",
     )
     add("--eta-critical", parse_seconds_range, "the same for CRITICAL")
 
@@ -290,8 +291,8 @@ def _add_scope(group: argparse._ArgumentGroup) -> None:
         default=[],
         metavar="HOST:PORT",
         type=_type(parse_destination),
-        help="watch this destination only; can be repeated; IPv6 as [ADDRESS]:PORT. "
-        "Resolving a name can take a UDP port for a moment, an address does not",
+        help="watch only this destination; can be repeated; IPv6 as [ADDRESS]:PORT. "
+        "Resolving a name can take a UDP port for a moment; an address needs none",
     )
     group.add_argument(
         "--source",
@@ -304,14 +305,14 @@ def _add_scope(group: argparse._ArgumentGroup) -> None:
         "--protocol",
         choices=("tcp", "udp", "all"),
         default="all",
-        help="protocol of the usages (default: all)",
+        help="protocol whose ports are counted (default: all)",
     )
     namespaces = group.add_mutually_exclusive_group()
     namespaces.add_argument(
         "--netns",
         metavar="NAME|PID|PATH",
         type=_type(parse_netns),
-        help="on Linux, check this network namespace: a name of ip netns, a process, "
+        help="on Linux, check this network namespace: a name of ip netns, a PID, "
         "or a path such as /proc/1/ns/net",
     )
     namespaces.add_argument(
@@ -335,7 +336,7 @@ def _add_scope(group: argparse._ArgumentGroup) -> None:
         "--state-file",
         metavar="PATH",
         type=_type(parse_path),
-        help="keep a history in this file, and forecast from it when ports run out",
+        help="keep a history in this file to forecast when ports run out",
     )
 
 
@@ -352,9 +353,9 @@ def _add_port_check(group: argparse._ArgumentGroup) -> None:
         "--hostname",
         metavar="HOST",
         type=_type(parse_host),
-        help="try the port of this host, a name or an address. Makes one TCP "
-        "connection, which takes a port here and leaves it in TIME_WAIT for a minute. "
-        "Waits for four fifths of --timeout",
+        help="try to connect to the port of this host, a name or an address. Makes one "
+        "TCP connection, which takes a port here and leaves it in TIME_WAIT for a "
+        "minute. Waits for at most four fifths of --timeout",
     )
     versions = group.add_mutually_exclusive_group()
     for version in (4, 6):
@@ -383,15 +384,15 @@ def _add_general(group: argparse._ArgumentGroup) -> None:
         "--top",
         metavar="N",
         type=_type(parse_count),
-        help="rows in each table (default: 5, with -vv 20; with -p 20 and 200; all "
-        "network namespaces)",
+        help="rows in each table (default: 5, or 20 with -vv; with -p 20, or 200 with "
+        "-vv; network namespaces are all shown)",
     )
     group.add_argument(
         "-v",
         "--verbose",
         action="count",
         default=0,
-        help="tables; -vv: more rows, and bounds; -vvv: how the sample was taken",
+        help="show tables; -vv: more rows, and bounds; -vvv: how long each step took",
     )
     group.add_argument(
         "-t",
@@ -399,7 +400,7 @@ def _add_general(group: argparse._ArgumentGroup) -> None:
         metavar="DURATION",
         default=30.0,
         type=_type(parse_duration_seconds),
-        help="seconds, or with a unit: 500ms, 30s, 2m (default: 30)",
+        help="time limit in seconds, or with a unit: 500ms, 30s, 2m (default: 30)",
     )
     group.add_argument(
         "--exit-ok", action="store_true", help="exit with 0 in every state"
@@ -502,7 +503,7 @@ def parse_count(text: str) -> int:
 
 
 def parse_duration_seconds(text: str) -> float:
-    """Seconds from ``30``, ``30s``, ``500ms``, ``2m``, ``1h``. Raises ``ValueError``."""
+    """Seconds from ``30``, ``30s``, ``500ms``, ``2m``. Raises ``ValueError``."""
     match = re.fullmatch(r"([0-9]{1,6}(?:\.[0-9]{1,3})?)(ms|s|m|h)?", text)
     units = {"ms": 0.001, "s": 1, None: 1, "m": 60, "h": 3600}
     seconds = float(match[1]) * units[match[2]] if match else 0
