@@ -1,4 +1,4 @@
-"""The installed program names what is wrong, and its commands fix it."""
+"""The installed program names problems, and its commands fix them."""
 
 import os
 import re
@@ -31,7 +31,7 @@ def myself():
 
 
 def advice(*arguments):
-    """Each problem, in one line, and what is said below it."""
+    """Each problem in one line, with its fix."""
     run = check("-v", *arguments)
     assert run.stderr == ""
     assert max(map(len, run.stdout.splitlines()[1:])) <= 80
@@ -44,7 +44,7 @@ def advice(*arguments):
 
 
 def fix(*arguments):
-    """Run the only command that is printed; what was wrong before it."""
+    """Run the only printed command, and return the problem that it fixes."""
     ((problem, command),) = advice(*arguments).items()
     subprocess.run(["sh", "-ec", command], check=True, stdout=subprocess.DEVNULL)
     assert advice(*arguments) == {}
@@ -101,7 +101,7 @@ def test_a_small_range_is_fixed():
 @USUAL
 def test_a_range_full_of_reserved_ports_is_fixed():
     set_sysctl("ip_local_reserved_ports", "32768-60979")
-    https = ("127.0.0.1", 443)  # outside of the wider range, too
+    https = ("127.0.0.1", 443)  # this port is outside of the wider range
     taken = "reserved ports take 28212 of the range's 28232"
     with held_connections(20, https):
         assert check().status.endswith(f"0 remaining; {taken}; {myself()} holds 20")

@@ -1,4 +1,4 @@
-"""Whatever is wrong: one clear line on stdout, exit code 3, nothing on stderr."""
+"""Any mistake or failure: one clear line on stdout, exit code 3, no stderr."""
 
 import os
 import re
@@ -124,7 +124,7 @@ def test_linux_options_are_refused_elsewhere(arguments, platform, monkeypatch):
 @settings(deadline=None)
 @given(st.lists(st.sampled_from(OPTIONS) | st.text(), max_size=5))
 def test_arguments_are_valid_or_one_line_says_what_is_wrong(arguments):
-    assume(not help_or_version(arguments))  # which is looked for before
+    assume(not help_or_version(arguments))  # these win over everything else
     try:
         assert isinstance(parse_options(arguments), Options)
     except UsageError as error:
@@ -251,7 +251,7 @@ def test_a_traceback_is_harmless(tmp_path, verbose):
     assert "\x1b" not in run.stdout
 
 
-HOLDS_PORTS_NAMELESS = """
+PSUTIL_WITHOUT_NAMES = """
 class Error(Exception): pass
 class Process:
     def __init__(self, pid): raise {}
@@ -263,8 +263,8 @@ class Process:
     "psutil",
     [
         "raise ImportError('no psutil here')",
-        HOLDS_PORTS_NAMELESS.format("Error('gone')"),
-        HOLDS_PORTS_NAMELESS.format("RuntimeError('malformed line')"),
+        PSUTIL_WITHOUT_NAMES.format("Error('gone')"),
+        PSUTIL_WITHOUT_NAMES.format("RuntimeError('malformed line')"),
     ],
     ids=["missing", "gone", "malformed"],
 )

@@ -25,14 +25,14 @@ from tests.support.sockets import (
 )
 
 SERVER = ("127.0.0.1", 5000)
-MEND = "; needs root (see contrib/sudoers), or CAP_SYS_ADMIN and CAP_SYS_PTRACE"
+FIX = "; needs root (see contrib/sudoers), or CAP_SYS_ADMIN and CAP_SYS_PTRACE"
 IDLE = (
     "0% of 40 ports for TCP connect() used, 40 remaining; 0% of 40 ports for UDP used"
 )
 
-# a host with nothing but what the test itself makes
+# a host with only the sockets and namespaces of the test
 HOST = pytest.mark.namespace(ports="40000-40039", host=True)
-# root of a user namespace of its own has no say over those outside of it
+# root of its own user namespace has no privilege outside of it
 STRANGER = ["unshare", "--map-root-user"]
 
 
@@ -96,7 +96,7 @@ def test_a_namespace_that_only_a_process_holds_is_found():
 @HOST
 def test_a_container_is_named_by_its_process_and_its_short_id(tmp_path):
     holder = hold_namespace("50000-50039")
-    # the cgroup that Docker would have put it into
+    # the cgroup that Docker would give it
     cgroup = tmp_path / "cgroup"
     cgroup.write_text(f"0::/system.slice/docker-{'4f5a12345678' * 5}abcd.scope\n")
     there = f"/proc/{holder.pid}/cgroup"
@@ -125,7 +125,7 @@ def test_netns_reports_range_sockets_and_holders_of_that_namespace(kind):
     assert "pool: 50000-50019 minus 0 reserved: 20 ports" in run.stdout
 
 
-# processes and network of its own, and the host's processes in a folder
+# it has its own processes and network, and the host's /proc in a folder
 CONTAINER = """
 mkdir -p /run/host/proc
 mount --rbind /proc /run/host/proc
@@ -145,11 +145,11 @@ def test_a_container_checks_another_through_the_proc_of_the_host():
     assert (run.exit_code, run.stderr) == (2, "")
     assert run.status.startswith(f"EPHEMERAL_PORT CRITICAL - netns {asked}: 95% of 20 ")
     assert run.status.endswith(f"; {myself()} holds 19")
-    # a number, since users may have other names here
+    # a number, since a container can have other names for users
     assert re.search(rf"^{re.escape(myself())} +{os.getuid()} +19$", run.stdout, re.M)
 
     refused = check("--netns", asked, within=[*within, *STRANGER])
-    reason = f"cannot enter network namespace {asked}: Permission denied{MEND}"
+    reason = f"cannot enter network namespace {asked}: Permission denied{FIX}"
     assert refused.stdout == f"EPHEMERAL_PORT UNKNOWN - {reason}\n"
 
 
@@ -211,14 +211,14 @@ def test_without_privilege_other_namespaces_are_unknown_with_reason_and_fix():
     add_namespace("web", "50000-50019")
     run = check("--netns", "web", within=STRANGER)
     refused = "cannot enter network namespace /run/netns/web: Operation not permitted"
-    assert run.stdout == f"EPHEMERAL_PORT UNKNOWN - {refused}{MEND}\n"
+    assert run.stdout == f"EPHEMERAL_PORT UNKNOWN - {refused}{FIX}\n"
     assert run.exit_code == 3
 
     run = check("--all-netns", within=STRANGER)
     assert (run.exit_code, run.stderr) == (3, "")
     assert run.status.startswith(
         "EPHEMERAL_PORT UNKNOWN - cannot inspect 1 of 2 network namespaces"
-        f" (web): {refused}{MEND}; own netns: {IDLE}"
+        f" (web): {refused}{FIX}; own netns: {IDLE}"
     )
     assert (run.perfdata["netns"], run.perfdata["netns_failed"]) == (1, 1)
 
@@ -290,7 +290,7 @@ def test_a_hostile_name_breaks_nothing(name):
 
 @HOST
 def test_a_host_name_is_resolved_outside_of_the_namespace():
-    # nothing but loopback is up inside, and not even that here
+    # inside, no interface is up, not even loopback
     subprocess.run(["ip", "netns", "add", "web"], check=True)
     run = check("--netns", "web", "-d", "localhost:443")
     assert run.exit_code == 0 and "to localhost:443 used" in run.status
@@ -326,6 +326,6 @@ def test_200_empty_namespaces_are_inspected():
         subprocess.run(["ip", "netns", "add", f"n{number}"], check=True)
     run = check("--all-netns")
     assert run.perfdata["netns"] == 201 and run.exit_code == 0
-    # what is told of the worst has its place, and rows fill the rest
+    # tables of the worst come first, and rows fill the remaining room
     _, head, *_, last = check("--all-netns", "-v").stdout.splitlines()
     assert head.startswith("usage ") and last.endswith(" lines left out)")

@@ -1,4 +1,4 @@
-"""``--port`` of this host: real sockets, as the installed program tells of them."""
+"""``--port`` on this host: the installed program reports real sockets."""
 
 import ctypes
 import os
@@ -25,7 +25,7 @@ from tests.support.sockets import (
 PR_SET_NAME = 15
 CLIENT, SERVER = ("198.51.100.5", 60840), ("192.0.2.7", 8443)
 
-# nothing but what the test itself opens
+# a namespace with only the sockets of the test
 ALONE = pytest.mark.namespace(ports="32768-60999")
 
 
@@ -139,8 +139,8 @@ def test_time_wait_has_an_age_and_no_process():
     (port,) = ports
     time.sleep(1.2)
     run = check("-p", str(port), "-v")
-    told = f"1 socket: TIME_WAIT 127.0.0.1:{port} -> 127.0.0.1:5000, for "
-    assert told in run.status
+    expected = f"1 socket: TIME_WAIT 127.0.0.1:{port} -> 127.0.0.1:5000, for "
+    assert expected in run.status
     assert run.perfdata["time_wait"] == 1
     (row,) = rows(run, "tcp")
     assert row[1] == "TIME_WAIT" and row[4] == "closed"
@@ -229,7 +229,7 @@ def test_a_connection_that_waits_to_be_accepted_has_no_process():
 @ALONE
 @pytest.mark.parametrize(
     "expected, exit_codes",
-    # nothing, bound but idle, listening
+    # no socket, a socket that is bound but idle, a listener
     [("free", [0, 2, 2]), ("used", [2, 0, 0]), ("listening", [2, 2, 0])],
 )
 def test_expectations(expected, exit_codes):
@@ -342,7 +342,7 @@ def test_neither_command_lines_nor_environments_are_printed():
 
 @ALONE
 def test_a_title_that_a_process_gives_itself_is_not_printed():
-    # as programs do that write what they are busy with over their command line
+    # as programs do that show their current task in their command line
     program = "import ctypes, socket, time; s = socket.socket();"
     program += "s.bind(('127.0.0.1', 60840)); s.listen();"
     program += f"ctypes.CDLL(None).prctl({PR_SET_NAME}, b'worker-of-pool7', 0, 0, 0);"
@@ -365,18 +365,18 @@ def test_a_title_that_a_process_gives_itself_is_not_printed():
 @ALONE
 def test_without_privilege_only_the_processes_are_missing():
     with listen("127.0.0.1", 60840), connect(("127.0.0.1", 60840)):
-        owner, stranger = (
+        privileged, unprivileged = (
             check("-p", "60840", "-v", within=within)
             for within in ([], ["unshare", "--user"])
         )
-    assert (stranger.exit_code, stranger.stderr) == (0, "")
-    assert stranger.perfdata_fields == owner.perfdata_fields
-    assert [row[:5] for row in rows(stranger, "tcp")] == [
-        row[:5] for row in rows(owner, "tcp")
+    assert (unprivileged.exit_code, unprivileged.stderr) == (0, "")
+    assert unprivileged.perfdata_fields == privileged.perfdata_fields
+    assert [row[:5] for row in rows(unprivileged, "tcp")] == [
+        row[:5] for row in rows(privileged, "tcp")
     ]
-    assert ", unknown process of nobody (try as root); 1 conn" in stranger.status
-    assert "unknown process: try as root to see" in stranger.stdout
-    assert "unknown" not in owner.stdout and "try as root" not in owner.stdout
+    assert ", unknown process of nobody (try as root); 1 conn" in unprivileged.status
+    assert "unknown process: try as root to see" in unprivileged.stdout
+    assert "unknown" not in privileged.stdout and "try as root" not in privileged.stdout
 
 
 @ALONE

@@ -1,4 +1,4 @@
-"""Text that others choose does no harm."""
+"""Hostile text does no harm."""
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -93,10 +93,10 @@ def test_lines_that_do_not_fit_are_counted(lines):
     assert first == "first | perfdata" and text.endswith("\n")
     assert len(text) <= MAX_OUTPUT_BYTES
     if kept != lines:
-        *kept, more = kept
-        assert more == f"({len(lines) - len(kept)} lines left out)"
+        *kept, note = kept
+        assert note == f"({len(lines) - len(kept)} lines left out)"
         assert kept == lines[: len(kept)]
-        # not one more would have fitted
+        # the next line would not have fitted
         assert len(text) + len(lines[len(kept)]) + 1 > MAX_OUTPUT_BYTES
 
 

@@ -1,4 +1,4 @@
-"""One line with perfdata, then lines for people."""
+"""The output: one line with perfdata, then tables."""
 
 import pytest
 from hypothesis import given

@@ -1,4 +1,4 @@
-"""Which threshold judges what, and in which words."""
+"""The thresholds of each metric, and the sentences of alarms."""
 
 import pytest
 
@@ -8,7 +8,7 @@ from tests.support.builders import bound
 from tests.support.check_builders import NEVER, checked, clients, udp_sockets, watch
 
 ZERO = Thresholds(critical=parse_range("0"))
-"""Alarms at anything above nothing."""
+"""Alarms above 0."""
 
 
 def alarms(check):

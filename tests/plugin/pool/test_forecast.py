@@ -1,4 +1,4 @@
-"""Time left: in perfdata, in the status line, in the tables."""
+"""The remaining time: in perfdata, in the status line, in the tables."""
 
 import pytest
 
@@ -25,10 +25,10 @@ HALF_AN_HOUR = Thresholds(parse_seconds_range("30m:"), parse_seconds_range("10m:
 
 
 def ending(minutes, **more):
-    """A forecast of an end in so many minutes, at two ports a second."""
+    """A forecast that ports run out in ``minutes``, at two ports a second."""
     seconds = minutes * 60.0
-    left = TimeRemaining(seconds * 0.8, seconds, seconds * 1.5)
-    return Forecast(15, Growth(1.5, 2.0, 2.5, 840), left, **more)
+    remaining = TimeRemaining(seconds * 0.8, seconds, seconds * 1.5)
+    return Forecast(15, Growth(1.5, 2.0, 2.5, 840), remaining, **more)
 
 
 def checked(forecast, entries=tuple(clients(10)), question=(), **thresholds):
@@ -208,7 +208,7 @@ def test_durations(seconds, text):
 
 
 @pytest.mark.parametrize(
-    "a_second, text",
+    "per_second, text",
     [
         (1234.5, "1234 ports/s"),
         (12, "12 ports/s"),
@@ -220,12 +220,12 @@ def test_durations(seconds, text):
         (0, "0 ports/s"),
     ],
 )
-def test_rates(a_second, text):
-    assert rate(a_second) == text
+def test_rates(per_second, text):
+    assert rate(per_second) == text
 
 
 @pytest.mark.parametrize(
-    "pace, text",
+    "connections, text",
     [
         (
             ConnectionRate(THERE, 470.5, 25.0, False),
@@ -241,6 +241,6 @@ def test_rates(a_second, text):
         ),
     ],
 )
-def test_connection_rates(pace, text):
-    assert connection_rate_line(pace) == text
+def test_connection_rates(connections, text):
+    assert connection_rate_line(connections) == text
     assert len(text) <= 80

@@ -1,4 +1,4 @@
-"""Many network namespaces in one result: the worst is told, the others are counted."""
+"""Many network namespaces in one result: the worst one in full, the others counted."""
 
 import re
 
@@ -51,8 +51,10 @@ def observed(namespace, *entries):
 
 
 def surveyed(*found):
-    """A survey of namespaces, each with the sockets found there or the reason why it
-    could not be observed; and the observation of the worst."""
+    """A survey, and the observation of the worst namespace.
+
+    ``found``: namespaces, each with its sockets or with the reason why it failed.
+    """
     outcomes = [
         (
             NamespaceFailure(namespace, entries)
@@ -66,7 +68,7 @@ def surveyed(*found):
 
 
 def check_all(*found):
-    """The check that results from a survey."""
+    """The check of such a survey."""
     survey, worst = surveyed(*found)
     resource = EphemeralPorts(worst._replace(survey=survey))
     judgment = judge(
@@ -136,8 +138,8 @@ def test_thresholds_come_before_percent():
     roomy, small = observed(WEB, *clients(20)), observed(OWN, *udp_sockets(8))
     assert namespace_result(roomy, contexts()).severity == (0, 50.0)
     assert namespace_result(small, contexts()).severity == (0, 20.0)
-    few_left = contexts(free=Thresholds(None, parse_range("33:")))
-    assert namespace_result(small, few_left).severity == (2, 20.0)
+    few_free = contexts(free=Thresholds(None, parse_range("33:")))
+    assert namespace_result(small, few_free).severity == (2, 20.0)
 
 
 def test_an_unchecked_protocol_has_no_percentage():

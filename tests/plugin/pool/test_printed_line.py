@@ -1,4 +1,4 @@
-"""From a sample to the printed line: what it says, and that nothing breaks it."""
+"""The line that is printed for a sample: its words, and that no text breaks it."""
 
 import pytest
 from hypothesis import given
@@ -22,12 +22,12 @@ UNLIMITED = ThresholdRange(None)
 
 
 def printed(*entries, holders=(), **how):
-    """What the check prints about these sockets."""
+    """The output of the check for these sockets."""
     return checked(*entries, **how).explained(*holders).text
 
 
 def failing(message):
-    """What the check prints if the host cannot be observed."""
+    """The output if the host cannot be observed."""
     return unknown(message)
 
 

@@ -1,4 +1,4 @@
-"""Metrics of a look at the host."""
+"""The metrics of an observation."""
 
 import pytest
 

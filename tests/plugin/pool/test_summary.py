@@ -1,4 +1,4 @@
-"""The status line, whole: what is nearly full, for whom, who holds it."""
+"""The whole status line: what is nearly full, where to, and the largest holder."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Tables fit into 80 columns, whatever they hold."""
+"""Tables fit into 80 columns, even with long names and large numbers."""
 
 import pytest
 from hypothesis import given
@@ -44,8 +44,8 @@ def lines(verbose=3, rows=5, holders=()):
 
 
 def test_rows_are_no_longer_than_80_columns():
-    owner = Process(4194304, "n" * 300, "DOMAIN\\" + "u" * 300)
-    for line in lines(holders=[Holder(28232, owner), Holder(5, NoProcess.TIME_WAIT)]):
+    process = Process(4194304, "n" * 300, "DOMAIN\\" + "u" * 300)
+    for line in lines(holders=[Holder(28232, process), Holder(5, NoProcess.TIME_WAIT)]):
         assert len(line) <= 80, line
 
 
@@ -77,7 +77,7 @@ LONG_NAMES = [
 
 
 def observed(question=Question(), notes=()):
-    """A whole range, every port of it connected to one far away."""
+    """A large range: every port is connected to one destination with a long address."""
     whole = PortPool(PortRange(1024, 65535))
     entries = [
         connected(port, local=f"{LONG}1", remote=f"{LONG}6666", remote_port=65535)
@@ -144,7 +144,7 @@ def test_notes_on_the_pool_follow_its_settings():
 
 def test_bounds_are_shown_where_they_differ():
     def table(used):
-        figure = UsageFigure("tcp_connect", Usage(40, used), "tcp", "to anyone")
+        figure = UsageFigure("tcp_connect", Usage(40, used), "tcp", "to 192.0.2.7:443")
         return section_lines(usage_table([figure], with_bounds=False))
 
     assert table(Bounds(3, 4, 9))[1].split() == [

@@ -1,4 +1,4 @@
-"""What is said of a port, from values alone: any names, any addresses."""
+"""Text about a port, made from values: any names, any addresses."""
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -49,7 +49,7 @@ def identity(port=PORT, **services):
     return PortIdentity(port, iana_class(port), services, pool())
 
 
-# no longer than the system has them: TASK_COMM_LEN in the kernel, names of useradd(8)
+# limits of the system: TASK_COMM_LEN in the kernel, and useradd(8)
 NAMES, USERS = st.text(max_size=15), st.text(max_size=16)
 
 
