@@ -261,7 +261,7 @@ def test_a_history_is_kept_where_files_can_be_locked(check, platform, tmp_path):
 
 @pytest.mark.parametrize("platform", PLATFORMS)
 def test_no_connection_rate_where_time_wait_does_not_last_a_minute(check, platform):
-    assert "pace" not in check(platform, "-vv").stdout
+    assert "connection rate" not in check(platform, "-vv").stdout
 
 
 def test_a_refusal_is_unknown_and_names_the_fix(check):
