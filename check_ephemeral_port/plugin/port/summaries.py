@@ -155,10 +155,10 @@ def process_is_missing(socket: PortSocket) -> bool:
 
 def outcome_text(attempt: Attempt) -> str:
     """``open after 12.3 ms``, followed by the system's words if there are any."""
-    text = f"{attempt.outcome.value} after {duration(attempt.seconds)}"
+    text = f"{attempt.outcome.value} after {elapsed(attempt.seconds)}"
     return f"{text}: {clean_line(attempt.reason, 100)}" if attempt.reason else text
 
 
-def duration(seconds: float) -> str:
+def elapsed(seconds: float) -> str:
     """Milliseconds below one second, else seconds."""
     return f"{seconds:.1f} s" if seconds >= 1 else f"{seconds * 1000:.1f} ms"

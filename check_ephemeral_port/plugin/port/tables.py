@@ -11,7 +11,7 @@ from ..layout import WIDTH, stage_lines
 from ..output.details import Column, Section
 from ..text import clean_line, clean_name
 from .summaries import (
-    duration,
+    elapsed,
     holder_text,
     process_is_missing,
     range_text,
@@ -83,7 +83,7 @@ def remote_sections(
         (
             attempt.address,
             attempt.outcome.value,
-            duration(attempt.seconds),
+            elapsed(attempt.seconds),
             clean_line(attempt.reason) if attempt.reason else None,
         )
         for attempt in observation.report.attempts
