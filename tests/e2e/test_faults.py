@@ -46,7 +46,7 @@ MODES = [
 ]
 WHY = "|".join(
     [
-        *("[Mm]emory", "MemoryError", "no thread", "Cannot allocate", "Too many open"),
+        *("[Mm]emory", "MemoryError", "a thread", "Cannot allocate", "Too many open"),
         # Python's words if a library cannot be loaded
         *("start new thread", "SystemError", "failed to map", "dependency is missing"),
         # and if a module cannot be compiled
@@ -241,7 +241,7 @@ def test_a_state_file_that_others_could_replace_is_refused(tmp_path):
     folder.mkdir()
     folder.chmod(0o777)
     state = f"{folder}/state"
-    assert_unknown(check("--state-file", state), f"{state}: anybody can replace it")
+    assert_unknown(check("--state-file", state), f"{state}: every user can replace it")
     assert os.listdir(folder) == []
     folder.chmod(0o1777)  # like /tmp: others cannot replace files
     assert check("--state-file", state).exit_code == 0
