@@ -1,4 +1,4 @@
-"""Nagios plugin: is this host running out of ephemeral ports, for whom, and why."""
+"""Nagios plugin: is this host running out of ephemeral ports, and why?"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The process of the program, also as ``python -m check_ephemeral_port``."""
+"""Starts the program, also as ``python -m check_ephemeral_port``."""
 
 from __future__ import annotations
 
@@ -13,27 +13,27 @@ if TYPE_CHECKING:
 
 def main() -> NoReturn:
     """Run the check and end the process with its exit code."""
-    # a run is short: no garbage collection, and no teardown of the interpreter at its
-    # end, save a fifth of it
+    # without garbage collection, and with os._exit() instead of the interpreter's
+    # teardown, a run takes a fifth less time
     gc.disable()
-    # monitoring systems read the line on stdout only, not what ends a thread
+    # an exception that ends a thread would print a traceback on stderr
     sys.unraisablehook = lambda _: None
     exit_code = 3
     try:
         from . import cli
 
-        exit_code = cli.main()  # has written all output, past every buffer
-    except BaseException as error:  # no memory, no descriptor, half an installation
+        exit_code = cli.main()  # the output is already written, without a buffer
+    except BaseException as error:  # no memory, no descriptor, a broken installation
         # Python would exit with 1, which means WARNING
-        _say_why(error)
+        _print_reason(error)
     os._exit(exit_code)
 
 
-def _say_why(error: BaseException) -> None:
+def _print_reason(error: BaseException) -> None:
     reason = ascii(error).replace("|", "?")[:400]
     try:
         os.write(1, f"EPHEMERAL_PORT UNKNOWN - cannot run: {reason}\n".encode())
-    except OSError:  # nobody reads
+    except OSError:  # stdout has no reader
         pass
 
 

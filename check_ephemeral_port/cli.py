@@ -1,4 +1,4 @@
-"""The way in and the only way out: one text, one exit code, whatever happens."""
+"""Runs a check: always one text on stdout and one exit code."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 
-from .options import Options, UsageError, asked_text, parse_options
+from .options import Options, UsageError, help_or_version, parse_options
 from .plugin.text import fit_output, printable, unknown
 from .system.deadline import Deadline, Stopwatch
 from .system.errors import SystemReadError
 
 TYPE_CHECKING = False
-if TYPE_CHECKING:  # nagiosplugin is imported after the clock has started
+if TYPE_CHECKING:  # importing nagiosplugin belongs to the measured time
     from .plugin.output.result import Result
 
 EXIT_OK = 0
@@ -22,14 +22,14 @@ EXIT_UNKNOWN = 3
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the check, print its output and return the exit code.
 
-    The process has to end then: the time limit, which holds for the printing too, ends
-    it otherwise.
+    The caller must then end the process. Otherwise the time limit ends it, since that
+    also covers printing.
     """
     arguments = sys.argv[1:] if argv is None else argv
-    asked = asked_text(arguments)
+    asked = help_or_version(arguments)
     if asked:
         _print(asked)
-        return EXIT_UNKNOWN  # not the result of a check, says the plugin interface
+        return EXIT_UNKNOWN  # the plugin interface: help is not the result of a check
     try:
         options = parse_options(arguments)
     except UsageError as error:
@@ -40,11 +40,11 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _run(options: Options) -> int:
     stopwatch = Stopwatch()
-    known: list[Callable[[], Result]] = []
+    unexplained: list[Callable[[], Result]] = []
 
     def give_up() -> int:
-        if known:
-            return _finish(*_written(known[0]()), options)
+        if unexplained:
+            return _finish(*_written(unexplained[0]()), options)
         reason = f"timed out after {options.timeout:g} s: {stopwatch.current}"
         return _finish(unknown(reason), EXIT_UNKNOWN, options)
 
@@ -56,7 +56,7 @@ def _run(options: Options) -> int:
         else:
             from .checks.port import run
 
-        text, exit_code = _written(run(options, stopwatch, known.append))
+        text, exit_code = _written(run(options, stopwatch, unexplained.append))
     except ImportError as error:
         text, exit_code = unknown(f"a dependency is missing: {error}"), EXIT_UNKNOWN
     except SystemReadError as error:
@@ -94,14 +94,14 @@ def _finish(text: str, exit_code: int, options: Options) -> int:
 
 
 def _print(text: str) -> bool:
-    # past sys.stdout's buffer, which would complain on stderr when it is flushed
-    # into a closed pipe at exit; None: stdout was closed before we came
-    if sys.stdout is None:
+    if sys.stdout is None:  # it was closed before the program started
         return False
     data = text.encode("utf-8", "backslashreplace")
+    # not print(): flushing its buffer into a closed pipe at exit prints an error on
+    # stderr
     try:
         while data:
             data = data[os.write(sys.stdout.fileno(), data) :]
-    except OSError:  # nobody reads, or the disk is full
+    except OSError:  # stdout has no reader, or the disk is full
         return False
     return True

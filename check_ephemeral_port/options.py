@@ -1,4 +1,4 @@
-"""The command line: arguments in, frozen options out."""
+"""The command line: turns arguments into options."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ if TYPE_CHECKING:
 
 
 class DestinationOption(NamedTuple):
-    """``--destination HOST:PORT``, not yet resolved."""
+    """``--destination HOST:PORT``, before the name is resolved."""
 
     host: str
     port: int
 
 
 class Options(NamedTuple):
-    """A valid command line."""
+    """The options of a valid command line."""
 
     warning: ThresholdRange | None = ThresholdRange(end=DEFAULT_WARNING_PERCENT)
     """In percent; with --port a number of sockets, with --hostname seconds."""
@@ -51,8 +51,9 @@ class Options(NamedTuple):
     port: int | None = None
     """Set for the port check, ``None`` for the pool check."""
     hostname: str | None = None
-    """The host that has the port; ``None`` for this host."""
+    """The host with the port; ``None`` for this host."""
     ip_version: int | None = None
+    """4 or 6; ``None`` for both."""
     expect: str | None = None
     protocol: str = "all"
     sampler: str = AUTO
@@ -62,17 +63,19 @@ class Options(NamedTuple):
     state_file: str | None = None
     no_advice: bool = False
     top: int | None = None
+    """Maximum number of rows in each table; ``None`` depends on ``verbose``."""
     verbose: int = 0
     timeout: float = 30.0
+    """In seconds."""
     exit_ok: bool = False
 
 
-HERE = ("free", "used", "listening")
-THERE = ("open", "closed", "filtered")
-"""What --expect can name for a port of this host, and of another host."""
+LOCAL_STATES = ("free", "used", "listening")
+REMOTE_STATES = ("open", "closed", "filtered")
+"""Values of --expect for a port of this host, and of another host."""
 
-FLAGS = "46v"
-"""The short options without a value, other than -h and -V."""
+FLAG_LETTERS = "46v"
+"""Letters of the short options without a value, except -h and -V."""
 
 POOL_OPTIONS = (
     "free_warning",
@@ -91,15 +94,15 @@ POOL_OPTIONS = (
     "state_file",
     "no_advice",
 )
-"""Options of the pool check that the port check does not have."""
+"""Options of the pool check that the port check refuses."""
 
 
 class UsageError(Exception):
-    """The command line is wrong; the text says where, in one line."""
+    """The command line is wrong. The text says what is wrong, in one line."""
 
 
 def parse_options(arguments: Sequence[str]) -> Options:
-    """Options from arguments; :class:`UsageError` if they are wrong."""
+    """Parse the command line. Raises :class:`UsageError`."""
     try:
         given = build_parser().parse_args(arguments)
     except argparse.ArgumentError as error:
@@ -107,19 +110,19 @@ def parse_options(arguments: Sequence[str]) -> Options:
         raise UsageError(f"{option}: {error.message}") from None
     options = Options(**{**vars(given), **_main_thresholds(given)})
     _refuse_contradictions(options)
-    _refuse_elsewhere(options)
+    _refuse_linux_options(options)
     if options.netns or options.all_netns:
         if options.sampler == PSUTIL:
             raise UsageError("--sampler: psutil cannot inspect network namespaces")
         options = options._replace(sampler=SOCK_DIAG)
-    # each once, since perfdata labels come once
+    # each destination once, since perfdata labels must not repeat
     return options._replace(destination=list(dict.fromkeys(options.destination)))
 
 
 def _main_thresholds(
     given: argparse.Namespace,
 ) -> dict[str, ThresholdRange | None]:
-    # percent with defaults in the pool check, plain numbers without in the port check
+    # in percent and with defaults in the pool check, else plain numbers without
     defaults = Options() if given.port is None else Options(None, None)
     parse = parse_percent_range if given.port is None else parse_range
     ranges: dict[str, ThresholdRange | None] = {}
@@ -133,9 +136,9 @@ def _main_thresholds(
 
 
 def _refuse_contradictions(options: Options) -> None:
-    """:class:`UsageError` for options that make no sense together."""
-    of_check = _pool_contradictions if options.port is None else _port_contradictions
-    for contradicts, message in of_check(options):
+    """Raises :class:`UsageError` for options that contradict each other."""
+    pairs = _pool_contradictions if options.port is None else _port_contradictions
+    for contradicts, message in pairs(options):
         if contradicts:
             raise UsageError(message)
 
@@ -161,36 +164,42 @@ def _pool_contradictions(options: Options) -> Iterator[tuple[object, str]]:
 
 
 def _port_contradictions(options: Options) -> Iterator[tuple[object, str]]:
-    here, expect = options.hostname is None, options.expect
+    is_local, expect = options.hostname is None, options.expect
     for name in POOL_OPTIONS:
         yield getattr(options, name), f"--{name.replace('_', '-')}: not with --port"
-    yield here and options.ip_version, "-4, -6: only together with --hostname"
-    yield here and expect in THERE, f"--expect: {expect!r} only with --hostname"
-    yield not here and expect in HERE, f"--expect: {expect!r} not with --hostname"
+    yield is_local and options.ip_version, "-4, -6: only together with --hostname"
+    yield (
+        is_local and expect in REMOTE_STATES,
+        f"--expect: {expect!r} only with --hostname",
+    )
+    yield (
+        not is_local and expect in LOCAL_STATES,
+        f"--expect: {expect!r} not with --hostname",
+    )
     yield (
         expect == "listening" and options.protocol == "udp",
         "--expect: UDP sockets don't listen; use 'used'",
     )
     yield (
-        not here and options.protocol == "udp",
+        not is_local and options.protocol == "udp",
         "--protocol: --hostname makes a TCP connection",
     )
-    yield not here and options.sampler != AUTO, "--sampler: not with --hostname"
-    yield not here and options.top, "--top: not with --hostname"
+    yield not is_local and options.sampler != AUTO, "--sampler: not with --hostname"
+    yield not is_local and options.top, "--top: not with --hostname"
 
 
-def _refuse_elsewhere(options: Options) -> None:
-    """:class:`UsageError` for options that only Linux has something for."""
+def _refuse_linux_options(options: Options) -> None:
+    """Raises :class:`UsageError` for options of Linux on other platforms."""
     if sys.platform == "linux":
         return
-    for asked, what in (
+    for given, option in (
         (options.sampler == SOCK_DIAG, "--sampler: 'sock_diag'"),
         (options.probe, "--probe:"),
         (options.netns, "--netns:"),
         (options.all_netns, "--all-netns:"),
     ):
-        if asked:
-            raise UsageError(f"{what} on Linux only")
+        if given:
+            raise UsageError(f"{option} on Linux only")
 
 
 class _Parser(argparse.ArgumentParser):
@@ -199,14 +208,14 @@ class _Parser(argparse.ArgumentParser):
         raise UsageError(message)
 
     def _get_values(self, action: argparse.Action, arg_strings: list[str]) -> Any:
-        # before Python 3.13, a value of "--", as in -w--, is lost
+        # before Python 3.13, argparse drops the value "--", as in -w--
         if arg_strings == ["--"]:
             raise argparse.ArgumentError(action, "expected one argument")
         return super()._get_values(action, arg_strings)
 
 
 def build_parser() -> argparse.ArgumentParser:
-    """The options and their help."""
+    """The parser of the command line, with the help of all options."""
     parser = _Parser(
         prog="check_ephemeral_port",
         description="Reports how close this host is to running out of ephemeral ports, "
@@ -219,7 +228,7 @@ def build_parser() -> argparse.ArgumentParser:
         exit_on_error=False,
     )
     _add_thresholds(parser.add_argument_group("thresholds"))
-    _add_scope(parser.add_argument_group("what to look at"))
+    _add_scope(parser.add_argument_group("what to check"))
     _add_port_check(parser.add_argument_group("one port instead of the whole range"))
     _add_general(parser.add_argument_group("general"))
     return parser
@@ -248,7 +257,8 @@ def _add_thresholds(group: argparse._ArgumentGroup) -> None:
     add(
         "--free-warning",
         parse_range,
-        "free ports instead of percent; 2000: alarms below 2000 free ports",
+        "free ports instead of percent; for example, 2000: alarms below 2000 "
+        "free ports",
     )
     add("--free-critical", parse_range, "the same for CRITICAL")
     add(
@@ -267,8 +277,8 @@ def _add_thresholds(group: argparse._ArgumentGroup) -> None:
     add(
         "--eta-warning",
         parse_seconds_range,
-        "time until the ports of -w run out, in seconds or with a unit: 30m: alarms "
-        "below 30 minutes, 2h: below 2 hours; needs --state-file",
+        "time until the ports that -w counts run out, in seconds or with a unit; "
+        "for example, 30m: alarms below 30 minutes; needs --state-file",
     )
     add("--eta-critical", parse_seconds_range, "the same for CRITICAL")
 
@@ -281,8 +291,8 @@ def _add_scope(group: argparse._ArgumentGroup) -> None:
         default=[],
         metavar="HOST:PORT",
         type=_type(parse_destination),
-        help="watch this destination only; can be repeated; IPv6 as [ADDRESS]:PORT. "
-        "Resolving a name can take a UDP port for a moment, an address does not",
+        help="watch only this destination; can be repeated; IPv6 as [ADDRESS]:PORT. "
+        "Resolving a name can take a UDP port for a moment; an address needs none",
     )
     group.add_argument(
         "--source",
@@ -295,14 +305,14 @@ def _add_scope(group: argparse._ArgumentGroup) -> None:
         "--protocol",
         choices=("tcp", "udp", "all"),
         default="all",
-        help="protocol of the usages (default: all)",
+        help="protocol whose ports are counted (default: all)",
     )
     namespaces = group.add_mutually_exclusive_group()
     namespaces.add_argument(
         "--netns",
         metavar="NAME|PID|PATH",
         type=_type(parse_netns),
-        help="on Linux, check this network namespace: a name of ip netns, a process, "
+        help="on Linux, check this network namespace: a name of ip netns, a PID, "
         "or a path such as /proc/1/ns/net",
     )
     namespaces.add_argument(
@@ -326,7 +336,7 @@ def _add_scope(group: argparse._ArgumentGroup) -> None:
         "--state-file",
         metavar="PATH",
         type=_type(parse_path),
-        help="keep a history in this file, and forecast from it when ports run out",
+        help="keep a history in this file to forecast when ports run out",
     )
 
 
@@ -343,9 +353,9 @@ def _add_port_check(group: argparse._ArgumentGroup) -> None:
         "--hostname",
         metavar="HOST",
         type=_type(parse_host),
-        help="try the port of this host, a name or an address. Makes one TCP "
-        "connection, which takes a port here and leaves it in TIME_WAIT for a minute. "
-        "Waits for four fifths of --timeout",
+        help="try to connect to the port of this host, a name or an address. Makes one "
+        "TCP connection, which takes a port here and leaves it in TIME_WAIT for a "
+        "minute. Waits for at most four fifths of --timeout",
     )
     versions = group.add_mutually_exclusive_group()
     for version in (4, 6):
@@ -358,7 +368,7 @@ def _add_port_check(group: argparse._ArgumentGroup) -> None:
         )
     group.add_argument(
         "--expect",
-        choices=HERE + THERE,
+        choices=LOCAL_STATES + REMOTE_STATES,
         metavar="WHAT",
         help="CRITICAL if the port is anything else: free, used or listening; with -H "
         "open, closed or filtered. A listening port is also used. A free port has no "
@@ -374,15 +384,15 @@ def _add_general(group: argparse._ArgumentGroup) -> None:
         "--top",
         metavar="N",
         type=_type(parse_count),
-        help="rows in each table (default: 5, with -vv 20; with -p 20 and 200; all "
-        "network namespaces)",
+        help="rows in each table (default: 5, or 20 with -vv; with -p 20, or 200 with "
+        "-vv; network namespaces are all shown)",
     )
     group.add_argument(
         "-v",
         "--verbose",
         action="count",
         default=0,
-        help="tables; -vv: more rows, and bounds; -vvv: how the sample was taken",
+        help="show tables; -vv: more rows, and bounds; -vvv: how long each step took",
     )
     group.add_argument(
         "-t",
@@ -390,12 +400,12 @@ def _add_general(group: argparse._ArgumentGroup) -> None:
         metavar="DURATION",
         default=30.0,
         type=_type(parse_duration_seconds),
-        help="seconds, or with a unit: 500ms, 30s, 2m (default: 30)",
+        help="time limit in seconds, or with a unit: 500ms, 30s, 2m (default: 30)",
     )
     group.add_argument(
         "--exit-ok", action="store_true", help="exit with 0 in every state"
     )
-    # only for the help text: asked_text() looks for these two before anything is parsed
+    # only for the help text: help_or_version() finds these two before any parsing
     for flags, text in (
         (("-V", "--version"), "show the version and exit with 3"),
         (("-h", "--help"), "show this help and exit with 3"),
@@ -405,14 +415,16 @@ def _add_general(group: argparse._ArgumentGroup) -> None:
         )
 
 
-def asked_text(arguments: Sequence[str]) -> str:
-    """The help or the version, if the user asked for one; empty if not.
+def help_or_version(arguments: Sequence[str]) -> str:
+    """The text for ``--help`` or ``--version``; empty without these options.
 
     Both win over all other options, even over wrong ones.
     """
     for argument in arguments:
-        # after options without a value, as in -vh, the first of the two counts
-        asked = argument[1:].lstrip(FLAGS)[:1] if argument.startswith("-") else ""
+        # in a group of letters such as -vh, the first h or V counts
+        asked = (
+            argument[1:].lstrip(FLAG_LETTERS)[:1] if argument.startswith("-") else ""
+        )
         if asked == "h" or argument == "--help":
             return build_parser().format_help()
         if asked == "V" or argument == "--version":
@@ -421,7 +433,7 @@ def asked_text(arguments: Sequence[str]) -> str:
 
 
 def _type(parse: Callable[[str], Any]) -> Callable[[str], Any]:
-    # argparse shows the text of this error only, not that of a ValueError
+    # argparse prints the text of an ArgumentTypeError but not of a ValueError
     def parse_argument(text: str) -> Any:
         try:
             return parse(text)
@@ -432,19 +444,19 @@ def _type(parse: Callable[[str], Any]) -> Callable[[str], Any]:
 
 
 def parse_destination(text: str) -> DestinationOption:
-    """``HOST:PORT`` or ``[IPV6]:PORT``; ``ValueError`` for anything else."""
+    """Parse ``HOST:PORT`` or ``[IPV6]:PORT``. Raises ``ValueError``."""
     match = re.fullmatch(
         r"(?:\[([0-9A-Za-z:.%_-]+)\]|([0-9A-Za-z._-]+)):([0-9]+)", text
     )
     if not match:
         raise ValueError(f"{text!r} is not HOST:PORT or [IPV6]:PORT")
-    # one spelling, since perfdata labels carry it
+    # one spelling, since it becomes part of perfdata labels
     host = _canonical_address(match[1]) if match[1] else match[2].lower()
     return DestinationOption(host, parse_port(match[3]))
 
 
 def parse_host(text: str) -> str:
-    """A host name or an address, as it was given; ``ValueError`` for anything else."""
+    """A host name, or an address without brackets. Raises ``ValueError``."""
     match = re.fullmatch(r"\[([^\]]*)\]|([^\[].*)", text)
     host = (match[1] or match[2] or "") if match else ""
     if ":" in host or (match and match[1]):
@@ -455,7 +467,7 @@ def parse_host(text: str) -> str:
 
 
 def parse_source(text: str) -> str:
-    """An address in canonical text; ``ValueError`` if it is none."""
+    """An IP address in canonical text. Raises ``ValueError``."""
     return plain_address(_canonical_address(text))
 
 
@@ -470,28 +482,28 @@ def _canonical_address(text: str) -> str:
 
 
 def parse_netns(text: str) -> str:
-    """A name, a process or a path, as it is; ``ValueError`` for none."""
+    """A name, PID or path, unchanged. Raises ``ValueError`` if it is blank."""
     if not text.strip():
         raise ValueError(f"{text!r} is not a NAME, PID or PATH")
     return text
 
 
 def parse_path(text: str) -> str:
-    """A path; ``ValueError`` if it is empty."""
+    """A path, unchanged. Raises ``ValueError`` if it is empty."""
     if not text:
         raise ValueError("the path is empty")
     return text
 
 
 def parse_count(text: str) -> int:
-    """A number from 1 on; ``ValueError`` for anything else."""
+    """A number of rows, at least 1. Raises ``ValueError``."""
     if not re.fullmatch(r"[0-9]{1,6}", text) or int(text) == 0:
         raise ValueError(f"{text!r} is not a number of rows (1 or more)")
     return int(text)
 
 
 def parse_duration_seconds(text: str) -> float:
-    """Seconds from ``30``, ``30s``, ``500ms``, ``2m`` or ``1h``; ``ValueError``."""
+    """Seconds from ``30``, ``30s``, ``500ms``, ``2m``. Raises ``ValueError``."""
     match = re.fullmatch(r"([0-9]{1,6}(?:\.[0-9]{1,3})?)(ms|s|m|h)?", text)
     units = {"ms": 0.001, "s": 1, None: 1, "m": 60, "h": 3600}
     seconds = float(match[1]) * units[match[2]] if match else 0

@@ -11,7 +11,7 @@ pytest.register_assert_rewrite("tests.support")
 from tests.support.namespace import run_in_namespace, why_unavailable  # noqa: E402
 
 TESTS = Path(__file__).parent
-LIBRARY_SUITES = {"e2e", "kernel", "plugin", "system"}
+LIBRARY_SUITES = {"checks", "e2e", "kernel", "plugin", "system"}
 """Folders whose tests all depend on nagiosplugin or psutil."""
 NO_SKIPS = "CHECK_EPHEMERAL_PORT_NO_SKIPS"
 

@@ -1,1 +1,1 @@
-"""The checks: one file for each question. Each runs observe, judge, explain, render."""
+"""The checks, one file each. Their steps are observe, judge, explain and render."""

@@ -14,7 +14,7 @@ from ..plugin.output.result import Result
 from ..plugin.pool.contexts import PoolContext, pool_contexts
 from ..plugin.pool.resource import EphemeralPorts
 from ..plugin.pool.summary import Explanation, PoolSummary, alarming_figure
-from ..plugin.thresholds import Judgement, Thresholds, judge
+from ..plugin.thresholds import Judgment, Thresholds, judge
 from ..system.deadline import Stopwatch
 from ..system.errors import SystemReadError
 from ..system.ranges import read_port_settings
@@ -32,32 +32,31 @@ if TYPE_CHECKING:  # most runs don't need it
     from ..system.processes import SocketsWithPids
 
 NAMED_LISTENERS = 20
-"""At most this many processes that listen inside the range are looked up."""
+"""Maximum number of processes to look up that listen inside the range."""
 
 NAMED_BINDERS = 3
-"""At most this many processes that bind before they connect are named."""
+"""Maximum number of processes to name that bind before they connect."""
 
 PROBE_LIMIT_SECONDS = 2.0
-"""Long enough for every port that there can be, many times over."""
+"""Much longer than it takes to probe every port."""
 
 
 def run(
     options: Options, stopwatch: Stopwatch, keep: Callable[[Callable[[], Result]], None]
 ) -> Result:
-    """Make the check.
+    """Run the check. Raises :class:`SystemReadError`.
 
-    ``keep`` gets a function for the result without an explanation as soon as the state
-    is known. That result still holds if the explanation takes too long.
-    Raises :class:`SystemReadError`.
+    As soon as the state is known, ``keep`` gets a function that returns the result
+    without an explanation. It is for the case that the explanation takes too long.
     """
     observation = observe(options, stopwatch)
     resource = EphemeralPorts(observation)
-    judgement = judge_pool(resource, options)
-    keep(lambda: render(resource, judgement, Explanation()))
+    judgment = judge_pool(resource, options)
+    keep(lambda: render(resource, judgment, Explanation()))
     explanation = Explanation()
-    if options.verbose or not judgement.is_ok:
-        explanation = explain(resource, judgement, options, stopwatch)
-    return render(resource, judgement, explanation)
+    if options.verbose or not judgment.is_ok:
+        explanation = explain(resource, judgment, options, stopwatch)
+    return render(resource, judgment, explanation)
 
 
 # observe
@@ -102,7 +101,7 @@ def _observe_each(
     for namespace in list_namespaces():
         try:
             yield observe_namespace(namespace, options, watches, Stopwatch())
-        except NamespaceGone:  # it existed a moment ago
+        except NamespaceGone:  # it vanished after the listing
             continue
         except SystemReadError as error:
             yield NamespaceFailure(namespace, str(error))
@@ -114,7 +113,10 @@ def observe_namespace(
     watches: tuple[Watch, ...],
     stopwatch: Stopwatch,
 ) -> Observation:
-    """Observe a network namespace from inside. Raises :class:`SystemReadError`."""
+    """Observe this network namespace. Raises :class:`SystemReadError`.
+
+    Raises the subclass :class:`~.enter.NamespaceGone` if it no longer exists.
+    """
     from ..system.namespaces.enter import in_namespace
 
     observation = in_namespace(
@@ -126,10 +128,7 @@ def observe_namespace(
 def observe_here(
     options: Options, watches: tuple[Watch, ...], stopwatch: Stopwatch
 ) -> Observation:
-    """Observe the network namespace of this thread.
-
-    Raises :class:`SystemReadError`.
-    """
+    """Observe the network namespace of this thread. Raises :class:`SystemReadError`."""
     tcp, udp = options.protocol != "udp", options.protocol != "tcp"
     protocols = [name for name, wanted in ((TCP, tcp), (UDP, udp)) if wanted]
     with stopwatch.stage("reading the ephemeral range"):
@@ -197,7 +196,7 @@ def _forecast(
 
 
 def contexts_of(options: Options) -> tuple[PoolContext, ...]:
-    """The thresholds of the command line."""
+    """The contexts with the thresholds of the command line."""
     return pool_contexts(
         used=Thresholds(options.warning, options.critical),
         free=Thresholds(options.free_warning, options.free_critical),
@@ -207,7 +206,7 @@ def contexts_of(options: Options) -> tuple[PoolContext, ...]:
     )
 
 
-def judge_pool(resource: EphemeralPorts, options: Options) -> Judgement:
+def judge_pool(resource: EphemeralPorts, options: Options) -> Judgment:
     """Compare the metrics with the thresholds of the command line."""
     contexts = contexts_of(options)
     survey = resource.observation.survey
@@ -223,30 +222,33 @@ def judge_pool(resource: EphemeralPorts, options: Options) -> Judgement:
 
 def explain(
     resource: EphemeralPorts,
-    judgement: Judgement,
+    judgment: Judgment,
     options: Options,
     stopwatch: Stopwatch,
 ) -> Explanation:
-    """Find out who holds the ports, which settings are wrong and, with ``-v``, fill all
-    tables."""
+    """Find the holders of the ports and the causes of an alarm.
+
+    With ``-v``, also make all tables.
+    """
     observation = resource.observation
-    about = alarming_figure(resource, judgement.results)
+    alarming = alarming_figure(resource, judgment.results)
     with stopwatch.stage("looking up the holders of the ports"):
         fullest = _fullest(observation, options)
-        found = _find_sockets(observation, about, fullest, options)
-        holders = _holders_of_alarm(observation, about, found, options)
+        found = _find_sockets(observation, alarming, fullest, options)
+        holders = _holders_of_alarm(observation, alarming, found, options)
     advice: Sequence[Advice] = ()
     causes: Sequence[str] = ()
     if not options.no_advice:
         from ..plugin.pool.advice import causes_of
 
         with stopwatch.stage("looking for advice"):
-            advice = _advise(observation, about, found.entries, options)
+            advice = _advise(observation, alarming, found.entries, options)
         causes = causes_of(advice)
     if not options.verbose:
         return Explanation(holders, causes)
     tables = _tables(resource, fullest, found, options, stopwatch)
-    return Explanation(holders, causes, [*tables, *_last(observation, advice, options)])
+    below = _advice_and_survey(observation, advice, options)
+    return Explanation(holders, causes, [*tables, *below])
 
 
 def _rows(options: Options) -> int:
@@ -254,7 +256,7 @@ def _rows(options: Options) -> int:
 
 
 def _fullest(observation: Observation, options: Options) -> Sequence[ConnectUsage]:
-    """The destinations that the tables show."""
+    """The destinations that the tables show, the fullest first."""
     if not options.verbose:
         return []
     use, pool = observation.usage.tcp_use, observation.pool
@@ -263,23 +265,23 @@ def _fullest(observation: Observation, options: Options) -> Sequence[ConnectUsag
 
 def _find_sockets(
     observation: Observation,
-    about: UsageFigure | None,
+    alarming: UsageFigure | None,
     fullest: Sequence[ConnectUsage],
     options: Options,
 ) -> SocketsWithPids:
-    """The sockets whose holders the output names.
+    """The sockets whose holders the output names, with their processes.
 
-    Without ``-v`` these are the sockets that the alarm is about, and the search ends
-    when the largest holder is certain.
+    Without ``-v`` these are the sockets that the alarm is about. The search then ends
+    as soon as the largest holder is certain.
     """
     from ..system.holders import find_holders
 
     entries: Iterable[SocketEntry] = observation.sample.entries
     if not options.verbose:
-        entries = filter(about.concerns, entries) if about else ()
+        entries = filter(alarming.concerns, entries) if alarming else ()
     destinations = {usage.destination for usage in fullest}
-    if about and about.protocol == TCP:
-        destinations.add(about.destination)
+    if alarming and alarming.protocol == TCP:
+        destinations.add(alarming.destination)
     return find_holders(
         entries,
         observation.pool,
@@ -292,18 +294,18 @@ def _find_sockets(
 
 def _holders_of_alarm(
     observation: Observation,
-    about: UsageFigure | None,
+    alarming: UsageFigure | None,
     found: SocketsWithPids,
     options: Options,
 ) -> Sequence[Holder]:
     """The largest holder of the ports that the alarm is about."""
     from ..system.holders import named_holders
 
-    if about is None:
+    if alarming is None:
         return []
     concerned: Iterable[SocketEntry] = found.entries
-    if options.verbose:  # else they are the only ones
-        concerned = filter(about.concerns, concerned)
+    if options.verbose:  # without -v, there are no others
+        concerned = filter(alarming.concerns, concerned)
     return named_holders(concerned, found.hidden, 1, observation.namespace)
 
 
@@ -329,10 +331,10 @@ def _tables(
     )
 
 
-def _last(
+def _advice_and_survey(
     observation: Observation, advice: Iterable[Advice], options: Options
 ) -> Iterator[Detail]:
-    """What follows the tables: advice, and all namespaces, since these can be many."""
+    """Details below the tables. The namespaces come last, since they can be many."""
     from ..plugin.pool.advice import for_namespace
     from ..plugin.pool.tables import survey_sections
 
@@ -344,13 +346,13 @@ def _last(
 
 def _advise(
     observation: Observation,
-    about: UsageFigure | None,
+    alarming: UsageFigure | None,
     sockets: Iterable[SocketEntry],
     options: Options,
 ) -> list[Advice]:
     """Advice about settings and, with ``-v``, about programs.
 
-    ``sockets``: at least those that are not connected, with their processes.
+    ``sockets`` must contain all sockets that are not connected, with their processes.
     """
     from ..model.advice import advise
     from ..model.advice.bind_before_connect import bound_before_connect
@@ -367,7 +369,7 @@ def _advise(
     facts = Facts(
         observation.usage,
         settings,
-        about.connect if about else None,
+        alarming.connect if alarming else None,
         bound_before_connect(observation.usage, observation.sample.entries),
     )
     if options.verbose:
@@ -388,10 +390,7 @@ def _listeners(
     listening = [entry for entry in sockets if entry.state is TcpState.LISTEN]
     named = named_holders(listening, False, NAMED_LISTENERS, observation.namespace)
     names = {getattr(holder.who, "pid", None): holder_name(holder) for holder in named}
-    return [
-        Listener(entry.local.port, names[entry.pid] if entry.pid in names else "")
-        for entry in listening
-    ]
+    return [Listener(entry.local.port, names.get(entry.pid, "")) for entry in listening]
 
 
 def _processes_that_bound(
@@ -418,7 +417,7 @@ def _processes_that_bound(
 
 
 def render(
-    resource: EphemeralPorts, judgement: Judgement, explanation: Explanation
+    resource: EphemeralPorts, judgment: Judgment, explanation: Explanation
 ) -> Result:
     """The result in the form that every output is written from."""
     summary = PoolSummary(resource, explanation)
@@ -426,5 +425,5 @@ def render(
         from ..plugin.pool.namespaces import NamespaceSummary
 
         summary = NamespaceSummary(resource, explanation)
-    sentences = summary.sentences(judgement.results)
-    return judgement.result(sentences, explanation.details)
+    sentences = summary.sentences(judgment.results)
+    return judgment.result(sentences, explanation.details)

@@ -23,7 +23,7 @@ from ..plugin.port.summaries import (
     local_sentences,
     remote_sentences,
 )
-from ..plugin.thresholds import Judgement, Thresholds, judge
+from ..plugin.thresholds import Judgment, Thresholds, judge
 from ..system.deadline import Stopwatch
 from ..system.errors import SystemReadError
 from ..system.names import service_names
@@ -33,40 +33,40 @@ if TYPE_CHECKING:
     from ..plugin.output.result import Detail
 
 ROWS, MORE_ROWS = 20, 200
-"""Sockets in each table, with ``-v`` and from ``-vv`` on."""
+"""Maximum number of sockets in each table with ``-v``, and with ``-vv`` or more."""
 
 PROBE_SHARE = 0.8
-"""Share of the time-out in which another host can answer. No answer is a result, too:
-'filtered'. So it must not end in a time-out."""
+"""Another host can answer within this share of the time-out. No answer is a result as
+well, 'filtered'. It must come before the time-out."""
 
 
 def run(
     options: Options, stopwatch: Stopwatch, keep: Callable[[Callable[[], Result]], None]
 ) -> Result:
-    """Make the check; ``keep`` as in :func:`.pool.run`.
+    """Run the check. Raises :class:`SystemReadError`.
 
-    Raises :class:`SystemReadError`.
+    For ``keep`` see :func:`.pool.run`.
     """
     thresholds = Thresholds(options.warning, options.critical)
     if options.hostname is None:
         here = observe_here(options, stopwatch)
         contexts = local_contexts(thresholds, options.expect)
-        judgement = judge([LocalPort(here)], contexts)
-        keep(lambda: render_here(here, judgement, PortExplanation()))
+        judgment = judge([LocalPort(here)], contexts)
+        keep(lambda: render_here(here, judgment, PortExplanation()))
         explanation = explain_here(here, options, stopwatch)
-        return render_here(here, judgement, explanation)
+        return render_here(here, judgment, explanation)
     there = observe_there(options, stopwatch)
     contexts = remote_contexts(thresholds, options.expect)
-    judgement = judge([RemotePort(there)], contexts)
+    judgment = judge([RemotePort(there)], contexts)
     explanation = explain_there(there, options, stopwatch)
-    return render_there(there, judgement, explanation)
+    return render_there(there, judgment, explanation)
 
 
 # a port of this host
 
 
 def observe_here(options: Options, stopwatch: Stopwatch) -> PortObservation:
-    """List the sockets of a port of this host, and find out what the port is.
+    """List the sockets of a port of this host, and identify the port.
 
     Raises :class:`SystemReadError` if the sockets cannot be listed. An unknown
     ephemeral range is only a note, since the sockets do not depend on it.
@@ -97,8 +97,10 @@ def observe_here(options: Options, stopwatch: Stopwatch) -> PortObservation:
 def explain_here(
     observation: PortObservation, options: Options, stopwatch: Stopwatch
 ) -> PortExplanation:
-    """Find the processes of the sockets that the output shows; with ``-v``, all
-    tables."""
+    """Find the processes of the sockets that the output shows.
+
+    With ``-v``, also make all tables.
+    """
     from ..system.processes import is_root
 
     report = observation.report
@@ -118,7 +120,7 @@ def explain_here(
 
 
 def _with_processes(sockets: Sequence[PortSocket]) -> list[PortSocket]:
-    """The sockets with their processes, or at least their users, as far as known."""
+    """The sockets with their processes, or with their users if only these are known."""
     from ..system.processes import describe_process, describe_user, find_pids
 
     entries = find_pids(socket.entry for socket in sockets).entries
@@ -134,11 +136,11 @@ def _with_processes(sockets: Sequence[PortSocket]) -> list[PortSocket]:
 
 
 def render_here(
-    observation: PortObservation, judgement: Judgement, explanation: PortExplanation
+    observation: PortObservation, judgment: Judgment, explanation: PortExplanation
 ) -> Result:
     """The result for a port of this host."""
-    sentences = local_sentences(observation, judgement.results, explanation)
-    return judgement.result(sentences, explanation.details)
+    sentences = local_sentences(observation, judgment.results, explanation)
+    return judgment.result(sentences, explanation.details)
 
 
 # a port of another host
@@ -162,7 +164,7 @@ def observe_there(options: Options, stopwatch: Stopwatch) -> RemoteObservation:
 def explain_there(
     observation: RemoteObservation, options: Options, stopwatch: Stopwatch
 ) -> PortExplanation:
-    """With ``-v``, all tables."""
+    """Make all tables with ``-v``. There is nothing else to explain."""
     if not options.verbose:
         return PortExplanation()
     from ..plugin.port.tables import remote_sections
@@ -172,11 +174,11 @@ def explain_there(
 
 
 def render_there(
-    observation: RemoteObservation, judgement: Judgement, explanation: PortExplanation
+    observation: RemoteObservation, judgment: Judgment, explanation: PortExplanation
 ) -> Result:
     """The result for a port of another host."""
-    sentences = remote_sentences(observation, judgement.results)
-    return judgement.result(sentences, explanation.details)
+    sentences = remote_sentences(observation, judgment.results)
+    return judgment.result(sentences, explanation.details)
 
 
 def _identity(

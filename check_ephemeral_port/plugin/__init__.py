@@ -1,1 +1,1 @@
-"""What nagiosplugin calls a check: resource, contexts, summary, and the text."""
+"""The check in terms of nagiosplugin: metrics, contexts, sentences and tables."""

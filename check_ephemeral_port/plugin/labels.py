@@ -1,6 +1,6 @@
-"""Every perfdata label that the plugin prints, with its unit and meaning.
+"""All perfdata labels of the plugin, with their units and meanings.
 
-A label never changes its meaning. The documentation and the Grafana dashboard are made
+A label never changes its meaning. Documentation and Grafana dashboard are generated
 from these tables.
 """
 
@@ -9,7 +9,7 @@ from __future__ import annotations
 from ..model.records import NamedTuple
 
 HOST_PORT = "HOST:PORT"
-"""In the name of a label: stands for a destination of ``-d``."""
+"""Stands for a destination of ``-d`` in the name of a label."""
 
 
 class Label(NamedTuple):
@@ -107,7 +107,7 @@ POOL_LABELS = (
     ),
     Label("udp_sockets", "", "UDP sockets on ports of the pool"),
 )
-"""Of the pool check, in the order in which they are printed."""
+"""Labels of the pool check, in the order of the output."""
 
 PORT_LABELS = (
     Label("established", "", "TCP sockets on the port in state ESTABLISHED"),
@@ -120,7 +120,7 @@ PORT_LABELS = (
         "them",
     ),
 )
-"""Of the port check, for a port of this host."""
+"""Labels of the port check for a port of this host, in the order of the output."""
 
 REMOTE_PORT_LABELS = (
     Label(
@@ -130,6 +130,6 @@ REMOTE_PORT_LABELS = (
         "time limit, --timeout",
     ),
 )
-"""Of the port check, for a port of another host."""
+"""Labels of the port check for a port of another host."""
 
 LABELS = (*POOL_LABELS, *PORT_LABELS, *REMOTE_PORT_LABELS)

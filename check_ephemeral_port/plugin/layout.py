@@ -1,4 +1,4 @@
-"""Text of at most 80 columns for tables, notes and advice."""
+"""Lays out tables, notes and advice in at most 80 columns."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def advice_lines(advice: Advice) -> list[str]:
 
 
 def table_lines(section: Section) -> list[str]:
-    """A line of headings and a line or more for each row; nothing without rows."""
+    """Headings, then one or more lines for each row; empty without rows."""
     if not section.rows:
         return []
     columns = section.columns
@@ -75,7 +75,7 @@ def _aligned(columns: Sequence[Column], cells: Sequence[Sequence[str]]) -> list[
 
 
 def _continued(table: Sequence[str], last_cells: Sequence[str]) -> list[str]:
-    # below the last heading, which is the end of the first line
+    # below the last heading, which ends the first line
     indent = table[0].rindex("  ") + 1
     lines = []
     for line, cell in zip(table, last_cells):
@@ -114,12 +114,12 @@ def _laid_out(
 
 
 def stage_lines(stages: Sequence[tuple[str, float]]) -> list[str]:
-    """How many milliseconds each stage of the run took."""
+    """The time of each stage of the run, in milliseconds."""
     return [f"{seconds * 1000:8.1f} ms  {name}" for name, seconds in stages]
 
 
 def wrap_words(text: str) -> list[str]:
-    """Lines of at most :data:`WIDTH` columns, indented from the second one on."""
+    """Lines of at most :data:`WIDTH` columns. All but the first are indented."""
     lines = [""]
     for word in re.findall(r" *[^ ]+", printable(text)):
         while len(lines[-1] + word) > WIDTH:
@@ -134,13 +134,13 @@ def wrap_words(text: str) -> list[str]:
 def wrap_command(command: str) -> list[str]:
     """Lines of at most :data:`WIDTH` columns that a shell reads as one command.
 
-    Outside of quotes, a shell ignores a backslash together with the end of its line.
-    The next line goes on within the word, so it is not indented.
+    Outside of quotes, a shell ignores a backslash at the end of a line and joins the
+    next line to the same word. So that line is not indented.
     """
     rest = INDENT + printable(command)
     lines = []
     while len(rest) > WIDTH:
-        # after the last space or comma, if there is one
+        # break after the last space or comma outside of quotes
         ends = [
             index + 1
             for index in range(len(INDENT), WIDTH - 1)

@@ -1,4 +1,4 @@
-"""How the output names processes and network namespaces."""
+"""Names of processes and network namespaces in the output."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from ..model.namespaces import Namespace
 
 NAMESPACE_LENGTH = 40
-"""Long enough for ``cni-`` and a UUID, the names that Kubernetes gives."""
+"""Long enough for names given by Kubernetes: ``cni-`` and a UUID."""
 COMMAND_LENGTH = 16
 """The kernel's limit for the name of a process. It leaves room for a container id."""
 

@@ -1,4 +1,4 @@
-"""Makes text safe that other people, or other programs, can choose."""
+"""Makes text safe that other users or other programs choose."""
 
 from __future__ import annotations
 
@@ -6,51 +6,56 @@ import re
 from collections.abc import Sequence
 
 NAME = "EPHEMERAL_PORT"
-"""How the output names the check."""
+"""The name of the check in the output."""
 
 NAME_LENGTH = 28
+"""Maximum length of the name of a process, user or host."""
 
-LINE_BYTES = 1023
-"""What old NRPE hands on of an output (``MAX_PACKETBUFFER_LENGTH`` of its version 2,
-less the byte at the end)."""
-MOST_BYTES = 7999
-"""What Nagios Core keeps of one (``MAX_PLUGIN_OUTPUT_LENGTH`` is 8192), and some
-room for what agents put around it."""
-MOST_TEXT = 500
-LEAST_TEXT = 160
-"""So much of a status stays, however long the perfdata: what is wrong, and who causes
-it."""
+MAX_LINE_BYTES = 1023
+"""Old NRPE passes on at most this much output (``MAX_PACKETBUFFER_LENGTH`` of its
+version 2, minus the byte at the end)."""
+MAX_OUTPUT_BYTES = 7999
+"""Nagios Core keeps less than 8192 bytes of output (``MAX_PLUGIN_OUTPUT_LENGTH``).
+This limit leaves room for what agents add."""
+MAX_STATUS_LENGTH = 500
+MIN_STATUS_LENGTH = 160
+"""Even long perfdata leaves room for a status of this length. It says what is wrong and
+what causes it."""
 
-# printable ASCII, less what means something to plugin output, HTML or a shell
+# all but printable ASCII, and characters that plugin output, HTML or a shell interprets
 _UNSAFE = r"[^A-Za-z0-9 !#%()*+,./:=?@\[\]^_{}~-]"
 
 _MARKUP = '|<&"`'
 
 
 def clean_name(text: str, length: int = NAME_LENGTH) -> str:
-    """A name of a process, user or host, in one short harmless word."""
+    """The name of a process, user or host as one short and harmless word."""
     safe = re.sub(_UNSAFE, "?", text).strip().replace(" ", "_") or "?"
     return safe if len(safe) <= length else safe[: length - 2] + ".."
 
 
 def printable(line: str) -> str:
-    """The same without control characters, and without ``|``: perfdata begins there.
+    """The line with ``?`` for every character that is not printable ASCII.
 
-    Nor with what begins a tag or an entity in HTML, or ends a quoted attribute.
+    ``?`` also replaces ``|``, which begins perfdata, and characters that begin a tag or
+    an entity in HTML or end a quoted attribute.
     """
-    # every run needs this: it takes less time than the compiling of an expression
+    # every run needs this: a loop is faster than compiling an expression
     return "".join(c if " " <= c <= "~" and c not in _MARKUP else "?" for c in line)
 
 
-def clean_line(text: str, length: int = MOST_TEXT) -> str:
-    """A message in one printable line."""
+def clean_line(text: str, length: int = MAX_STATUS_LENGTH) -> str:
+    """A message as one printable line of at most ``length`` characters."""
     safe = printable(" ".join(text.split()))
     return safe if len(safe) <= length else safe[: length - 2] + ".."
 
 
 def shorten_status(text: str, length: int) -> str:
-    """The text in so many characters: sentences go from the second one on, since the
-    first tells what is wrong, and the last who causes it."""
+    """The text in at most ``length`` characters.
+
+    Sentences are removed from the second one on: the first says what is wrong, the last
+    what causes it.
+    """
     sentences = text.split("; ")
     short = text
     while len(short) > length and len(sentences) > 2:
@@ -60,31 +65,30 @@ def shorten_status(text: str, length: int) -> str:
 
 
 def percent(value: float) -> str:
-    """Percent in as few characters as tell the difference, rounded down."""
+    """``12%`` or ``4.2%``: rounded down, with a decimal below 10."""
     whole = value >= 10 or value == int(value)
     return f"{int(value)}%" if whole else f"{int(value * 10) / 10}%"
 
 
 def unknown(message: str) -> str:
-    """The output of a check that could not be made."""
+    """The output of a check that failed: one line."""
     return f"{NAME} UNKNOWN - {clean_line(message)}\n"
 
 
 def fit_output(first_line: str, lines: Sequence[str]) -> str:
-    """The output made of these lines, as many of them as there is room for; the rest
-    is counted.
+    """The output of these lines. If they do not all fit, it counts the rest.
 
-    The first one stays, whatever its length: perfdata is on it.
+    The first line stays complete at any length, since it has the perfdata.
     """
     kept = [first_line]
-    room = MOST_BYTES - len(first_line) - 1
+    room = MAX_OUTPUT_BYTES - len(first_line) - 1
     for number, line in enumerate(lines):
-        left = len(lines) - number
-        more = f"({left} lines left out)"
-        # the last line may have the place of what would be said instead
-        needed = len(line) + 1 + (len(more) + 1 if left > 1 else 0)
+        remaining = len(lines) - number
+        note = f"({remaining} lines left out)"
+        # all lines but the last must leave room for the note
+        needed = len(line) + 1 + (len(note) + 1 if remaining > 1 else 0)
         if needed > room:
-            kept.append(more)
+            kept.append(note)
             break
         kept.append(line)
         room -= len(line) + 1

@@ -1,4 +1,4 @@
-"""How thresholds judge metrics; every check shares this."""
+"""Compares metrics with thresholds. All checks share this."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class ThresholdContext(
     """Compares metrics with a warning and a critical range."""
 
     def __init__(self, name: str, thresholds: Thresholds = Thresholds()) -> None:
-        # str(): a Range made of the number 0 would mean 'no threshold'
+        # str(): the number 0 would mean 'no threshold' to nagiosplugin
         warning, critical = (str(t) if t else "" for t in thresholds)
         super().__init__(name, warning, critical)
         self._written = warning, critical
@@ -36,17 +36,17 @@ class ThresholdContext(
     def performance(
         self, metric: nagiosplugin.Metric, resource: nagiosplugin.Resource
     ) -> nagiosplugin.Performance:
-        """Perfdata with the ranges in full.
+        """Perfdata with complete ranges.
 
-        nagiosplugin would write ``@`` for ``@0:`` and ``1e-06`` for ``0.000001``. Both
-        are no valid ranges.
+        nagiosplugin would write ``@`` for ``@0:`` and ``1e-06`` for ``0.000001``.
+        Neither is a valid range.
         """
         figures = super().performance(metric, resource)
         return figures._replace(warn=self._written[0], crit=self._written[1])
 
 
-class Judgement(NamedTuple):
-    """What the thresholds make of the metrics."""
+class Judgment(NamedTuple):
+    """The states that result from metrics and thresholds."""
 
     state: nagiosplugin.ServiceState
     """The worst state of all results."""
@@ -56,7 +56,7 @@ class Judgement(NamedTuple):
 
     @property
     def is_ok(self) -> bool:
-        """Whether nothing alarms and nothing is unknown."""
+        """Whether every result is OK."""
         return bool(self.state == nagiosplugin.Ok)
 
     def result(
@@ -70,12 +70,12 @@ class Judgement(NamedTuple):
 def judge(
     resources: Sequence[nagiosplugin.Resource],
     contexts: Sequence[nagiosplugin.Context],
-) -> Judgement:
+) -> Judgment:
     """Compare every metric of the resources with the thresholds of its context."""
     check = nagiosplugin.Check(*resources, *contexts)
     check()
     metrics = [_metric(result) for result in check.results.results]
-    return Judgement(check.state, check.results, [m for m in metrics if m])
+    return Judgment(check.state, check.results, [m for m in metrics if m])
 
 
 def _metric(result: nagiosplugin.Result) -> Metric | None:

@@ -47,7 +47,7 @@ from check_ephemeral_port.plugin.port.summaries import (
     local_sentences,
     remote_sentences,
 )
-from check_ephemeral_port.plugin.thresholds import Judgement, Thresholds, judge
+from check_ephemeral_port.plugin.thresholds import Judgment, Thresholds, judge
 from tests.support.builders import bound, connected, pool, waiting
 from tests.support.check_builders import (
     Made,
@@ -225,23 +225,23 @@ def check_namespaces(chance, thresholds):
     worst, survey = find_worst(map(outcome, namespaces), contexts)
     resource = EphemeralPorts(worst._replace(survey=survey))
     resources_of_all = [resource, SurveyedNamespaces(survey)]
-    judgement = judge(resources_of_all, [*contexts, FailedContext()])
-    return Made(resource, judgement, NamespaceSummary), by_context(by_name)
+    judgment = judge(resources_of_all, [*contexts, FailedContext()])
+    return Made(resource, judgment, NamespaceSummary), by_context(by_name)
 
 
 class MadeOfPort(NamedTuple):
     """A finished port check."""
 
-    judgement: Judgement
+    judgment: Judgment
     sentences: Sequence[str]
 
     @property
     def results(self):
-        return self.judgement.results
+        return self.judgment.results
 
     @property
     def text(self):
-        return write_nagios(self.judgement.result(self.sentences))
+        return write_nagios(self.judgment.result(self.sentences))
 
 
 def check_port(chance, thresholds):
@@ -255,10 +255,10 @@ def check_port(chance, thresholds):
     observation = PortObservation(identity, report, "sock_diag")
     of_sockets = thresholds()
     expected = chance.choice([None, "free", "used", "listening"])
-    judgement = judge([LocalPort(observation)], local_contexts(of_sockets, expected))
+    judgment = judge([LocalPort(observation)], local_contexts(of_sockets, expected))
     explanation = PortExplanation(is_root=True)
-    sentences = local_sentences(observation, judgement.results, explanation)
-    return MadeOfPort(judgement, sentences), {port_resources.SOCKETS: of_sockets}
+    sentences = local_sentences(observation, judgment.results, explanation)
+    return MadeOfPort(judgment, sentences), {port_resources.SOCKETS: of_sockets}
 
 
 def check_remote_port(chance, thresholds):
@@ -276,9 +276,9 @@ def check_remote_port(chance, thresholds):
     observation = RemoteObservation(identity, report, limit)
     of_seconds = thresholds()
     contexts = remote_contexts(of_seconds, chance.choice([None, "open", "closed"]))
-    judgement = judge([RemotePort(observation)], contexts)
-    sentences = remote_sentences(observation, judgement.results)
-    return MadeOfPort(judgement, sentences), {port_resources.SECONDS: of_seconds}
+    judgment = judge([RemotePort(observation)], contexts)
+    sentences = remote_sentences(observation, judgment.results)
+    return MadeOfPort(judgment, sentences), {port_resources.SECONDS: of_seconds}
 
 
 def random_sockets(chance):

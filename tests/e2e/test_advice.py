@@ -1,4 +1,4 @@
-"""The installed program names what is wrong, and its commands fix it."""
+"""The installed program names problems, and its commands fix them."""
 
 import os
 import re
@@ -31,7 +31,7 @@ def myself():
 
 
 def advice(*arguments):
-    """Each problem, in one line, and what is said below it."""
+    """Each problem in one line, with its fix."""
     run = check("-v", *arguments)
     assert run.stderr == ""
     assert max(map(len, run.stdout.splitlines()[1:])) <= 80
@@ -44,7 +44,7 @@ def advice(*arguments):
 
 
 def fix(*arguments):
-    """Run the only command that is printed; what was wrong before it."""
+    """Run the only printed command, and return the problem that it fixes."""
     ((problem, command),) = advice(*arguments).items()
     subprocess.run(["sh", "-ec", command], check=True, stdout=subprocess.DEVNULL)
     assert advice(*arguments) == {}
@@ -52,12 +52,12 @@ def fix(*arguments):
 
 
 @USUAL
-def test_an_idle_host_with_default_settings_gets_none():
+def test_an_idle_host_with_default_settings_gets_no_advice():
     assert advice() == {}
 
 
 @USUAL
-def test_an_ordinary_host_gets_none():
+def test_an_ordinary_host_gets_no_advice():
     with listen() as server, listen("127.0.0.1", 8080), listen("::1", 443):
         time_wait(100, server, lambda: connect(SERVER))
         with held_sockets(*open_sockets(300, lambda: connect(SERVER))):
@@ -77,19 +77,19 @@ def test_a_listener_inside_the_range_is_named_until_it_is_reserved():
 
 
 @USUAL
-def test_a_listener_on_a_port_of_the_systems_choice_has_a_proviso():
+def test_advice_mentions_that_bind_may_have_chosen_the_port():
     with bind() as server:
         server.listen()
         assert fix().endswith("unless bind() to port 0 chose it")
 
 
 @pytest.mark.namespace(ports="32768-60998")
-def test_bounds_of_the_same_parity_are_mended():
+def test_bounds_of_the_same_parity_are_fixed():
     assert fix().startswith("the range 32768-60998 has an odd number of ports")
 
 
 @TINY
-def test_a_small_range_is_mended():
+def test_a_small_range_is_fixed():
     with held_connections(38):
         assert check().status.endswith(
             f"; the range is small: 28232 ports are usual; {myself()} holds 38"
@@ -99,9 +99,9 @@ def test_a_small_range_is_mended():
 
 
 @USUAL
-def test_reserved_ports_that_eat_the_pool_are_made_up_for():
+def test_a_range_full_of_reserved_ports_is_fixed():
     set_sysctl("ip_local_reserved_ports", "32768-60979")
-    https = ("127.0.0.1", 443)  # outside of the wider range, too
+    https = ("127.0.0.1", 443)  # this port is outside of the wider range
     taken = "reserved ports take 28212 of the range's 28232"
     with held_connections(20, https):
         assert check().status.endswith(f"0 remaining; {taken}; {myself()} holds 20")
@@ -111,7 +111,7 @@ def test_reserved_ports_that_eat_the_pool_are_made_up_for():
 
 @pytest.mark.namespace(ports="32768-47999")
 @pytest.mark.parametrize("remote, reuse", [("127.0.0.1", 0), ("192.0.2.7", 2)])
-def test_time_wait_that_is_never_reused_is_mended(remote, reuse):
+def test_time_wait_that_is_never_reused_is_fixed(remote, reuse):
     add_address("192.0.2.7/32")
     set_sysctl("tcp_tw_reuse", reuse)
     server = listen(remote)
@@ -160,7 +160,7 @@ def test_a_time_wait_table_at_its_cap_is_raised():
 
 @pytest.mark.namespace(ports="32768-60999", host=True)
 @pytest.mark.parametrize("arguments", [["--netns", "web"], ["--all-netns", "-w", "50"]])
-def test_what_is_wrong_in_a_namespace_is_mended_there(arguments):
+def test_a_problem_in_a_namespace_is_fixed_there(arguments):
     web = add_namespace("web", "50000-50019")
     opened = run_inside(
         [web], lambda: [listen(), *open_sockets(15, lambda: connect(SERVER))]
@@ -174,7 +174,7 @@ def test_what_is_wrong_in_a_namespace_is_mended_there(arguments):
 
 
 @TINY
-def test_no_advice_is_given_if_it_is_not_wanted():
+def test_the_option_no_advice():
     with listen(port=40000), held_connections(38):
         run = check("-v", "--no-advice")
         assert "advice" not in run.stdout and "small" not in run.stdout

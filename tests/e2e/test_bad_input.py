@@ -1,4 +1,4 @@
-"""Whatever is wrong: one clear line on stdout, exit code 3, nothing on stderr."""
+"""Any mistake or failure: one clear line on stdout, exit code 3, no stderr."""
 
 import os
 import re
@@ -13,8 +13,8 @@ from check_ephemeral_port import __version__
 from check_ephemeral_port.options import (
     Options,
     UsageError,
-    asked_text,
     build_parser,
+    help_or_version,
     parse_options,
 )
 from contrib.generators.options import options
@@ -115,7 +115,7 @@ def test_bad_input_is_one_line_and_unknown(arguments, parts):
     [["--sampler", "sock_diag"], ["--probe"], ["--netns", "web"], ["--all-netns"]],
     ids=" ".join,
 )
-def test_what_only_linux_has_is_refused_elsewhere(arguments, platform, monkeypatch):
+def test_linux_options_are_refused_elsewhere(arguments, platform, monkeypatch):
     monkeypatch.setattr(sys, "platform", platform)
     with pytest.raises(UsageError, match=f"^{arguments[0]}:.* on Linux only$"):
         parse_options(arguments)
@@ -124,14 +124,14 @@ def test_what_only_linux_has_is_refused_elsewhere(arguments, platform, monkeypat
 @settings(deadline=None)
 @given(st.lists(st.sampled_from(OPTIONS) | st.text(), max_size=5))
 def test_arguments_are_valid_or_one_line_says_what_is_wrong(arguments):
-    assume(not asked_text(arguments))  # which is looked for before
+    assume(not help_or_version(arguments))  # these win over everything else
     try:
         assert isinstance(parse_options(arguments), Options)
     except UsageError as error:
         assert str(error)
 
 
-def test_exit_ok_is_always_0_and_the_text_tells_the_truth():
+def test_exit_ok_exits_0_and_the_text_stays_unknown():
     run = check("--exit-ok", "-w", "x")
     assert (run.exit_code, run.stderr) == (0, "")
     assert run.stdout.startswith("EPHEMERAL_PORT UNKNOWN - ")
@@ -145,7 +145,7 @@ def test_help_and_version_win_over_everything_else(option):
 
 
 @pytest.mark.parametrize("option", ["-V", "--version", "-vV"])
-def test_version_is_told_in_one_line(option):
+def test_the_version_is_one_line(option):
     assert check(option).stdout == f"check_ephemeral_port {__version__}\n"
 
 
@@ -174,7 +174,7 @@ def test_help_is_found_behind_every_option_without_a_value():
     ]
     short = [flag for flag in flags if len(flag) == 2]
     assert len(short) >= 5
-    assert all(asked_text([f"{flag}h"]) for flag in short)
+    assert all(help_or_version([f"{flag}h"]) for flag in short)
 
 
 @pytest.mark.parametrize("arguments", [["--bogus"], ["-t", "1ms"], ["-d", "..:1"]])
@@ -251,7 +251,7 @@ def test_a_traceback_is_harmless(tmp_path, verbose):
     assert "\x1b" not in run.stdout
 
 
-HOLDS_PORTS_NAMELESS = """
+PSUTIL_WITHOUT_NAMES = """
 class Error(Exception): pass
 class Process:
     def __init__(self, pid): raise {}
@@ -263,8 +263,8 @@ class Process:
     "psutil",
     [
         "raise ImportError('no psutil here')",
-        HOLDS_PORTS_NAMELESS.format("Error('gone')"),
-        HOLDS_PORTS_NAMELESS.format("RuntimeError('malformed line')"),
+        PSUTIL_WITHOUT_NAMES.format("Error('gone')"),
+        PSUTIL_WITHOUT_NAMES.format("RuntimeError('malformed line')"),
     ],
     ids=["missing", "gone", "malformed"],
 )
@@ -279,7 +279,7 @@ def test_a_name_that_cannot_be_read_changes_the_text_only(tmp_path, psutil):
 
 @pytest.mark.parametrize("arguments", ["", "-h", "--bogus", "-vvv"])
 @pytest.mark.parametrize("where", [">&-", ">/dev/full"])
-def test_whatever_cannot_be_printed_is_unknown(arguments, where):
+def test_output_that_cannot_be_printed_is_unknown(arguments, where):
     done = subprocess.run(
         f"{PROGRAM} {arguments} {where}", shell=True, stderr=subprocess.PIPE, text=True
     )

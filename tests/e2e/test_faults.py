@@ -1,4 +1,4 @@
-"""A host in trouble: a right answer, or one line that says what is missing."""
+"""A host in trouble: a right answer, or one line that names what is missing."""
 
 import errno
 import os
@@ -46,10 +46,10 @@ MODES = [
 ]
 WHY = "|".join(
     [
-        *("[Mm]emory", "MemoryError", "no thread", "Cannot allocate", "Too many open"),
-        # Python's own words for it, where a library can't be loaded
+        *("[Mm]emory", "MemoryError", "a thread", "Cannot allocate", "Too many open"),
+        # Python's words if a library cannot be loaded
         *("start new thread", "SystemError", "failed to map", "dependency is missing"),
-        # and of its compiler, where nothing is compiled yet
+        # and if a module cannot be compiled
         "field '.*' is required for",
     ]
 )
@@ -57,7 +57,7 @@ WHY = "|".join(
 
 def check_after(preparation, *arguments, **process):
     """Run the program after a statement that cuts down what its process may have."""
-    # what Python lacks before it comes to us, it tells in its own way
+    # the limit must not hit Python while it starts: it has its own messages
     program = f"from check_ephemeral_port.__main__ import main; {preparation}; main()"
     done = subprocess.run(
         [sys.executable, "-c", program, *arguments],
@@ -74,7 +74,7 @@ def assert_right_or_unknown(run, right):
     if run.exit_code == 3 and not run.perfdata:
         assert_unknown(run)
         assert re.search(WHY, run.stdout), run.stdout
-    elif run.exit_code == 3:  # namespaces that could not be looked into
+    elif run.exit_code == 3:  # some namespaces could not be inspected
         assert re.search(WHY, run.status), run.stdout
     else:
         assert (run.exit_code, run.stderr) == (right.exit_code, "")
@@ -88,7 +88,7 @@ DESCRIPTORS = "import resource as r; r.setrlimit(r.RLIMIT_NOFILE, ({0}, {0}))"
 
 @HOST
 @pytest.mark.parametrize("mode", MODES, ids=" ".join)
-def test_no_descriptors_left(mode):
+def test_no_free_descriptors(mode):
     with listen(), held_udp_ports(20):
         right, answers = check(*mode), 0
         assert right.exit_code == 0, right.stdout
@@ -96,7 +96,7 @@ def test_no_descriptors_left(mode):
             run = check_after(DESCRIPTORS.format(limit), *mode)
             assert_right_or_unknown(run, right)
             answers += run.exit_code == 0
-    assert answers >= 2  # few are enough
+    assert answers >= 2  # with few descriptors already
 
 
 MEMORY = (
@@ -113,8 +113,8 @@ def test_no_memory_to_spare(mode):
         right = check(*mode)
         for kilobytes in range(0, 40_000, 800):
             run = check_after(MEMORY.format(kilobytes * 1024), *mode)
-            # CPython ends so before 3.12, once in many thousand runs: Python/errors.c,
-            # _PyErr_NormalizeException()
+            # CPython before 3.12 can end like this, once in many thousand runs:
+            # Python/errors.c, _PyErr_NormalizeException()
             if "Cannot recover from MemoryErrors" not in run.stderr:
                 assert run.exit_code >= 0, run
                 assert_right_or_unknown(run._replace(stderr=""), right)
@@ -139,7 +139,7 @@ def test_no_thread_to_watch_the_time(tmp_path, dies):
 
 def assert_timed_out(run, begin, stage, seconds=0.5):
     assert_unknown(run, f"timed out after {seconds} s: {stage}")
-    assert time.monotonic() - begin < seconds + 5  # not for ever
+    assert time.monotonic() - begin < seconds + 5  # it must end soon after
 
 
 @HOST
@@ -152,7 +152,7 @@ def test_the_time_limit_holds_in_name_resolution(tmp_path):
         file.write_text(text)
         subprocess.run(["mount", "--bind", str(file), path], check=True)
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as silent:
-        silent.bind(("127.0.0.1", 53))  # takes questions, and never answers
+        silent.bind(("127.0.0.1", 53))  # receives questions but never answers
         for mode, stage in (
             (["-d", "slow.example:443"], "resolving destinations"),
             (["-p", "443", "-H", "slow.example"], "reaching slow.example"),
@@ -165,8 +165,8 @@ def test_the_time_limit_holds_in_name_resolution(tmp_path):
 SILENT_NETLINK = """
 import _socket
 class Silent(_socket.socket):
-    __slots__ = ()  # socket.socket, which is made of it, has its own
-    def send(self, data): return len(data)  # so that the kernel has nothing to answer
+    __slots__ = ()  # socket.socket, its subclass, has its own
+    def send(self, data): return len(data)  # the kernel gets no request to answer
 _socket.socket = Silent
 """
 
@@ -187,7 +187,7 @@ def test_the_time_limit_holds_while_libraries_load(tmp_path):
 
 @pytest.mark.parametrize("arguments", [["-v"], ["-d", "192.0.2.7:443"]])
 @pytest.mark.parametrize("late", [False, True], ids=["result", "time is up"])
-def test_the_time_limit_holds_if_nobody_reads(tmp_path, arguments, late):
+def test_the_time_limit_holds_if_the_output_is_not_read(tmp_path, arguments, late):
     reader, writer = os.pipe()
     os.set_blocking(writer, False)
     with pytest.raises(BlockingIOError):
@@ -209,7 +209,7 @@ def test_the_time_limit_holds_if_nobody_reads(tmp_path, arguments, late):
     os.close(writer)
 
 
-def test_a_time_limit_of_a_century_is_none():
+def test_a_time_limit_of_a_century_is_accepted():
     assert check("-t", "999999h").exit_code == 0
 
 
@@ -241,9 +241,9 @@ def test_a_state_file_that_others_could_replace_is_refused(tmp_path):
     folder.mkdir()
     folder.chmod(0o777)
     state = f"{folder}/state"
-    assert_unknown(check("--state-file", state), f"{state}: anybody can replace it")
+    assert_unknown(check("--state-file", state), f"{state}: every user can replace it")
     assert os.listdir(folder) == []
-    folder.chmod(0o1777)  # as /tmp is: others can't
+    folder.chmod(0o1777)  # like /tmp: others cannot replace files
     assert check("--state-file", state).exit_code == 0
 
 
@@ -253,7 +253,7 @@ STRANGE_NETLINK = """
 import _socket, errno, os
 asked = 0
 class Strange(_socket.socket):
-    __slots__ = ()  # socket.socket, which is made of it, has its own
+    __slots__ = ()  # socket.socket, its subclass, has its own
     def send(self, data):
         global asked
         asked += 1
@@ -289,7 +289,7 @@ def test_a_dump_that_is_always_interrupted_is_repeated_and_reported(tmp_path):
     assert (run.exit_code, run.stderr) == (0, "")
     assert run.perfdata["udp_sockets"] == 7
     assert f"note: {INTERRUPTED}" in run.stdout
-    # two requests, IPv4 and IPv6, thrice; the first look needs one, the holders one
+    # three attempts, two requests each (IPv4 and IPv6), for the sample and for holders
     assert int((tmp_path / "count").read_text()) <= 3 * 2 + 3 * 2
 
 
@@ -374,8 +374,8 @@ def test_signals_that_interrupt_every_call(tmp_path, mode):
 # -- /proc -------------------------------------------------------------------------
 
 
-def stranger(*arguments, **process):
-    """A run by somebody who has no say over the processes of this test."""
+def unprivileged(*arguments, **process):
+    """A run without privilege over the processes of this test."""
     return check(*arguments, within=["unshare", "--map-root-user"], **process)
 
 
@@ -386,15 +386,15 @@ def test_proc_that_hides_processes(hidepid):
         right = check("-v")
         remount = ["mount", "-o", f"remount,hidepid={hidepid}", "/proc"]
         subprocess.run(remount, check=True)
-        own, run = check("-v"), stranger("-v")
+        own, run = check("-v"), unprivileged("-v")
         assert own.status.endswith(f"[{os.getpid()}] holds 38")
         assert run.exit_code == right.exit_code == 2
         assert run.perfdata_fields == right.perfdata_fields
         assert " holds 38" in run.status
-        if hidepid == "4":  # 2 makes an exception for group 0, which root has
+        if hidepid == "4":  # 2 exempts group 0, the group of root
             assert "unknown process" in run.status
-        assert stranger("-p", "5000").exit_code == 0
-        assert stranger("--all-netns").exit_code in (2, 3)
+        assert unprivileged("-p", "5000").exit_code == 0
+        assert unprivileged("--all-netns").exit_code in (2, 3)
 
 
 @HOST
@@ -438,7 +438,7 @@ def test_no_proc_at_all(mode):
 )
 def test_the_environment_changes_nothing(env):
     with held_udp_ports(38):
-        # not auto, whose choice depends on what else this machine holds
+        # not auto: its choice depends on the sockets of the whole machine
         right = check("-v", "--sampler", "psutil")
         assert check("-v", "--sampler", "psutil", env=env) == right
         assert check("-v", "-w", "\udcff\u202e", env=env).exit_code == 3
@@ -448,7 +448,7 @@ def test_the_environment_changes_nothing(env):
 @ALONE
 @pytest.mark.parametrize("closed", ["<&-", "2>&-", "<&- 2>&-"])
 @pytest.mark.parametrize("mode", MODES, ids=" ".join)
-def test_closed_standard_streams_are_no_hindrance(closed, mode):
+def test_closed_standard_streams_are_harmless(closed, mode):
     with listen():
         right = check(*mode)
         done = subprocess.run(
@@ -464,7 +464,7 @@ def test_closed_standard_streams_are_no_hindrance(closed, mode):
 @ALONE
 @pytest.mark.parametrize("closed", ["<&- >&-", "<&- >&- 2>&-", ">&- 2>&-"])
 @pytest.mark.parametrize("mode", MODES, ids=" ".join)
-def test_nothing_is_written_into_what_took_the_place_of_stdout(closed, mode, tmp_path):
+def test_a_file_with_the_descriptor_of_stdout_gets_no_output(closed, mode, tmp_path):
     state = tmp_path / "state"
     if "-p" not in mode and "--all-netns" not in mode:
         mode = (*mode, "--state-file", str(state))
@@ -484,7 +484,7 @@ def test_nothing_is_written_into_what_took_the_place_of_stdout(closed, mode, tmp
 
 @contextmanager
 def forked(*works):
-    """Children that work until the end of the block, each at one of ``works``."""
+    """Run each of ``works`` in a child process until the end of the block."""
     pids = [fork(work) for work in works]
     try:
         yield
@@ -505,9 +505,9 @@ def fork(work):
 
 
 @ALONE
-def test_processes_that_come_and_go_while_their_owners_are_looked_up():
+def test_processes_that_come_and_go_during_the_lookup_of_holders():
     def breed():
-        for holder in held:  # they belong to the parent alone
+        for holder in held:  # only the parent keeps these open
             holder.close()
         while True:
             child = os.fork()
@@ -517,8 +517,8 @@ def test_processes_that_come_and_go_while_their_owners_are_looked_up():
                 os._exit(0)
             os.waitpid(child, 0)
 
-    # with those of the children no more than the kernel lists in one piece: of what it
-    # lists in several, rows that move up in between are passed over
+    # so few sockets that the kernel lists them in one piece. Between two pieces, rows
+    # can move and be skipped
     with held_udp_ports(20) as held:
         with forked(*[breed] * 3):
             for _ in range(20):
@@ -542,7 +542,7 @@ def test_a_churn_of_10000_connections_a_second():
             for _ in range(100):
                 with connect((address, 5000)), server.accept()[0]:
                     pass
-            os.write(writer, b".")  # a hundred more
+            os.write(writer, b".")  # 100 more are done
 
     churners = [partial(churn, "127.0.0.2"), partial(churn, "127.0.0.3")]
     begin, made, runs = time.monotonic(), 0, 0
@@ -572,7 +572,7 @@ def test_500000_sockets():
         assert (port.exit_code, port.stderr) == (0, "")
         assert port.perfdata["established"] == 250_000
         assert len(run.stdout) < 8000 and len(port.stdout) < 8000
-        # and if the time isn't enough, the limit holds
+        # the limit holds if there is not enough time
         begin = time.monotonic()
         assert_unknown(check("-t", "1s", "--sampler", "psutil"), "timed out after 1 s")
         assert time.monotonic() - begin < 6

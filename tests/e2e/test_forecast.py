@@ -1,4 +1,4 @@
-"""The program, run again and again while the ports run out."""
+"""The program in repeated runs, while the ports run out."""
 
 import errno
 import os
@@ -27,22 +27,22 @@ pytestmark = pytest.mark.slow
 SERVER = ("127.0.0.1", 5000)
 ALONE = pytest.mark.namespace(ports="40000-40039")
 ROOMY = pytest.mark.namespace(ports="40000-40799")
-NOBODY_ALARMS = ("-w", "~:", "-c", "~:")
+NO_ALARMS = ("-w", "~:", "-c", "~:")
 
 
 class Leak(threading.Thread):
     """Opens sockets at a steady rate, until the kernel refuses."""
 
-    def __init__(self, operation, a_second):
+    def __init__(self, operation, per_second):
         super().__init__(daemon=True)
-        self.operation, self.a_second = operation, a_second
+        self.operation, self.per_second = operation, per_second
         self.held, self.failed_at, self.error = [], 0.0, None
 
     def run(self):
         begin = time.monotonic()
         while True:
-            # by the clock, so that a late one makes the next no later
-            due = begin + len(self.held) / self.a_second
+            # by the clock, so that one delay does not delay the others
+            due = begin + len(self.held) / self.per_second
             time.sleep(max(0, due - time.monotonic()))
             try:
                 self.held.append(self.operation())
@@ -54,11 +54,11 @@ class Leak(threading.Thread):
 @ROOMY
 def test_the_predicted_end_is_the_real_one_within_a_tenth(tmp_path):
     leaks = {
-        "tcp_connect_eta": Leak(lambda: connect(SERVER), a_second=40),
-        "udp_bind_eta": Leak(bind_udp, a_second=36),
+        "tcp_connect_eta": Leak(lambda: connect(SERVER), per_second=40),
+        "udp_bind_eta": Leak(bind_udp, per_second=36),
     }
-    # how long psutil takes depends on all else that this machine is busy with
-    options = (*NOBODY_ALARMS, "--sampler", "sock_diag")
+    # not psutil: its time depends on the load of the whole machine
+    options = (*NO_ALARMS, "--sampler", "sock_diag")
     predictions = []
     with listen():
         for leak in leaks.values():
@@ -75,7 +75,7 @@ def test_the_predicted_end_is_the_real_one_within_a_tenth(tmp_path):
         judged = 0
         for at, perfdata in predictions:
             real = leak.failed_at - at
-            # below, the whole seconds of perfdata are too coarse for a tenth
+            # with less time, whole seconds are too coarse for a tenth
             if label in perfdata and real > 8:
                 predicted = perfdata[label] + 0.5
                 assert abs(predicted - real) < 0.1 * real, (label, at, real)
@@ -92,7 +92,7 @@ def test_an_end_in_sight_alarms_and_names_the_leak(tmp_path):
             stack.enter_context(connect(SERVER))
             before = check(*state, "--eta-warning", "1h:", "--eta-critical", "30m:")
             time.sleep(0.1)
-        told = check(*state, "-v").stdout
+        output = check(*state, "-v").stdout
     assert before.exit_code == 2
     assert re.fullmatch(
         r"EPHEMERAL_PORT CRITICAL - ports to 127\.0\.0\.1:5000 run out in about \d+ s"
@@ -103,9 +103,9 @@ def test_an_end_in_sight_alarms_and_names_the_leak(tmp_path):
     assert re.fullmatch(r"\d+s;3600:;1800:;0", field)
     assert "udp_bind_eta" not in before.perfdata
     assert re.search(
-        r"^tcp_connect  [\d.]+ ports/s +\d+ s +\d+ s to \d+ s$", told, re.M
+        r"^tcp_connect  [\d.]+ ports/s +\d+ s +\d+ s to \d+ s$", output, re.M
     )
-    assert re.search(r"^udp_bind +not certain$", told, re.M)
+    assert re.search(r"^udp_bind +not certain$", output, re.M)
 
 
 @ALONE
@@ -159,23 +159,23 @@ def test_runs_at_once_lose_nothing(tmp_path):
 
 
 @ALONE
-def test_the_pace_is_told_by_time_wait_and_the_pool():
+def test_the_connection_rate_follows_from_time_wait_and_the_pool():
     set_sysctl("tcp_tw_reuse", 0)
     server = listen()
     time_wait(12, server, lambda: connect(SERVER))
     with held_sockets(*open_sockets(10, lambda: connect(SERVER))):
-        time.sleep(1.1)  # the youngest are told apart from the rest
-        told = check("-v").stdout
+        time.sleep(1.1)  # the delay of reuse: younger TIME_WAIT does not count
+        output = check("-v").stdout
     line = "connection rate to the fullest: 12/min, sustainable: 30/min"
-    assert line in told
+    assert line in output
 
 
 @ALONE
-def test_a_full_disk_is_told_with_v_and_changes_nothing_else(tmp_path):
+def test_a_full_disk_is_reported_with_v_and_changes_nothing_else(tmp_path):
     fill = "cat /dev/zero > full 2>/dev/null"
     mount = f"mount -t tmpfs -o size=8k tmpfs {tmp_path} && cd {tmp_path} && {fill}"
     within = ["unshare", "-rm", "sh", "-c", f'{mount}; exec "$0" "$@"']
     plain, run = check(), check("--state-file", "state", within=within)
     assert run == plain
-    told = check("-v", "--state-file", "state", within=within).stdout
-    assert "note: history not kept, No space left on device: state\n" in told
+    output = check("-v", "--state-file", "state", within=within).stdout
+    assert "note: history not kept, No space left on device: state\n" in output

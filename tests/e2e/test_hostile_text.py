@@ -1,4 +1,4 @@
-"""Text that others choose reaches no status line, perfdata, terminal or page."""
+"""Hostile text breaks no status line, perfdata, terminal or HTML page."""
 
 import ctypes
 import os
@@ -51,11 +51,11 @@ HOSTILE = [
     b"A" * 10000,
 ]
 HOSTILE_CONTENT = [*HOSTILE, b"nul\0|x=1"]
-"""What a file may hold, and no argument nor the name of a process."""
+"""NUL is possible in files, but not in arguments and names of processes."""
 
 
-def in_short(text):
-    """The name of a case."""
+def shortened(text):
+    """The id of a test case."""
     return repr(text[:40])
 
 
@@ -65,7 +65,7 @@ PERFDATA = rf"{LABEL}={NUMBER}[a-z%]*(?:;[@~:0-9.]*){{0,2}}(?:;{NUMBER}){{0,2}}"
 
 
 class Page(HTMLParser):
-    """A page that shows plugin output as it is, and notices what isn't text."""
+    """An HTML page with plugin output, unescaped. It records everything but text."""
 
     def __init__(self):
         super().__init__(convert_charrefs=False)
@@ -75,7 +75,7 @@ class Page(HTMLParser):
 
 
 def assert_whole(output):
-    """One status line with its perfdata, lines for people, and nothing else."""
+    """One status line with perfdata, then printable lines, and nothing else."""
     assert re.fullmatch(rb"[\n -~]*\n", output)  # for the terminal
     text = output.decode("ascii")
     first, *others = text[:-1].split("\n")
@@ -94,7 +94,7 @@ def assert_whole(output):
 
 
 def output_of(*arguments, within=(), **process):
-    """What a run prints, byte for byte."""
+    """The output of a run, after a check of every byte."""
     command = [*within, PROGRAM, *arguments]
     done = subprocess.run(command, capture_output=True, timeout=60, **process)
     assert done.stderr == b""
@@ -103,7 +103,7 @@ def output_of(*arguments, within=(), **process):
 
 
 @ALONE
-@pytest.mark.parametrize("name", HOSTILE, ids=in_short)
+@pytest.mark.parametrize("name", HOSTILE, ids=shortened)
 def test_the_name_of_a_process(name):
     ctypes.CDLL(None).prctl(PR_SET_NAME, name, 0, 0, 0)
     with held_connections(20), held_udp_ports(38):
@@ -121,9 +121,9 @@ def test_any_name_of_a_process(name):
 
 
 @ALONE
-@pytest.mark.parametrize("name", HOSTILE, ids=in_short)
+@pytest.mark.parametrize("name", HOSTILE, ids=shortened)
 def test_the_command_line_behind_a_long_name(name, tmp_path):
-    # psutil looks there for what the kernel has cut off a name of 15 bytes
+    # the kernel cuts names after 15 bytes; psutil completes them from the command line
     file = tmp_path / "longer-than-15-bytes"
     shutil.copy(shutil.which("sleep") or "", file)
     program = 'exec -a "$0" "$1" 100 3<>/dev/udp/127.0.0.1/9'
@@ -131,15 +131,15 @@ def test_the_command_line_behind_a_long_name(name, tmp_path):
     holder = subprocess.Popen(["bash", "-c", program, called, str(file)])
     try:
         wait_until(lambda: b"longer" in open(f"/proc/{holder.pid}/comm", "rb").read())
-        told = f"; longer-than-15-[{holder.pid}] holds 1 | "
-        assert told in output_of("-v", "-w", "0")
+        expected = f"; longer-than-15-[{holder.pid}] holds 1 | "
+        assert expected in output_of("-v", "-w", "0")
     finally:
         holder.kill()
         holder.wait()
 
 
 def on_a_host_with(path, content, tmp_path):
-    """Put some content in place of a file, for the processes of this test."""
+    """Replace the content of a file for the processes of this test."""
     file = tmp_path / "file"
     file.write_bytes(content)
     file.chmod(0o644)
@@ -147,9 +147,9 @@ def on_a_host_with(path, content, tmp_path):
 
 
 @HOST
-@pytest.mark.parametrize("name", HOSTILE_CONTENT, ids=in_short)
+@pytest.mark.parametrize("name", HOSTILE_CONTENT, ids=shortened)
 def test_the_name_of_a_user(name, tmp_path):
-    name = re.sub(rb"[\n:]", b"?", name)  # no name in a file of users can have these
+    name = re.sub(rb"[\n:]", b"?", name)  # names in /etc/passwd cannot contain these
     users = b"%s:x:0:0:%s:/:/bin/sh\n" % (name, name)
     on_a_host_with("/etc/passwd", users, tmp_path)
     with listen(), held_udp_ports(38):
@@ -158,7 +158,7 @@ def test_the_name_of_a_user(name, tmp_path):
 
 
 @HOST
-@pytest.mark.parametrize("name", HOSTILE_CONTENT, ids=in_short)
+@pytest.mark.parametrize("name", HOSTILE_CONTENT, ids=shortened)
 def test_the_name_of_a_service(name, tmp_path):
     name = re.sub(rb"[\s#]", b"?", name)
     services = b"%s 5000/tcp\n%s 5000/udp %s\n" % (name, name, name)
@@ -169,7 +169,7 @@ def test_the_name_of_a_service(name, tmp_path):
 
 
 @HOST
-@pytest.mark.parametrize("name", HOSTILE_CONTENT, ids=in_short)
+@pytest.mark.parametrize("name", HOSTILE_CONTENT, ids=shortened)
 def test_the_name_of_the_host(name):
     assert ctypes.CDLL(None).unshare(CLONE_NEWUTS) == 0
     socket.sethostname(name[:64])
@@ -180,7 +180,7 @@ def test_the_name_of_the_host(name):
 
 
 @HOST
-@pytest.mark.parametrize("path", HOSTILE_CONTENT, ids=in_short)
+@pytest.mark.parametrize("path", HOSTILE_CONTENT, ids=shortened)
 def test_the_cgroup_of_a_process(path, tmp_path):
     holder = hold_namespace("50000-50039")
     container = b"0123456789abcdef" * 4
@@ -197,7 +197,7 @@ def test_the_names_of_network_namespaces():
         assert output_of("--netns", name).startswith("EPHEMERAL_PORT OK - netns ")
     everything = output_of("--all-netns", "-vvv")
     assert f"worst of {len(HOSTILE) + 1}: " in everything
-    # one that can't be looked into is named, and so is its path
+    # a namespace that cannot be inspected is named with its path
     for name in HOSTILE:
         name = name.replace(b"/", b"\\")[:255]
         subprocess.run(["umount", b"/run/netns/" + name], check=True)
@@ -216,7 +216,7 @@ TEXT_OPTIONS = [
 @pytest.mark.parametrize("option", TEXT_OPTIONS)
 def test_the_value_of_any_option(option):
     for value in HOSTILE:
-        # a state file in a folder that doesn't exist, so that none is left behind
+        # in a folder that does not exist, so that no state file is created
         value = b"/no/such/folder/" + value if option == "--state-file" else value
         text = output_of(option, value)
         assert text.startswith("EPHEMERAL_PORT UNKNOWN - ") and len(text) < 1024
@@ -224,7 +224,7 @@ def test_the_value_of_any_option(option):
 
 @pytest.mark.parametrize("option", TEXT_OPTIONS[:-2])
 @pytest.mark.parametrize("value", ["--probe", "-v", "--state-file=/no/such/folder/x"])
-def test_an_option_in_the_place_of_a_value_is_not_taken(option, value):
+def test_an_option_is_not_taken_as_a_value(option, value):
     assert ": expected one argument\n" in output_of(option, value)
 
 
@@ -246,7 +246,7 @@ def test_any_value_of_any_option(option, value):
 
 @HOST
 @pytest.mark.parametrize("host", ["nasty.example", "192.0.2.7"])
-def test_what_the_name_service_answers(host, tmp_path):
+def test_the_answer_of_the_name_service(host, tmp_path):
     hosts = b"192.0.2.7 nasty.example <script>|\xff\x1b[31m\n"
     on_a_host_with("/etc/hosts", hosts, tmp_path)
     text = output_of("-d", f"{host}:443", "-v")

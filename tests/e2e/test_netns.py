@@ -30,9 +30,9 @@ IDLE = (
     "0% of 40 ports for TCP connect() used, 40 remaining; 0% of 40 ports for UDP used"
 )
 
-# a host with nothing but what the test itself makes
+# a host with only the sockets and namespaces of the test
 HOST = pytest.mark.namespace(ports="40000-40039", host=True)
-# root of a user namespace of its own has no say over those outside of it
+# root of its own user namespace has no privilege outside of it
 STRANGER = ["unshare", "--map-root-user"]
 
 
@@ -57,7 +57,7 @@ def myself():
 
 
 @HOST
-def test_the_worst_of_three_named_ones_is_judged_and_named():
+def test_the_worst_namespace_is_judged_and_named():
     add_namespace("db", "50000-50099")
     web = add_namespace("web", "60000-60019")
     add_namespace("mail", "45000-45199")
@@ -74,7 +74,7 @@ def test_the_worst_of_three_named_ones_is_judged_and_named():
 
 
 @HOST
-def test_perfdata_has_the_worst_and_two_counts_however_many_there_are():
+def test_perfdata_has_the_worst_namespace_and_two_counts():
     usual = set(check().perfdata)
     for number in range(5):
         add_namespace(f"n{number}", "50000-50099")
@@ -83,7 +83,7 @@ def test_perfdata_has_the_worst_and_two_counts_however_many_there_are():
 
 
 @HOST
-def test_one_that_only_a_process_holds_is_found():
+def test_a_namespace_that_only_a_process_holds_is_found():
     holder = hold_namespace("50000-50039")
     with connections(f"/proc/{holder.pid}/ns/net", 34):
         run = check("--all-netns")
@@ -94,9 +94,9 @@ def test_one_that_only_a_process_holds_is_found():
 
 
 @HOST
-def test_a_container_is_told_by_its_process_and_its_short_id(tmp_path):
+def test_a_container_is_named_by_its_process_and_its_short_id(tmp_path):
     holder = hold_namespace("50000-50039")
-    # the cgroup that Docker would have put it into
+    # the cgroup that Docker would give it
     cgroup = tmp_path / "cgroup"
     cgroup.write_text(f"0::/system.slice/docker-{'4f5a12345678' * 5}abcd.scope\n")
     there = f"/proc/{holder.pid}/cgroup"
@@ -110,7 +110,7 @@ def test_a_container_is_told_by_its_process_and_its_short_id(tmp_path):
 
 @HOST
 @pytest.mark.parametrize("kind", ["name", "pid", "path"])
-def test_range_sockets_and_owners_of_one_that_is_asked_for(kind):
+def test_netns_reports_range_sockets_and_holders_of_that_namespace(kind):
     holder = hold_namespace("50000-50019")
     path = f"/proc/{holder.pid}/ns/net"
     asked = {"name": "web", "pid": str(holder.pid), "path": path}[kind]
@@ -125,7 +125,7 @@ def test_range_sockets_and_owners_of_one_that_is_asked_for(kind):
     assert "pool: 50000-50019 minus 0 reserved: 20 ports" in run.stdout
 
 
-# processes and network of its own, and the host's processes in a folder
+# it has its own processes and network, and the host's /proc in a folder
 CONTAINER = """
 mkdir -p /run/host/proc
 mount --rbind /proc /run/host/proc
@@ -135,7 +135,7 @@ exec "$@"
 
 
 @HOST
-def test_from_within_a_container_through_the_proc_of_the_host():
+def test_a_container_checks_another_through_the_proc_of_the_host():
     web = hold_namespace("50000-50019")
     asked = f"/run/host/proc/{web.pid}/ns/net"
     unshare = ["unshare", "--mount", "--pid", "--net", "--fork"]
@@ -145,7 +145,7 @@ def test_from_within_a_container_through_the_proc_of_the_host():
     assert (run.exit_code, run.stderr) == (2, "")
     assert run.status.startswith(f"EPHEMERAL_PORT CRITICAL - netns {asked}: 95% of 20 ")
     assert run.status.endswith(f"; {myself()} holds 19")
-    # a number, since users may have other names here
+    # a number, since a container can have other names for users
     assert re.search(rf"^{re.escape(myself())} +{os.getuid()} +19$", run.stdout, re.M)
 
     refused = check("--netns", asked, within=[*within, *STRANGER])
@@ -184,7 +184,7 @@ def test_probing_happens_inside():
 
 
 @HOST
-def test_one_that_vanishes_after_the_listing_is_skipped():
+def test_a_namespace_that_vanishes_after_the_listing_is_skipped():
     with vanishing():
         for _ in range(10):
             run = check("--all-netns")
@@ -207,7 +207,7 @@ def vanishing():
 
 
 @HOST
-def test_without_privilege_others_are_unknown_with_reason_and_fix():
+def test_without_privilege_other_namespaces_are_unknown_with_reason_and_fix():
     add_namespace("web", "50000-50019")
     run = check("--netns", "web", within=STRANGER)
     refused = "cannot enter network namespace /run/netns/web: Operation not permitted"
@@ -224,7 +224,7 @@ def test_without_privilege_others_are_unknown_with_reason_and_fix():
 
 
 @HOST
-def test_without_privilege_the_own_one_is_fine():
+def test_without_privilege_the_own_namespace_can_be_checked():
     with held_udp_ports(38):
         for asked in ("/proc/self/ns/net", str(os.getpid())):
             run = check("--netns", asked, within=STRANGER)
@@ -233,7 +233,7 @@ def test_without_privilege_the_own_one_is_fine():
 
 
 @HOST
-def test_an_alarm_is_not_hidden_by_one_that_can_not_be_entered():
+def test_a_namespace_that_cannot_be_entered_does_not_hide_an_alarm():
     add_namespace("web", "50000-50019")
     with held_udp_ports(38):
         run = check("--all-netns", within=STRANGER)
@@ -243,7 +243,7 @@ def test_an_alarm_is_not_hidden_by_one_that_can_not_be_entered():
 
 
 @HOST
-def test_a_look_that_never_began_counts_no_namespaces():
+def test_a_survey_that_never_began_counts_no_namespaces():
     run = check("--all-netns", "-d", "no-such-host.invalid:443")
     assert_unknown(run, "cannot resolve 'no-such-host.invalid': ")
 
@@ -258,7 +258,7 @@ def test_a_name_that_is_no_namespace_is_counted_and_named():
 
 
 @HOST
-def test_a_row_for_each_with_the_fullest_first_within_80_columns():
+def test_each_namespace_has_a_row_with_the_fullest_first():
     for number in range(8):
         add_namespace(f"n{number}", f"5000{number}-50099")
     web = add_namespace("x" * 60, "60000-60019")
@@ -289,8 +289,8 @@ def test_a_hostile_name_breaks_nothing(name):
 
 
 @HOST
-def test_a_host_name_is_resolved_outside_where_the_resolver_is():
-    # nothing but loopback is up inside, and not even that here
+def test_a_host_name_is_resolved_outside_of_the_namespace():
+    # inside, no interface is up, not even loopback
     subprocess.run(["ip", "netns", "add", "web"], check=True)
     run = check("--netns", "web", "-d", "localhost:443")
     assert run.exit_code == 0 and "to localhost:443 used" in run.status
@@ -321,11 +321,11 @@ def test_psutil_is_left_out_if_other_namespaces_hold_many_sockets():
 
 
 @HOST
-def test_200_empty_ones_are_looked_into():
+def test_200_empty_namespaces_are_inspected():
     for number in range(200):
         subprocess.run(["ip", "netns", "add", f"n{number}"], check=True)
     run = check("--all-netns")
     assert run.perfdata["netns"] == 201 and run.exit_code == 0
-    # what is told of the worst has its place, and rows fill the rest
+    # tables of the worst come first, and rows fill the remaining room
     _, head, *_, last = check("--all-netns", "-v").stdout.splitlines()
     assert head.startswith("usage ") and last.endswith(" lines left out)")

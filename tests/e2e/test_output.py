@@ -21,7 +21,7 @@ from tests.support.sockets import (
 
 SERVER = ("127.0.0.1", 5000)
 
-# nothing but what the test itself opens
+# a namespace with only the sockets of the test
 ALONE = pytest.mark.namespace(ports="40000-40039")
 
 
@@ -50,15 +50,15 @@ def test_ok_on_an_idle_host():
 
 @ALONE
 @pytest.mark.parametrize(
-    "connections, exit_code, state, left",
+    "connections, exit_code, state, free",
     [(32, 0, "OK", 8), (33, 1, "WARNING", 7), (37, 2, "CRITICAL", 3)],
 )
-def test_the_default_thresholds(connections, exit_code, state, left):
+def test_the_default_thresholds(connections, exit_code, state, free):
     with held_connections(connections):
         run = check()
     assert (run.exit_code, run.stderr) == (exit_code, "")
     assert run.status.startswith(f"EPHEMERAL_PORT {state} - ")
-    assert f"of 40 ports to 127.0.0.1:5000 used, {left} remaining" in run.status
+    assert f"of 40 ports to 127.0.0.1:5000 used, {free} remaining" in run.status
     assert "connects are slow because the ports tried first are used up" in run.status
     if exit_code:
         assert run.status.endswith(f"[{os.getpid()}] holds {connections}")
@@ -94,7 +94,7 @@ def test_bind_alarms_only_if_asked():
 
 
 @ALONE
-def test_thresholds_in_ports_left():
+def test_thresholds_in_free_ports():
     with held_connections(15):
         run = check("--free-warning", "30:", "--free-critical", "@0:10")
     assert run.exit_code == 1
@@ -151,7 +151,7 @@ def test_several_destinations_have_perfdata_each():
 
 
 @ALONE
-def test_exit_ok_exits_0_and_tells_the_state():
+def test_exit_ok_exits_0_and_shows_the_state():
     with held_udp_ports(38):
         run = check("--exit-ok")
     assert run.exit_code == 0
@@ -161,13 +161,13 @@ def test_exit_ok_exits_0_and_tells_the_state():
 @ALONE
 def test_without_privilege_the_state_is_the_same_without_names():
     with held_udp_ports(38):
-        # root of a user namespace of its own has no say over processes outside of it
-        stranger = check("-v", within=["unshare", "--map-root-user"])
-        owner = check("-v")
-    assert stranger.exit_code == owner.exit_code == 2
-    assert stranger.perfdata_fields == owner.perfdata_fields
-    assert owner.status.endswith(f"[{os.getpid()}] holds 38")
-    assert stranger.status.endswith("unknown process (try as root) holds 38")
+        # root of its own user namespace has no privilege outside of it
+        unprivileged = check("-v", within=["unshare", "--map-root-user"])
+        privileged = check("-v")
+    assert unprivileged.exit_code == privileged.exit_code == 2
+    assert unprivileged.perfdata_fields == privileged.perfdata_fields
+    assert privileged.status.endswith(f"[{os.getpid()}] holds 38")
+    assert unprivileged.status.endswith("unknown process (try as root) holds 38")
 
 
 def myself():
@@ -181,19 +181,19 @@ def myself():
     "connections, exit_code, state, share",
     [(33, 1, "WARNING", "82"), (37, 2, "CRITICAL", "92")],
 )
-def test_the_whole_of_an_alarm(connections, exit_code, state, share):
+def test_the_whole_line_of_an_alarm(connections, exit_code, state, share):
     with held_connections(connections):
         run = check()
-    left = 40 - connections
+    free = 40 - connections
     assert (run.exit_code, run.stderr) == (exit_code, "")
     assert run.stdout == (
         f"EPHEMERAL_PORT {state} - {share}% of 40 ports to 127.0.0.1:5000 used,"
-        f" {left} remaining; connects are slow because the ports tried first are used"
+        f" {free} remaining; connects are slow because the ports tried first are used"
         " up;"
         f" the range is small: 28232 ports are usual; {myself()} holds {connections}"
-        f" | tcp_bind={share}.5%;;;0;100 tcp_bind_free={left};;;0;40"
+        f" | tcp_bind={share}.5%;;;0;100 tcp_bind_free={free};;;0;40"
         f" tcp_connect={share}.5%;80;90;0;100 tcp_connect_fast=100%;;;0;100"
-        f" tcp_connect_free={left};;;0;40"
+        f" tcp_connect_free={free};;;0;40"
         f" tcp_sockets={connections};;;0 tcp_time_wait=0;;;0"
         " udp_bind=0%;80;90;0;100 udp_bind_free=40;;;0;40 udp_sockets=0;;;0\n"
     )
@@ -237,7 +237,7 @@ def test_each_pair_of_thresholds_warns_or_is_critical(option, text):
 
 
 @ALONE
-def test_the_whole_of_one_protocol():
+def test_the_whole_output_of_one_protocol():
     assert check("--protocol", "tcp").stdout == (
         "EPHEMERAL_PORT OK - 0% of 40 ports for TCP connect() used, 40 remaining"
         " | tcp_bind=0%;;;0;100 tcp_bind_free=40;;;0;40"

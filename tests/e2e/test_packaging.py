@@ -1,4 +1,4 @@
-"""What is built can be installed, and what is installed runs."""
+"""The built packages can be installed, and the installed program runs."""
 
 import subprocess
 import sys
@@ -25,7 +25,7 @@ def dist(tmp_path_factory):
     return tree / "dist"
 
 
-def test_sdist_holds_all_that_is_needed_to_work_on_it(dist):
+def test_the_sdist_has_everything_for_development(dist):
     (archive,) = dist.glob("*.tar.gz")
     with tarfile.open(archive) as tar:
         names = {name.partition("/")[2] for name in tar.getnames()}
@@ -42,7 +42,7 @@ def test_sdist_holds_all_that_is_needed_to_work_on_it(dist):
     } <= names
 
 
-def test_wheel_holds_the_package_and_nothing_else(dist):
+def test_the_wheel_has_the_package_and_nothing_else(dist):
     (archive,) = dist.glob("*.whl")
     names = set(zipfile.ZipFile(archive).namelist())
     package = {
@@ -66,7 +66,7 @@ def test_installed_wheel_runs_in_a_clean_environment(dist, tmp_path):
     program = [str(scripts / "check_ephemeral_port")]
     module = [str(scripts / "python"), "-m", "check_ephemeral_port"]
     for command in (program, module):
-        # not from the tree, whose package "-m" would find before the installed one
+        # in another folder: in the tree, -m would find the package of the tree first
         done = run(*command, "-V", cwd=tmp_path)
         assert done.stdout == f"check_ephemeral_port {__version__}\n"
         assert done.returncode == 3

@@ -1,4 +1,4 @@
-"""The whole program on platforms that are simulated; none of it ran on a real one."""
+"""The whole program on simulated platforms. It never ran on real ones."""
 
 import os
 import subprocess
@@ -49,7 +49,7 @@ def run(tmp_path):
         done = subprocess.run(
             [sys.executable, *arguments], capture_output=True, env=environment
         )
-        # any code page can show ASCII
+        # ASCII, which every code page has
         stdout, stderr = done.stdout.decode("ascii"), done.stderr.decode()
         return PluginRun(done.returncode, stdout, stderr)
 
@@ -79,7 +79,7 @@ def test_every_module_can_be_imported(run, platform):
         ("freebsd14", "pwd"),
     ],
 )
-def test_what_linux_has_is_really_gone(run, platform, module):
+def test_features_of_linux_are_really_missing(run, platform, module):
     done = run(platform, "-c", f"import {module}")
     assert f"No module named '{module}'" in done.stderr
     done = run(platform, "-c", "import socket; socket.AF_NETLINK")
@@ -111,14 +111,14 @@ def test_pip_makes_an_exe_that_is_the_program(run, tmp_path):
     assert run("win32", "-c", MAKE_EXE, str(tmp_path), script).stderr == ""
     exe = tmp_path / "check_ephemeral_port.exe"
     assert exe.read_bytes().startswith(b"MZ")
-    # the launcher hands itself to Python, which runs what is packed at its end
+    # the launcher starts Python with its own path; Python runs the zip at its end
     done = run("win32", str(exe), "--version")
     version = f"check_ephemeral_port {check_ephemeral_port.__version__}\n"
     assert done == PluginRun(3, version, "")
 
 
-# the recorded rows hold TCP ports 50000-50002 and 50005, Windows' 50003 and 50004 too,
-# and UDP ports 50010 and 50011; what the recorded netsh excludes is 49711-50010,
+# the recorded rows hold TCP ports 50000-50002 and 50005, on Windows also 50003 and
+# 50004, and UDP ports 50010 and 50011. The recorded netsh excludes 49711-50010,
 # 50111-50310 and 51099-51198
 @pytest.mark.parametrize(
     "platform, pool, tcp, connect, udp",
@@ -146,7 +146,7 @@ UNLISTED = {
 
 
 @pytest.mark.parametrize("platform", PLATFORMS)
-def test_what_is_not_listed_widens_the_bounds(check, platform):
+def test_unlisted_sockets_widen_the_bounds(check, platform):
     done = check(platform, "-vv")
     low, high = done.free_bounds("tcp_connect")
     assert low == max(0, high - {"darwin": 1000, "freebsd14": 2000}.get(platform, high))
@@ -154,11 +154,11 @@ def test_what_is_not_listed_widens_the_bounds(check, platform):
 
 
 @pytest.mark.parametrize("platform", PLATFORMS)
-def test_time_wait_that_cannot_be_seen_is_no_zero(check, platform):
+def test_invisible_time_wait_is_not_reported_as_zero(check, platform):
     done = check(platform)
     low, _ = check(platform, "-vv").free_bounds("tcp_connect")
-    told = f"TIME_WAIT is not visible here, perhaps only {low} remain"
-    assert (told in done.status) is (platform != "win32")
+    expected = f"TIME_WAIT is not visible here, perhaps only {low} remain"
+    assert (expected in done.status) is (platform != "win32")
     assert ("tcp_time_wait" in done.perfdata) is (platform == "win32")
 
 
@@ -169,7 +169,9 @@ def test_time_wait_that_cannot_be_seen_is_no_zero(check, platform):
         ("darwin", "connect() takes an unused port here, whatever its destination"),
     ],
 )
-def test_the_rule_is_told_where_destinations_do_not_share_ports(check, platform, rule):
+def test_a_note_states_the_rule_where_destinations_do_not_share_ports(
+    check, platform, rule
+):
     done = check(platform, "-v")
     assert f"note: {rule}\n" in done.stdout
     assert "for TCP connect() used" in done.status
@@ -178,7 +180,7 @@ def test_the_rule_is_told_where_destinations_do_not_share_ports(check, platform,
 
 def test_freebsd_counts_by_destination(check):
     done = check("freebsd14", "-v", "-d", "192.0.2.7:443")
-    # the listener, the bound one and one connection
+    # the listener, the bound socket and one connection
     assert done.perfdata["tcp_connect_192.0.2.7:443_free"] == 55536 - 3
     assert "192.0.2.7:443 from 198.51.100.5" in done.stdout
 
@@ -189,7 +191,7 @@ def test_freebsd_counts_by_destination(check):
     [["--sampler", "sock_diag"], ["--probe"], ["--netns", "web"], ["--all-netns"]],
     ids=" ".join,
 )
-def test_what_only_linux_has_is_refused_in_one_line(check, platform, arguments):
+def test_linux_options_are_refused_in_one_line(check, platform, arguments):
     done = check(platform, *arguments)
     assert (done.exit_code, done.stderr) == (3, "")
     assert done.stdout.startswith(f"EPHEMERAL_PORT UNKNOWN - {arguments[0]}:")
@@ -200,7 +202,7 @@ def test_what_only_linux_has_is_refused_in_one_line(check, platform, arguments):
 def test_an_alarm_names_the_holder(check, platform, ports):
     done = check(platform, "--free-critical", "99999:", "--protocol", "tcp")
     assert (done.exit_code, done.stderr) == (2, "")
-    # the simulated psutil knows no process by name
+    # the simulated psutil has no names of processes
     assert f" remaining; ?[812] holds {ports}; TIME_WAIT" in done.status
 
 
@@ -220,7 +222,7 @@ def test_one_port(check, platform, note):
     assert ("but reserved by excludedportrange" in done.status) is (platform == "win32")
 
 
-NOBODY = """
+WITHOUT_ROOT = """
 import os, sys
 os.geteuid = lambda: 65534
 from check_ephemeral_port.__main__ import main
@@ -232,10 +234,10 @@ main()
 @pytest.mark.parametrize(
     "platform, partial", [("freebsd14", True), ("darwin", False), ("win32", False)]
 )
-def test_a_view_without_root_is_declared_where_it_is_partial(
+def test_a_note_says_where_sockets_of_other_users_may_be_missing(
     run, platform, partial, arguments
 ):
-    done = run(platform, "-c", NOBODY, *arguments)
+    done = run(platform, "-c", WITHOUT_ROOT, *arguments)
     assert (done.exit_code, done.stderr) == (0, "")
     note = "note: sockets of other users may be missing; run as root\n"
     assert (note in done.stdout) is partial
@@ -248,7 +250,7 @@ def test_a_history_is_refused_where_files_cannot_be_locked(check, tmp_path):
 
 
 @pytest.mark.parametrize("platform", ["darwin", "freebsd14"])
-def test_a_history_is_kept_where_they_can(check, platform, tmp_path):
+def test_a_history_is_kept_where_files_can_be_locked(check, platform, tmp_path):
     state = ("--state-file", str(tmp_path / "ports"))
     check(platform, *state)
     done = check(platform, *state, "-v")
@@ -258,11 +260,11 @@ def test_a_history_is_kept_where_they_can(check, platform, tmp_path):
 
 
 @pytest.mark.parametrize("platform", PLATFORMS)
-def test_no_pace_is_told_where_time_wait_does_not_last_a_minute(check, platform):
-    assert "pace" not in check(platform, "-vv").stdout
+def test_no_connection_rate_where_time_wait_does_not_last_a_minute(check, platform):
+    assert "connection rate" not in check(platform, "-vv").stdout
 
 
-def test_a_refusal_is_unknown_and_names_the_remedy(check):
+def test_a_refusal_is_unknown_and_names_the_fix(check):
     done = check("darwin", net_connections="refuse")
     assert (done.exit_code, done.stderr) == (3, "")
     assert done.stdout == (

@@ -1,4 +1,4 @@
-"""``--port`` of this host: real sockets, as the installed program tells of them."""
+"""``--port`` on this host: the installed program reports real sockets."""
 
 import ctypes
 import os
@@ -25,7 +25,7 @@ from tests.support.sockets import (
 PR_SET_NAME = 15
 CLIENT, SERVER = ("198.51.100.5", 60840), ("192.0.2.7", 8443)
 
-# nothing but what the test itself opens
+# a namespace with only the sockets of the test
 ALONE = pytest.mark.namespace(ports="32768-60999")
 
 
@@ -83,7 +83,7 @@ def test_what_the_port_is(port, words):
 
 
 @ALONE
-def test_a_reserved_port_is_told():
+def test_a_reserved_port_is_reported():
     set_sysctl("ip_local_reserved_ports", "60840")
     assert "60999, but reserved by ip_local_reserved_ports;" in (
         check("-p", "60840").status
@@ -104,7 +104,7 @@ def test_the_client_of_a_connection_in_one_line():
 
 
 @ALONE
-def test_both_ends_of_a_connection_are_told_apart():
+def test_both_ends_of_a_connection_are_distinguished():
     with a_connection():
         run = check("-p", "8443", "-v", "--protocol", "tcp")
     listener, server_end, client_end = rows(run, "tcp")
@@ -127,7 +127,7 @@ def test_the_same_connection_seen_from_the_port_of_the_client():
 
 
 @ALONE
-def test_time_wait_has_an_age_and_no_owner():
+def test_time_wait_has_an_age_and_no_process():
     server, ports = listen(), []
 
     def client():
@@ -139,8 +139,8 @@ def test_time_wait_has_an_age_and_no_owner():
     (port,) = ports
     time.sleep(1.2)
     run = check("-p", str(port), "-v")
-    told = f"1 socket: TIME_WAIT 127.0.0.1:{port} -> 127.0.0.1:5000, for "
-    assert told in run.status
+    expected = f"1 socket: TIME_WAIT 127.0.0.1:{port} -> 127.0.0.1:5000, for "
+    assert expected in run.status
     assert run.perfdata["time_wait"] == 1
     (row,) = rows(run, "tcp")
     assert row[1] == "TIME_WAIT" and row[4] == "closed"
@@ -229,7 +229,7 @@ def test_a_connection_that_waits_to_be_accepted_has_no_process():
 @ALONE
 @pytest.mark.parametrize(
     "expected, exit_codes",
-    # nothing, bound but idle, listening
+    # no socket, a socket that is bound but idle, a listener
     [("free", [0, 2, 2]), ("used", [2, 0, 0]), ("listening", [2, 2, 0])],
 )
 def test_expectations(expected, exit_codes):
@@ -342,7 +342,7 @@ def test_neither_command_lines_nor_environments_are_printed():
 
 @ALONE
 def test_a_title_that_a_process_gives_itself_is_not_printed():
-    # as programs do that write what they are busy with over their command line
+    # as programs do that show their current task in their command line
     program = "import ctypes, socket, time; s = socket.socket();"
     program += "s.bind(('127.0.0.1', 60840)); s.listen();"
     program += f"ctypes.CDLL(None).prctl({PR_SET_NAME}, b'worker-of-pool7', 0, 0, 0);"
@@ -363,20 +363,20 @@ def test_a_title_that_a_process_gives_itself_is_not_printed():
 
 
 @ALONE
-def test_without_privilege_all_is_told_but_the_owners():
+def test_without_privilege_only_the_processes_are_missing():
     with listen("127.0.0.1", 60840), connect(("127.0.0.1", 60840)):
-        owner, stranger = (
+        privileged, unprivileged = (
             check("-p", "60840", "-v", within=within)
             for within in ([], ["unshare", "--user"])
         )
-    assert (stranger.exit_code, stranger.stderr) == (0, "")
-    assert stranger.perfdata_fields == owner.perfdata_fields
-    assert [row[:5] for row in rows(stranger, "tcp")] == [
-        row[:5] for row in rows(owner, "tcp")
+    assert (unprivileged.exit_code, unprivileged.stderr) == (0, "")
+    assert unprivileged.perfdata_fields == privileged.perfdata_fields
+    assert [row[:5] for row in rows(unprivileged, "tcp")] == [
+        row[:5] for row in rows(privileged, "tcp")
     ]
-    assert ", unknown process of nobody (try as root); 1 conn" in stranger.status
-    assert "unknown process: try as root to see" in stranger.stdout
-    assert "unknown" not in owner.stdout and "try as root" not in owner.stdout
+    assert ", unknown process of nobody (try as root); 1 conn" in unprivileged.status
+    assert "unknown process: try as root to see" in unprivileged.stdout
+    assert "unknown" not in privileged.stdout and "try as root" not in privileged.stdout
 
 
 @ALONE
@@ -385,7 +385,7 @@ def test_no_hint_if_nothing_is_missing():
 
 
 @ALONE
-def test_an_owner_out_of_sight_of_root_is_not_blamed_on_privilege():
+def test_root_is_not_advised_to_try_as_root():
     with listen("127.0.0.1", 60840):
         run = check("-p", "60840", "-v", within=["unshare", "--map-root-user"])
     assert "try as root" not in run.stdout
@@ -394,7 +394,7 @@ def test_an_owner_out_of_sight_of_root_is_not_blamed_on_privilege():
 
 @ALONE
 @pytest.mark.parametrize("sampler", ["auto", "psutil", "sock_diag"])
-def test_every_lister_tells_the_same(sampler):
+def test_every_sampler_shows_the_same(sampler):
     with a_connection():
         usual = check("-p", "8443", "-v", "--sampler", "sock_diag")
         run = check("-p", "8443", "-v", "--sampler", sampler)
@@ -414,7 +414,7 @@ def test_every_lister_tells_the_same(sampler):
         ("other 515/tcp\n", "by IANA, outside"),
     ],
 )
-def test_the_services_database_has_the_name(tmp_path, services, words):
+def test_the_name_comes_from_the_services_database(tmp_path, services, words):
     (tmp_path / "services").write_text(services)
     script = f'mount --bind {tmp_path} /etc && exec "$0" "$@"'
     run = check("-p", "514", "-v", within=["unshare", "-rm", "sh", "-c", script])
@@ -423,7 +423,7 @@ def test_the_services_database_has_the_name(tmp_path, services, words):
 
 
 @ALONE
-def test_a_range_that_cannot_be_read_is_said_and_no_more():
+def test_a_range_that_cannot_be_read_is_only_a_note():
     script = 'mount -t tmpfs none /proc/sys && exec "$0" "$@"'
     run = check("-p", "60840", "-v", within=["unshare", "-rm", "sh", "-c", script])
     assert (run.exit_code, run.stderr) == (0, "")

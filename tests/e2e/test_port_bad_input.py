@@ -1,4 +1,4 @@
-"""``--port`` and ``--hostname`` that make no sense: one line, exit code 3."""
+"""Mistakes with ``--port`` and ``--hostname``: one line, exit code 3."""
 
 import pytest
 

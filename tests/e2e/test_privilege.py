@@ -1,4 +1,4 @@
-"""What a run takes, opens and starts: nothing but what it was asked for."""
+"""A run opens and starts nothing but what it was asked for."""
 
 import ast
 import os
@@ -18,8 +18,8 @@ ALONE = pytest.mark.namespace(ports="40000-40039")
 PACKAGE = Path(check_ephemeral_port.__file__).parent
 MODULES = sorted(PACKAGE.rglob("*.py"))
 ONLY_ON_WINDOWS = "windows.py"
-"""Starts netsh.exe of the system itself, by its full path and without a shell; its own
-tests hold it to that."""
+"""It starts the netsh.exe of the system, by its full path and without a shell. Its own
+tests check this."""
 DANGEROUS = {
     *("subprocess", "pickle", "marshal", "shelve", "pty", "runpy", "code", "codeop"),
     *("multiprocessing", "importlib", "tempfile", "shutil", "urllib", "http"),
@@ -49,7 +49,7 @@ def test_nothing_runs_a_program_or_evaluates_text(module):
             assert name not in RUNS_OR_EVALUATES, f"{name} in line {node.lineno}"
 
 
-def test_the_c_library_is_called_at_two_places_only():
+def test_only_two_modules_call_the_c_library():
     using = [module for module in MODULES if "ctypes" in module.read_text()]
     functions = {
         module.name: set(re.findall(r"(?:libc|CDLL\(.*\))\.(\w+)", module.read_text()))
@@ -66,7 +66,7 @@ import os, sys
 log = os.open({!r}, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
 def note(event, arguments):
     if event == "open":
-        # what is imported is no matter here, nor what is only read
+        # imports and reading do not matter here
         path, mode, flags = arguments
         if flags & (os.O_WRONLY | os.O_RDWR | os.O_CREAT):
             os.write(log, f"writes {{path}}\\n".encode())
@@ -84,8 +84,8 @@ NETLINK = "socket of family 16"
 INET = "socket of family 2"
 
 
-def deeds(tmp_path, *arguments):
-    """What a run does to the system, as Python's own audit tells."""
+def actions(tmp_path, *arguments):
+    """The actions of a run, as Python's audit hook reports them."""
     log = tmp_path / "log"
     log.write_text("")
     run = check(
@@ -110,20 +110,20 @@ def deeds(tmp_path, *arguments):
 )
 def test_a_run_takes_one_netlink_socket_and_changes_nothing(tmp_path, mode):
     with held_connections(38):
-        assert deeds(tmp_path, *mode) == {NETLINK}
+        assert actions(tmp_path, *mode) == {NETLINK}
 
 
 @ALONE
 def test_psutil_alone_takes_no_socket(tmp_path):
-    assert deeds(tmp_path, "--sampler", "psutil") == set()
+    assert actions(tmp_path, "--sampler", "psutil") == set()
 
 
 @ALONE
-def test_a_destination_by_address_asks_nobody(tmp_path):
-    with held_tcp_ports(1):  # without any socket, the kernel needn't be asked
-        asked = deeds(tmp_path, "-d", "192.0.2.7:443", "-d", "[2001:db8::7]:443")
+def test_a_destination_by_address_asks_no_name_service(tmp_path):
+    with held_tcp_ports(1):  # without any socket, the check would not ask the kernel
+        asked = actions(tmp_path, "-d", "192.0.2.7:443", "-d", "[2001:db8::7]:443")
     assert asked == {NETLINK, "socket.getaddrinfo"}
-    # getaddrinfo() of literals: no look into any database, no question by UDP
+    # for addresses, getaddrinfo() reads no database and sends nothing by UDP
     counters = udp_sent()
     check("-d", "192.0.2.7:443")
     assert udp_sent() == counters
@@ -136,29 +136,29 @@ def udp_sent():
 
 
 @ALONE
-def test_what_is_taken_is_asked_for_and_told_in_the_help(tmp_path):
+def test_only_options_whose_help_says_so_open_a_port(tmp_path):
     with listen():
-        connecting = deeds(tmp_path, "-p", "5000", "-H", "127.0.0.1")
+        connecting = actions(tmp_path, "-p", "5000", "-H", "127.0.0.1")
     assert connecting == {INET, "socket.getaddrinfo"}
-    # connected, and nothing shows whether they were bound before
+    # connected, but it is unclear whether they were bound before
     with held_connections(3, source="127.0.0.1", no_port=False):
-        assert deeds(tmp_path, "--probe") == {NETLINK, INET}
+        assert actions(tmp_path, "--probe") == {NETLINK, INET}
     text = " ".join(check("-h").stdout.split())
-    for told in (
+    for sentence in (
         "--probe on Linux, try out whether unclear ports are bound; makes connections"
         " to port 0 of loopback that fail",
         "Makes one TCP connection, which takes a port here and leaves it in TIME_WAIT"
         " for a minute",
         "Resolving a name can take a UDP port for a moment",
     ):
-        assert told in text
+        assert sentence in text
 
 
 @ALONE
 def test_a_state_file_is_all_that_is_written(tmp_path):
     state = tmp_path / "state"
     for _ in range(2):
-        assert deeds(tmp_path, "--state-file", str(state)) <= {
+        assert actions(tmp_path, "--state-file", str(state)) <= {
             *(NETLINK, "writes state", "writes state.new", "os.remove", "os.rename"),
             *(f"writes {number}" for number in range(20)),  # by descriptor
         }
@@ -172,7 +172,7 @@ KERNEL_COUNTERS = ("ActiveOpens", "PassiveOpens", "AttemptFails", "OutDatagrams"
 
 
 def counters():
-    """What the kernel counts of all that was opened in this namespace."""
+    """The kernel's counts of connections and datagrams in this namespace."""
     lines = Path("/proc/net/snmp").read_text().splitlines()
     found: dict[str, str] = {}
     for names, values in zip(lines[::2], lines[1::2]):
@@ -201,12 +201,12 @@ def test_the_kernel_sees_no_port_taken_by_a_run():
     assert all(
         "NETLINK" in call or re.search(r"sendto|recvmsg|recvfrom|execve", call)
         for call in calls
-        if "AF_UNIX" not in call  # the C library's own, to look up a user
+        if "AF_UNIX" not in call  # the C library looks up a user
     ), run.stderr
     assert sum("execve(" in call for call in calls) == 1
 
 
-# -- options by way of NRPE ----------------------------------------------------------
+# -- options from NRPE ---------------------------------------------------------------
 
 
 def test_no_file_is_read_for_arguments_and_nothing_is_abbreviated(tmp_path):
@@ -232,7 +232,7 @@ VALUED = [
     "smuggled", ["--probe", "--state-file=/tmp/x", "-v", "--all-netns", "--", "-t1h"]
 )
 def test_a_value_never_becomes_an_option(flag, smuggled):
-    # as --option $ARG1$ of a command definition would have it
+    # as with --option $ARG1$ in a command definition
     with pytest.raises(UsageError, match=flag):
         parse_options([flag, smuggled])
 
@@ -245,14 +245,14 @@ def test_a_value_behind_an_equals_sign_stays_one(flag, smuggled):
     assert smuggled in (options.netns, options.state_file)
 
 
-def test_one_argument_is_one_value_whatever_is_in_it():
+def test_any_text_in_one_argument_is_one_value():
     for value in ("80 --probe", "80\n--probe", "80;id", "$(id)", "`id`", "80\t-v"):
         assert_unknown(check("-w", value), "--warning", "is not a range")
         assert_unknown(check("--netns", value), "there is no network namespace")
 
 
-def test_files_that_are_named_to_be_looked_into_are_never_shown():
-    # --netns as root, by way of sudo: it says what the file is not, not what is in it
+def test_the_content_of_a_named_file_is_never_shown():
+    # root by sudo can name any file with --netns: its content must not be printed
     run = check("--netns", "/etc/passwd")
     assert_unknown(run, "/etc/passwd is not a network namespace")
     assert "root:" not in run.stdout
@@ -260,7 +260,7 @@ def test_files_that_are_named_to_be_looked_into_are_never_shown():
 
 @ALONE
 @pytest.mark.parametrize("kind", ["fifo", "socket", "folder", "/dev/zero", "/dev/tty"])
-def test_what_is_no_file_is_not_opened(tmp_path, kind):
+def test_special_files_are_not_opened(tmp_path, kind):
     path = tmp_path / "it"
     if kind == "fifo":
         os.mkfifo(path)

@@ -42,7 +42,7 @@ def test_filtered_is_an_answer_and_comes_before_the_time_out():
 
 
 @ALONE
-def test_unreachable_in_the_words_of_the_system():
+def test_unreachable_has_the_words_of_the_system():
     add_route("unreachable", "192.0.2.0/24")
     run = check_there(host="192.0.2.7")
     assert run.exit_code == 0
@@ -51,7 +51,7 @@ def test_unreachable_in_the_words_of_the_system():
 
 
 @ALONE
-def test_a_name_is_told_with_its_address():
+def test_a_name_is_shown_with_its_address():
     with listen():
         run = check_there("-4", host="localhost")
     assert "port 5000 of localhost (127.0.0.1) is open after " in run.status
@@ -92,7 +92,7 @@ def test_thresholds_are_seconds():
 
 
 @ALONE
-def test_several_addresses_and_the_one_that_answered(tmp_path):
+def test_the_address_that_answered_is_named(tmp_path):
     write_hosts(tmp_path, "127.0.0.2 db.example.com\n127.0.0.3 db.example.com\n")
     script = f'mount --bind {tmp_path} /etc && exec "$0" "$@"'
     with listen("127.0.0.3"):
@@ -109,7 +109,7 @@ def test_several_addresses_and_the_one_that_answered(tmp_path):
 
 
 @ALONE
-def test_a_host_without_ports_left_is_unknown():
+def test_a_host_without_free_ports_is_unknown():
     set_sysctl("ip_local_port_range", "40000 40001")
     with listen(), held_tcp_ports(2):
         run = check_there("--expect", "closed")

@@ -1,4 +1,4 @@
-"""What a run without trouble loads: that is most of what it costs."""
+"""The modules that an OK run loads. Loading them is most of its cost."""
 
 import subprocess
 import sys
@@ -67,10 +67,10 @@ TOO_COSTLY = {
 }
 PROGRAM = """
 import sys
-import argparse, nagiosplugin  # what they load is theirs, and differs by Python
+import argparse, nagiosplugin  # the modules that these load differ by Python
 before = set(sys.modules)
 from check_ephemeral_port.system.sockets import sampling
-sampling.PSUTIL_LIMIT_SOCKETS = 10**9  # "auto" takes psutil, whatever this host holds
+sampling.PSUTIL_LIMIT_SOCKETS = 10**9  # "auto" takes psutil on any host
 from check_ephemeral_port.cli import main
 main(["-w", "100", "-c", "100", "--sampler", *sys.argv[1:]])
 print(*set(sys.modules) - before, file=sys.stderr)

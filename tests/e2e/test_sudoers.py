@@ -1,4 +1,4 @@
-"""The example for sudo allows two commands, which the program understands."""
+"""The sudo example allows two commands, both valid for the program."""
 
 import re
 from pathlib import Path
@@ -8,15 +8,15 @@ from check_ephemeral_port.options import parse_options
 SUDOERS = Path(__file__).parents[2] / "contrib/sudoers/check_ephemeral_port"
 
 
-def test_each_command_is_a_valid_one_with_all_its_arguments():
+def test_each_command_is_valid_and_has_all_arguments():
     text = SUDOERS.read_text()
     rules = [line for line in text.splitlines() if re.match("[a-z]", line)]
-    looks_into_all = []
+    all_namespaces = []
     for rule in rules:
         user, _, command = rule.partition(" NOPASSWD: ")
         assert user == "nagios ALL=(root)"
         plugin, *arguments = command.split()
         assert plugin.startswith("/") and "*" not in command
-        looks_into_all.append(parse_options(arguments).all_netns)
+        all_namespaces.append(parse_options(arguments).all_netns)
         assert f"#   sudo -n {command}\n" in text
-    assert looks_into_all == [False, True]
+    assert all_namespaces == [False, True]

@@ -28,7 +28,7 @@ from check_ephemeral_port.model.thresholds import (
 )
 from check_ephemeral_port.options import (
     UsageError,
-    asked_text,
+    help_or_version,
     parse_count,
     parse_destination,
     parse_duration_seconds,
@@ -89,7 +89,7 @@ def in_text(parse: Callable[[str], object]) -> Callable[[bytes], object]:
 def command_line(data: bytes) -> None:
     """Parse arguments that are separated by zero bytes."""
     arguments = [os.fsdecode(argument) for argument in data.split(b"\0")]
-    if not asked_text(arguments):
+    if not help_or_version(arguments):
         parse_options(arguments)
 
 

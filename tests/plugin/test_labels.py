@@ -1,4 +1,4 @@
-"""The table of labels has what runs of the program print, and nothing else."""
+"""The tables of labels list exactly the perfdata of real runs."""
 
 import re
 
@@ -20,7 +20,7 @@ DESTINATIONS = (LISTENING, "[2001:0db8:0000:0000:0000:0000:0000:0007]:443")
 
 
 def printed(*arguments):
-    """Names and units of a run, with a destination of ``-d`` as the table has it."""
+    """Labels and units of a run. Destinations of ``-d`` are written as in the table."""
     run = check(*arguments)
     found = []
     for label, field in run.perfdata_fields.items():
@@ -39,10 +39,10 @@ def in_table(labels):
 
 
 @pytest.mark.namespace(ports="40000-40039", host=True)
-def test_runs_print_all_of_the_table_and_nothing_else(tmp_path):
+def test_runs_print_every_label_of_the_table_and_no_other(tmp_path):
     server = listen()
     remote = printed("-p", "5000", "-H", "127.0.0.1")
-    # forecasts are printed at once where no port remains
+    # without a remaining port, the first run already has forecasts
     clients = open_sockets(39, lambda: connect(SERVER))  # the run above took one port
     watch = ("-d", LISTENING, "-d", "[2001:db8::7]:443")
     with held_sockets(server, *clients, *open_sockets(40, bind_udp)):
@@ -56,7 +56,7 @@ def test_runs_print_all_of_the_table_and_nothing_else(tmp_path):
     assert remote == in_table(REMOTE_PORT_LABELS)
 
 
-def test_every_label_is_there_once():
+def test_every_label_is_listed_once():
     names = [label.name for label in LABELS]
     assert len(set(names)) == len(names)
     assert all(label.meaning for label in LABELS)

@@ -1,10 +1,10 @@
-"""Text that others choose does no harm."""
+"""Hostile text does no harm."""
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from check_ephemeral_port.plugin.text import (
-    MOST_BYTES,
+    MAX_OUTPUT_BYTES,
     NAME_LENGTH,
     clean_line,
     clean_name,
@@ -39,7 +39,7 @@ def test_ordinary_text_stays_as_it_is():
     assert unknown("a\nb|c") == "EPHEMERAL_PORT UNKNOWN - a b?c\n"
 
 
-def test_percent_tells_the_difference_where_there_is_one():
+def test_small_percentages_have_one_decimal():
     written = [percent(value) for value in (0, 0.21, 4.25, 12.5, 99.99, 100)]
     assert written == ["0%", "0.2%", "4.2%", "12%", "99%", "100%"]
 
@@ -54,7 +54,7 @@ def test_an_unknown_is_one_bounded_line(message):
 
 
 @given(st.text(), st.integers(min_value=2, max_value=100))
-def test_a_clean_line_is_as_short_as_asked_for(text, length):
+def test_a_clean_line_has_at_most_the_given_length(text, length):
     assert len(clean_line(text, length)) <= length
 
 
@@ -72,7 +72,7 @@ def test_percent_never_says_more_than_is_used(value):
     assert float(written[:-1]) <= value + 0.05
 
 
-def test_sentences_in_the_middle_go_first():
+def test_sentences_in_the_middle_are_dropped_first():
     text = "98% used; 97% used; and 3 more; nginx[812] holds 38"
     assert shorten_status(text, 51) == text
     assert shorten_status(text, 50) == "98% used; ..; and 3 more; nginx[812] holds 38"
@@ -81,7 +81,7 @@ def test_sentences_in_the_middle_go_first():
 
 
 @given(st.text(), st.integers(min_value=2, max_value=100))
-def test_a_text_is_as_short_as_asked_for(text, length):
+def test_a_status_has_at_most_the_given_length(text, length):
     assert len(shorten_status(text, length)) <= length or len(text) <= length
     assert shorten_status(text, len(text)) == text
 
@@ -91,14 +91,14 @@ def test_lines_that_do_not_fit_are_counted(lines):
     text = fit_output("first | perfdata", lines)
     first, *kept = text.splitlines()
     assert first == "first | perfdata" and text.endswith("\n")
-    assert len(text) <= MOST_BYTES
+    assert len(text) <= MAX_OUTPUT_BYTES
     if kept != lines:
-        *kept, more = kept
-        assert more == f"({len(lines) - len(kept)} lines left out)"
+        *kept, note = kept
+        assert note == f"({len(lines) - len(kept)} lines left out)"
         assert kept == lines[: len(kept)]
-        # not one more would have fitted
-        assert len(text) + len(lines[len(kept)]) + 1 > MOST_BYTES
+        # the next line would not have fitted
+        assert len(text) + len(lines[len(kept)]) + 1 > MAX_OUTPUT_BYTES
 
 
-def test_perfdata_stays_whatever_its_length():
+def test_long_perfdata_is_kept():
     assert fit_output("x" * 9000, ["a", "b"]) == "x" * 9000 + "\n(2 lines left out)\n"

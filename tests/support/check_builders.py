@@ -23,7 +23,7 @@ from check_ephemeral_port.plugin.pool.summary import (
     PoolSummary,
     alarming_figure,
 )
-from check_ephemeral_port.plugin.thresholds import Judgement, Thresholds, judge
+from check_ephemeral_port.plugin.thresholds import Judgment, Thresholds, judge
 from tests.support.builders import UDP, bound, connected, pool, sample
 
 DEFAULTS = Thresholds(ThresholdRange(end=80), ThresholdRange(end=90))
@@ -61,33 +61,33 @@ class Made:
     def __init__(
         self,
         resource: EphemeralPorts,
-        judgement: Judgement,
+        judgment: Judgment,
         summary: type[PoolSummary] = PoolSummary,
         explanation: Explanation = Explanation(),
     ) -> None:
         self.resource = resource
-        self.judgement = judgement
-        self.results: nagiosplugin.Results = judgement.results
-        self.state: nagiosplugin.ServiceState = judgement.state
+        self.judgment = judgment
+        self.results: nagiosplugin.Results = judgment.results
+        self.state: nagiosplugin.ServiceState = judgment.state
         self._summary = summary
         self._explanation = explanation
 
     def explained(self, *holders: Holder, **more: Any) -> Made:
         """The same with an explanation."""
         explanation = Explanation(holders, **more)
-        return Made(self.resource, self.judgement, self._summary, explanation)
+        return Made(self.resource, self.judgment, self._summary, explanation)
 
     @property
     def result(self) -> Result:
         """The structured result."""
         summary = self._summary(self.resource, self._explanation)
         sentences = summary.sentences(self.results)
-        return self.judgement.result(sentences, self._explanation.details)
+        return self.judgment.result(sentences, self._explanation.details)
 
     @property
     def perfdata(self) -> Sequence[str]:
         """The perfdata as texts, sorted."""
-        return sorted(map(perfdata_text, self.judgement.metrics))
+        return sorted(map(perfdata_text, self.judgment.metrics))
 
     @property
     def summary_str(self) -> str:

@@ -1,1 +1,1 @@
-"""Outputs: one structured result, and a file for each format that it is written in."""
+"""Output: one structured result, and one file for each format."""

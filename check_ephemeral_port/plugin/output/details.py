@@ -1,4 +1,4 @@
-"""Tables and notes of a result, as data."""
+"""Tables and notes of a result as data."""
 
 from __future__ import annotations
 
@@ -11,28 +11,28 @@ class Column(NamedTuple):
     """One column of a table."""
 
     name: str
-    """Names the values, with their unit: ``used_percent``."""
+    """Name of the values, with their unit: ``used_percent``."""
     title: str = ""
     """The heading in text output."""
     text: str = "{}"
-    """How text output formats a value."""
+    """The format of a value in text output."""
     numeric: bool = False
-    """Text output aligns numbers on the right."""
+    """Whether text output aligns the values on the right."""
     missing: str = ""
     """What text output shows for ``None``."""
     continues: bool = False
-    """Text output appends the value to the column before it, or puts it on a line
-    below if the line would be too long."""
+    """Whether text output appends the value to the column before it. If the line would
+    be too long, the value gets the next line."""
 
 
 class Section(NamedTuple):
-    """A table, with a title above it and notes below it. Each of them can be empty."""
+    """A table with a title above and notes below. Each part can be empty."""
 
     title: str = ""
     columns: Sequence[Column] = ()
     rows: Sequence[Sequence[object]] = ()
-    """Values of the columns; ``None`` for a missing one. Texts are clean already."""
+    """Values of the columns, ``None`` for a missing one. Texts must be clean."""
     notes: Sequence[str] = ()
     layouts: Sequence[Sequence[Sequence[int]]] = ()
-    """Ways to spread the columns over several lines, if one line is too narrow. Text
-    output uses the first that fits."""
+    """Ways to spread the columns over several lines. Text output uses the first that
+    fits."""

@@ -8,10 +8,10 @@ from __future__ import annotations
 import nagiosplugin
 
 from ..text import (
-    LEAST_TEXT,
-    LINE_BYTES,
-    MOST_BYTES,
-    MOST_TEXT,
+    MAX_LINE_BYTES,
+    MAX_OUTPUT_BYTES,
+    MAX_STATUS_LENGTH,
+    MIN_STATUS_LENGTH,
     NAME,
     clean_line,
     fit_output,
@@ -24,17 +24,17 @@ from .result import Metric, Result
 def write_nagios(result: Result) -> str:
     """The text for stdout.
 
-    nagiosplugin's own runtime moves perfdata to the last line if it is verbose. Icinga
-    2 then loses it, as does every agent that cuts long output.
+    With ``-v``, nagiosplugin itself would move perfdata to the last line. There
+    Icinga 2 loses it, and so does every agent that cuts long output.
     """
     perfdata = "".join(
         f" {text}" for text in sorted(map(perfdata_text, result.metrics))
     )
     end = f" |{perfdata}" if perfdata else ""
     begin = f"{NAME} {result.state.upper()} - "
-    room = max(LEAST_TEXT, LINE_BYTES - len(end) - 1) - len(begin)
-    status = clean_line("; ".join(result.sentences), MOST_BYTES)
-    first_line = begin + shorten_status(status, min(room, MOST_TEXT)) + end
+    room = max(MIN_STATUS_LENGTH, MAX_LINE_BYTES - len(end) - 1) - len(begin)
+    status = clean_line("; ".join(result.sentences), MAX_OUTPUT_BYTES)
+    first_line = begin + shorten_status(status, min(room, MAX_STATUS_LENGTH)) + end
     if not result.details:
         return fit_output(first_line, ())
     from ..layout import detail_lines  # late: most runs print one line only
@@ -43,5 +43,5 @@ def write_nagios(result: Result) -> str:
 
 
 def perfdata_text(metric: Metric) -> str:
-    """``label=value;warning;critical;minimum;maximum``, the label quoted if need be."""
+    """``label=value;warning;critical;minimum;maximum``, with quotes if necessary."""
     return str(nagiosplugin.Performance(*metric[:-1]))

@@ -1,4 +1,4 @@
-"""The result of a check, as data. Every output format is written from it."""
+"""The result of a check as data. All output formats are written from it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Metric(NamedTuple):
     """One figure, with the thresholds that judged it."""
 
     label: str
-    """The name of the perfdata; :mod:`..labels` lists them all."""
+    """The label of the perfdata; :mod:`..labels` lists all labels."""
     value: float
     unit: str = ""
     """``%``, ``s``, or empty for a number."""
@@ -34,13 +34,13 @@ class Metric(NamedTuple):
 
 
 class Result(NamedTuple):
-    """What the check found out."""
+    """The result of a check."""
 
     state: str
     """``ok``, ``warning``, ``critical`` or ``unknown``."""
     exit_code: int
     sentences: Sequence[str]
-    """What is wrong first, then its cause."""
+    """The problem first, then its cause."""
     metrics: Sequence[Metric]
     details: Sequence[Detail] = ()
-    """What ``-v`` shows below the status line, in this order."""
+    """Shown below the status line with ``-v``, in this order."""

@@ -12,15 +12,15 @@ _HARMLESS_PATH = re.compile(r"/[A-Za-z0-9_./:@-]+")
 
 
 def causes_of(advice: Iterable[Advice]) -> list[str]:
-    """What an alarm comes from, for the status line."""
+    """The causes of an alarm, for the status line."""
     return [each.cause for each in advice if each.cause]
 
 
 def for_namespace(advice: Advice, namespace: Namespace | None) -> Advice:
-    """The advice with a command that acts on the namespace, if the user named one."""
+    """The advice, with a command for another namespace than the check's own."""
     if not advice.is_command or namespace is None or namespace.own:
         return advice
     path = namespace.paths[0]
-    # root will run the command, so it never contains a path with other characters
+    # root will run the command, so it contains only paths that a shell cannot misread
     target = path if _HARMLESS_PATH.fullmatch(path) else "PATH"
     return advice._replace(fix=f"nsenter --net={target} {advice.fix}")

@@ -1,4 +1,4 @@
-"""Which threshold judges which metric of the pool check, and the sentence for each."""
+"""Contexts of the pool check: which thresholds judge which metrics, in which words."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ class FirstChoiceContext(PoolContext):
         figure = metric.resource.figure(metric.name)
         return (
             f"{percent(metric.value)} of the ports that connect() tries first"
-            f" {figure.whom} used"
+            f" {figure.scope} used"
         )
 
 
 class EtaContext(PoolContext):
-    """Judges the time until no port is free."""
+    """Judges the time until no port remains."""
 
     def describe(self, metric: nagiosplugin.Metric) -> str:
         """The sentence for the status line."""

@@ -1,4 +1,4 @@
-"""Usage figures: each usage with the words and the perfdata labels that carry it."""
+"""Usage figures: each usage with its perfdata labels and its words."""
 
 from __future__ import annotations
 
@@ -18,23 +18,23 @@ if TYPE_CHECKING:  # most runs don't need it
 
 
 class UsageFigure(NamedTuple):
-    """One usage, for whom it is counted, and its perfdata labels."""
+    """One usage, its scope and its perfdata labels."""
 
     kind: str
     """``tcp_connect``, ``tcp_bind`` or ``udp_bind``."""
     usage: Usage
     protocol: str
-    whom: str
-    """For whom the ports are counted: ``to 192.0.2.7:443``, ``for UDP``."""
+    scope: str
+    """What the ports are used for: ``to 192.0.2.7:443``, ``for UDP``."""
     connect: ConnectUsage | None = None
     suffix: str = ""
-    """Follows the kind in the labels of one of several watched destinations."""
+    """``_192.0.2.7:443`` in the labels of a watched destination, else empty."""
     forecast: Forecast | None = None
     """``None`` if no history is kept."""
 
     @property
     def label(self) -> str:
-        """Perfdata label of the percentage."""
+        """Perfdata label of the used ports, in percent."""
         return self.kind + self.suffix
 
     @property
@@ -44,22 +44,22 @@ class UsageFigure(NamedTuple):
 
     @property
     def eta_label(self) -> str:
-        """Perfdata label of the remaining seconds."""
+        """Perfdata label of the remaining time, in seconds."""
         return f"{self.label}_eta"
 
     @property
     def destination(self) -> Destination | None:
-        """The destination that the ports are counted for, if there is one."""
+        """The destination whose ports are counted; ``None`` for all."""
         return self.connect.destination if self.connect else None
 
-    def where_it_ends(self) -> UsageFigure:
-        """The same for the destination whose ports will run out first."""
+    def first_to_run_out(self) -> UsageFigure:
+        """The figure for the destination whose ports will run out first."""
         forecast = self.forecast
         if not (forecast and forecast.destination and self.connect):
             return self
         connect = self.connect._replace(destination=forecast.destination)
-        whom = f"to {forecast.name or forecast.destination.remote}"
-        return self._replace(connect=connect, whom=whom)
+        scope = f"to {forecast.name or forecast.destination.remote}"
+        return self._replace(connect=connect, scope=scope)
 
     def concerns(self, entry: SocketEntry) -> bool:
         """Whether the socket holds one of the ports that the usage counts."""
@@ -74,7 +74,7 @@ def usage_figures(observation: Observation) -> list[UsageFigure]:
     figures = list(_figures(observation.usage))
     if observation.forecast is None:
         return figures
-    # one each, in the same order
+    # one forecast for each figure, in the same order
     pairs = zip(figures, observation.forecast.in_order())
     return [figure._replace(forecast=forecast) for figure, forecast in pairs]
 
@@ -82,16 +82,16 @@ def usage_figures(observation: Observation) -> list[UsageFigure]:
 def _figures(usage: HostUsage) -> Iterator[UsageFigure]:
     fullest = usage.tcp_connect
     if fullest:
-        whom = "for TCP connect()"
+        scope = "for TCP connect()"
         if fullest.destination:
-            whom = f"to {fullest.destination.remote}"
+            scope = f"to {fullest.destination.remote}"
         for watch, connect in usage.watched:
             if connect is fullest:
-                whom = f"to {watch.name}"
-        yield UsageFigure("tcp_connect", fullest.ports, TCP, whom, fullest)
+                scope = f"to {watch.name}"
+        yield UsageFigure("tcp_connect", fullest.ports, TCP, scope, fullest)
     for watch, connect in usage.watched:
-        whom, suffix = f"to {watch.name}", f"_{_in_label(watch)}"
-        yield UsageFigure("tcp_connect", connect.ports, TCP, whom, connect, suffix)
+        scope, suffix = f"to {watch.name}", f"_{_in_label(watch)}"
+        yield UsageFigure("tcp_connect", connect.ports, TCP, scope, connect, suffix)
     if usage.tcp_bind:
         yield UsageFigure("tcp_bind", usage.tcp_bind, TCP, "for TCP bind()")
     if usage.udp_bind:
@@ -99,7 +99,7 @@ def _figures(usage: HostUsage) -> Iterator[UsageFigure]:
 
 
 def _in_label(watch: Watch) -> str:
-    # IPv6 in full, since Icinga 2 takes '::' in a label for a separator
+    # IPv6 in full, since Icinga 2 reads '::' in a label as a separator
     # (PluginUtility::SplitPerfdata(), for check_multi)
     if not watch.name.startswith("["):
         return watch.name
@@ -110,9 +110,9 @@ def _in_label(watch: Watch) -> str:
 
 
 def describe(figure: UsageFigure) -> str:
-    """How full the pool is, and for whom."""
+    """``97% of 28232 ports to 192.0.2.7:443 used, 732 remaining``."""
     ports = figure.usage
     return (
         f"{percent(ports.used_percent)} of {ports.capacity} ports"
-        f" {figure.whom} used, {ports.free.best} remaining"
+        f" {figure.scope} used, {ports.free.best} remaining"
     )

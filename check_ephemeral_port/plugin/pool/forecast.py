@@ -1,4 +1,4 @@
-"""The words for growth, remaining time and connection rates."""
+"""Text about growth, remaining time and connection rates."""
 
 from __future__ import annotations
 
@@ -8,43 +8,43 @@ from ...model.forecast.trend import FEWEST_POINTS
 from .figures import UsageFigure
 
 SOON_SECONDS = 3600
-"""The status line mentions an end within this time even if nothing alarms."""
+"""The status line mentions ports that run out within this time, even if it is OK."""
 
 
 def run_out(figure: UsageFigure) -> str:
-    """The sentence about a usage whose ports run out."""
+    """The sentence about ports that run out, or that have run out."""
     forecast = figure.forecast
-    whom = figure.where_it_ends().whom
+    scope = figure.first_to_run_out().scope
     if not (
         forecast and forecast.remaining and forecast.growth and figure.usage.free.best
     ):
-        return f"ports {whom} have run out"
+        return f"ports {scope} have run out"
     remaining, growth = forecast.remaining.likely, forecast.growth.typical
-    return f"ports {whom} run out in about {duration(remaining)} at {rate(growth)}"
+    return f"ports {scope} run out in about {duration(remaining)} at {rate(growth)}"
 
 
 def missing_history(forecast: Forecast) -> str:
     """Why there is no forecast yet; empty if the history is long enough."""
     if forecast.samples >= FEWEST_POINTS or forecast.remaining:
         return ""
-    why = f" ({forecast.broken.value})" if forecast.broken else ""
-    return f"no history yet, run {forecast.samples} of {FEWEST_POINTS}{why}"
+    reason = f" ({forecast.broken.value})" if forecast.broken else ""
+    return f"no history yet, run {forecast.samples} of {FEWEST_POINTS}{reason}"
 
 
 def forecast_cells(forecast: Forecast) -> tuple[str, str, str]:
-    """Growth, remaining time, and the bounds of that time."""
-    remaining, grows = forecast.remaining, forecast.growth
-    growth = rate(grows.typical) if grows else "not certain"
+    """The cells of a row: growth, remaining time, and the bounds of that time."""
+    remaining, growth = forecast.remaining, forecast.growth
+    speed = rate(growth.typical) if growth else "not certain"
     if remaining is None:
-        return growth, "not in sight" if grows else "", ""
+        return speed, "not in sight" if growth else "", ""
     if not remaining.latest:
-        return growth, "none remaining", ""
+        return speed, "none remaining", ""
     bounds = f"{duration(remaining.soonest)} to {duration(remaining.latest)}"
-    return growth, duration(remaining.likely), bounds
+    return speed, duration(remaining.likely), bounds
 
 
 def connection_rate_line(connections: ConnectionRate) -> str:
-    """New connections a second: the present rate, and the highest that can go on."""
+    """The present rate of new connections, and the highest that the pool sustains."""
     current = "unknown"
     if connections.current is not None:
         current = rate(connections.current, "")
@@ -71,7 +71,7 @@ def _short(number: float) -> str:
 
 
 def duration(seconds: float) -> str:
-    """Roughly, rounded down: ``45 s``, ``25 min``, ``5 h``, ``9 days``."""
+    """Rounded down to one unit: ``45 s``, ``25 min``, ``5 h``, ``9 days``."""
     for unit_seconds, unit in ((1, "s"), (60, "min"), (3600, "h")):
         if seconds < 120 * unit_seconds:
             return f"{int(seconds / unit_seconds)} {unit}"

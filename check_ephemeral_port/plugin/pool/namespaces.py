@@ -1,4 +1,4 @@
-"""Many network namespaces: which one is the worst, and the results of the others."""
+"""A survey of many network namespaces: the worst one, and the results of all."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from .resource import COUNT, EphemeralPorts
 from .summary import Explanation, PoolSummary
 
 FAILED = "netns_failed"
-MOST_NAMES = 3
+MAX_NAMES = 3
 """The status line names at most this many namespaces that could not be observed."""
 
 
@@ -24,10 +24,10 @@ def find_worst(
     outcomes: Iterable[Observation | NamespaceFailure],
     contexts: Sequence[nagiosplugin.Context],
 ) -> tuple[Observation | None, Survey]:
-    """The observation in the worst state, the first of several; and all results.
+    """The observation in the worst state and the results of all namespaces.
 
-    Keeps only one observation at a time. Returns ``None`` if no namespace could be
-    observed.
+    Of equally bad observations, the first counts. It is ``None`` if no namespace could
+    be observed. To save memory, only one observation is kept at a time.
     """
     worst: Observation | None = None
     severity: tuple[int, float] = (-1, 0)
@@ -47,7 +47,7 @@ def find_worst(
 def namespace_result(
     observation: Observation, contexts: Iterable[nagiosplugin.Context]
 ) -> NamespaceResult:
-    """What is kept of an observation, with the state that the thresholds give it."""
+    """A short form of the observation, with its state."""
     by_name = {context.name: context for context in contexts}
     resource = EphemeralPorts(observation)
     states = [
@@ -72,7 +72,7 @@ def _percent(usage: Usage | None) -> float | None:
 
 
 class SurveyedNamespaces(nagiosplugin.Resource):  # type: ignore[misc] # untyped library
-    """The network namespaces of a host, as surveyed."""
+    """The network namespaces of a host, as observed in a survey."""
 
     name = NAME
 
@@ -80,7 +80,7 @@ class SurveyedNamespaces(nagiosplugin.Resource):  # type: ignore[misc] # untyped
         self.survey = survey
 
     def probe(self) -> list[nagiosplugin.Metric]:
-        """How many namespaces were observed, and how many could not be."""
+        """The number of namespaces that were observed, and of those that failed."""
         observed, failed = len(self.survey.results), len(self.survey.failures)
         return [
             nagiosplugin.Metric("netns", observed, min=0, context=COUNT),
@@ -94,7 +94,7 @@ class SurveyedNamespaces(nagiosplugin.Resource):  # type: ignore[misc] # untyped
 
 
 class FailedContext(PoolContext):
-    """UNKNOWN if a namespace could not be observed, unless another one alarms."""
+    """UNKNOWN if a namespace could not be observed and no other one alarms."""
 
     def __init__(self) -> None:
         super().__init__(FAILED)
@@ -113,7 +113,7 @@ class FailedContext(PoolContext):
 
 
 class NamespaceSummary(PoolSummary):
-    """Says which namespace the sentences are about, and which ones failed."""
+    """Sentences that also name the worst namespace and those that failed."""
 
     def __init__(
         self, resource: EphemeralPorts, explanation: Explanation = Explanation()
@@ -140,14 +140,16 @@ class NamespaceSummary(PoolSummary):
 
 
 def describe_failures(survey: Survey) -> str:
-    """How many namespaces could not be observed, which ones, and why the first could
-    not; empty if all could."""
+    """How many namespaces could not be observed, their names, and the first reason.
+
+    Empty if all could be observed.
+    """
     failures = survey.failures
     if not failures:
         return ""
-    names = [namespace_name(failure.namespace) for failure in failures[:MOST_NAMES]]
-    if len(failures) > MOST_NAMES:
-        names.append(f"{len(failures) - MOST_NAMES} more")
+    names = [namespace_name(failure.namespace) for failure in failures[:MAX_NAMES]]
+    if len(failures) > MAX_NAMES:
+        names.append(f"{len(failures) - MAX_NAMES} more")
     total = len(failures) + len(survey.results)
     return (
         f"cannot inspect {len(failures)} of {total} network namespaces"

@@ -1,4 +1,4 @@
-"""From an observation of the pool to nagiosplugin's metrics."""
+"""Turns an observation of the pool into nagiosplugin's metrics."""
 
 from __future__ import annotations
 
@@ -32,16 +32,16 @@ class EphemeralPorts(nagiosplugin.Resource):  # type: ignore[misc] # untyped lib
         self.figures = usage_figures(observation)
 
     def probe(self) -> list[nagiosplugin.Metric]:
-        """The observation in metrics."""
+        """The metrics of the observation."""
         return list(_metrics(self.observation.usage, self.figures))
 
     def figure(self, label: str) -> UsageFigure | None:
-        """The figure that a perfdata label belongs to; ``None`` for counts."""
+        """The figure with this perfdata label; ``None`` for counts."""
         for figure in self.figures:
             if label in (figure.label, figure.free_label, f"{figure.label}_fast"):
                 return figure
             if label == figure.eta_label:
-                return figure.where_it_ends()
+                return figure.first_to_run_out()
         return None
 
 

@@ -1,4 +1,4 @@
-"""The status line of the pool check: what is worst comes first, then its cause."""
+"""The status line of the pool check: the worst problem first, then its cause."""
 
 from __future__ import annotations
 
@@ -17,23 +17,23 @@ if TYPE_CHECKING:  # an OK run has nothing to explain
 
 SLOW = "connects are slow because the ports tried first are used up"
 
-MOST_ALARMS = 3
-"""At most this many alarms have a sentence each, to leave room for their cause."""
+MAX_ALARMS = 3
+"""Maximum number of alarms with a sentence, to leave room for their cause."""
 
 
 class Explanation(NamedTuple):
-    """Everything that the renderer adds to the judgement."""
+    """Everything that the renderer adds to the judgment."""
 
     holders: Sequence[Holder] = ()
-    """Of the ports that the alarm is about, the largest first."""
+    """Holders of the ports that the alarm is about, the largest first."""
     causes: Sequence[str] = ()
-    """Settings and habits of programs that the alarm comes from."""
+    """Settings of the host and habits of programs that cause the alarm."""
     details: Sequence[Detail] = ()
     """Tables, notes and advice for ``-v``, in the order of the output."""
 
 
 class PoolSummary:
-    """Says in a few sentences what the results mean."""
+    """The results in a few sentences."""
 
     def __init__(
         self, resource: EphemeralPorts, explanation: Explanation = Explanation()
@@ -42,39 +42,46 @@ class PoolSummary:
         self._explanation = explanation
 
     def sentences(self, results: nagiosplugin.Results) -> list[str]:
-        """What is worst first, then its cause."""
+        """The worst problem first, then its cause."""
         if results.most_significant_state == nagiosplugin.Ok:
             return self._ok(results)
         return self._problem(results)
 
     def _ok(self, results: nagiosplugin.Results) -> list[str]:
-        # connect and UDP usage, since these alarm by default
+        # only usages that alarm by default
         usages = [
             describe(figure)
             for figure in self._resource.figures
             if figure.kind != "tcp_bind" and not figure.suffix
         ]
-        return [*usages, *self._ends(results), *self._slow(), *self._unseen()]
+        return [
+            *usages,
+            *self._running_out(results),
+            *self._slow_connects(),
+            *self._invisible_time_wait(),
+        ]
 
     def _problem(self, results: nagiosplugin.Results) -> list[str]:
-        # everything in the worst state, then who holds the ports
-        every = [str(r.metric.description) for r in results.most_significant]
-        alarms = list(dict.fromkeys(every))
-        said = alarms[:MOST_ALARMS]
-        if len(alarms) > MOST_ALARMS:
-            said.append(f"and {len(alarms) - MOST_ALARMS} more alarms")
-        said += [end for end in self._ends(results) if end not in said]
-        said += [*self._slow(), *self._explanation.causes]
-        return [*said, *self._holder(), *self._unseen()]
+        # all alarms of the worst state, then their causes and the largest holder
+        described = [str(r.metric.description) for r in results.most_significant]
+        alarms = list(dict.fromkeys(described))
+        sentences = alarms[:MAX_ALARMS]
+        if len(alarms) > MAX_ALARMS:
+            sentences.append(f"and {len(alarms) - MAX_ALARMS} more alarms")
+        sentences += [s for s in self._running_out(results) if s not in sentences]
+        sentences += [*self._slow_connects(), *self._explanation.causes]
+        return [*sentences, *self._largest_holder(), *self._invisible_time_wait()]
 
-    def _ends(self, results: nagiosplugin.Results) -> list[str]:
-        """Usages that run out soon, or too soon. A usage without a free port is left
-        out, since its percentage says so already."""
+    def _running_out(self, results: nagiosplugin.Results) -> list[str]:
+        """Sentences about usages that run out soon, or that alarm for this reason.
+
+        A usage without a free port has no such sentence: its percentage says so.
+        """
         if not any(figure.forecast for figure in self._resource.figures):
             return []
         from .forecast import SOON_SECONDS
 
-        ends = []
+        sentences = []
         for result in results:
             if result.metric is None or result.metric.context != ETA_SECONDS:
                 continue
@@ -82,17 +89,17 @@ class PoolSummary:
             soon = result.metric.value < SOON_SECONDS
             if figure and figure.usage.free.best:
                 if soon or result.state != nagiosplugin.Ok:
-                    ends.append(str(result.metric.description))
-        return list(dict.fromkeys(ends))[:MOST_ALARMS]
+                    sentences.append(str(result.metric.description))
+        return list(dict.fromkeys(sentences))[:MAX_ALARMS]
 
-    def _slow(self) -> list[str]:
+    def _slow_connects(self) -> list[str]:
         connect = self._resource.figures[0].connect
-        # with no free port at all, slow is not the word
+        # without a free port, connects fail instead of being slow
         if connect and connect.ports.free.best and not connect.first_choice.free.best:
             return [SLOW]
         return []
 
-    def _holder(self) -> list[str]:
+    def _largest_holder(self) -> list[str]:
         if not self._explanation.holders:
             return []
         from ..names import holder_name
@@ -100,10 +107,10 @@ class PoolSummary:
         largest = self._explanation.holders[0]
         return [f"{holder_name(largest)} holds {largest.ports}"]
 
-    def _unseen(self) -> list[str]:
+    def _invisible_time_wait(self) -> list[str]:
         sample = self._resource.observation.sample
         connect = self._resource.figures[0].connect
-        # nothing else that is not visible uses up so many ports
+        # other sockets that are not visible use few ports
         if sample.visibility.time_wait or not connect:
             return []
         free = connect.ports.free

@@ -1,4 +1,4 @@
-"""What ``-v`` adds below the status line of the pool check."""
+"""Tables and notes of the pool check, which ``-v`` adds below the status line."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from .figures import UsageFigure
 from .forecast import connection_rate_line, forecast_cells, missing_history
 
 USAGE_WIDTH = 42
-"""Room for the name of a usage beside the largest figures."""
+"""Room for the name of a usage next to the largest figures."""
 FORECAST_WIDTH = 25
-"""Room for it beside the longest reason for having no history."""
+"""Room for this name next to the longest reason why there is no history."""
 
 _PORTS = Column("used_ports", "used", numeric=True)
 _SHARE = Column("used_percent", "", "{:.2f}%", numeric=True)
@@ -56,7 +56,7 @@ def pool_sections(
 
 
 def usage_table(figures: Sequence[UsageFigure], with_bounds: bool) -> Section:
-    """A row for each usage; bounds where something is unclear, or if asked for."""
+    """A row for each usage. Bounds are shown if they differ, or ``with_bounds``."""
     rows = []
     for figure in figures:
         usage, free = figure.usage, figure.usage.free
@@ -69,19 +69,19 @@ def usage_table(figures: Sequence[UsageFigure], with_bounds: bool) -> Section:
 
 
 def _usage_name(figure: UsageFigure, width: int = USAGE_WIDTH) -> str:
-    name = f"  {figure.whom}" if figure.suffix else figure.kind
+    name = f"  {figure.scope}" if figure.suffix else figure.kind
     return name if len(name) <= width else name[: width - 2] + ".."
 
 
 def forecast_table(figures: Sequence[UsageFigure]) -> Section:
-    """How fast each usage grows and when its ports run out, if a history is kept."""
+    """The growth of each usage and its remaining time; empty without a history."""
     rows, notes = [], []
     for figure in figures:
         if figure.forecast:
             name = _usage_name(figure, FORECAST_WIDTH)
-            why_not = missing_history(figure.forecast)
-            if why_not:
-                notes.append(f"{name}: {why_not}")
+            reason = missing_history(figure.forecast)
+            if reason:
+                notes.append(f"{name}: {reason}")
             else:
                 rows.append((name, *forecast_cells(figure.forecast)))
     columns = (
@@ -99,7 +99,7 @@ def destination_table(
     """The fullest destinations, and the connection rate to the fullest of them."""
     rows = []
     for connect in destinations:
-        assert connect.destination  # each of them was found in the sample
+        assert connect.destination  # only the sample has destinations to rank
         ports, (source, remote) = connect.ports, connect.destination
         rows.append(
             (ports.used.best, ports.used_percent, ports.free.best, remote, source)
@@ -109,7 +109,7 @@ def destination_table(
         _SHARE,
         _FREE,
         Column("destination", "fullest destinations"),
-        # two IPv6 addresses may be too long for one line
+        # two IPv6 addresses can be too long for one line
         Column("source", "", " from {}", continues=True),
     )
     sees_age = observation.sample.visibility.time_wait_age
@@ -119,7 +119,7 @@ def destination_table(
 
 
 def holder_table(holders: Sequence[Holder]) -> Section:
-    """Who holds how many ports."""
+    """The holders and how many ports each of them holds."""
     columns = (
         Column("holder", "holder"),
         Column("user", "user", missing="-"),
@@ -136,7 +136,7 @@ def _user(holder: Holder) -> str | None:
 
 
 def state_table(observation: Observation) -> Section:
-    """TCP sockets by state."""
+    """The number of TCP sockets in each state, the largest first."""
     states = dict(observation.sample.connections.states)
     for entry in observation.sample.entries:
         if entry.protocol == TCP and entry.state:
@@ -153,7 +153,7 @@ def state_table(observation: Observation) -> Section:
 
 
 def pool_notes(observation: Observation) -> Section:
-    """The pool and where its settings were read."""
+    """The pool, and the source of its settings."""
     pool, reserved = observation.pool, len(observation.pool.reserved)
     lines = [
         f"pool: {pool.range} minus {reserved} reserved: {pool.capacity} ports",
@@ -164,7 +164,7 @@ def pool_notes(observation: Observation) -> Section:
 
 
 def unclear_notes(observation: Observation) -> Section:
-    """Why the bounds are apart."""
+    """The reasons why bounds differ."""
     use, visibility = observation.usage.tcp_use, observation.sample.visibility
     lines = []
     if use.unclear:
@@ -190,7 +190,7 @@ def unclear_notes(observation: Observation) -> Section:
 def sample_notes(
     observation: Observation, stages: Sequence[tuple[str, float]]
 ) -> Section:
-    """How the sample was taken, and how long each stage of the run took."""
+    """How the sample was taken, and the time of each stage of the run."""
     sample = observation.sample
     lines = [
         f"sampled by {sample.sampler}: {sample.size} sockets in the pool",
@@ -200,15 +200,15 @@ def sample_notes(
     return Section(notes=lines)
 
 
-def survey_sections(survey: Survey, most: int | None = None) -> list[Section]:
-    """The namespaces that could not be observed, and a row for each of the others, the
-    worst first.
+def survey_sections(survey: Survey, limit: int | None = None) -> list[Section]:
+    """The namespaces that could not be observed, then a row for each of the others.
 
-    ``most``: at most this many of each; ``None`` for all.
+    The worst ones come first. ``limit`` is the maximum number of both; ``None`` shows
+    all.
     """
     results = sorted(survey.results, key=lambda r: r.severity, reverse=True)
     rows = [
-        (namespace_name(result.namespace), *result[2:]) for result in results[:most]
+        (namespace_name(result.namespace), *result[2:]) for result in results[:limit]
     ]
     notes = []
     if len(rows) < len(results):
@@ -216,9 +216,9 @@ def survey_sections(survey: Survey, most: int | None = None) -> list[Section]:
     sections = [Section(columns=_SURVEY_COLUMNS, rows=rows, notes=notes)]
     failed = [
         clean_line(f"{namespace_name(namespace)}: {reason}", WIDTH)
-        for namespace, reason in survey.failures[:most]
+        for namespace, reason in survey.failures[:limit]
     ]
     if len(failed) < len(survey.failures):
-        more = len(survey.failures) - len(failed)
-        failed.append(f"and {more} more that cannot be inspected")
+        omitted = len(survey.failures) - len(failed)
+        failed.append(f"and {omitted} more that cannot be inspected")
     return [Section(notes=failed), *sections] if failed else sections

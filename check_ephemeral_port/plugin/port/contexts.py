@@ -1,4 +1,4 @@
-"""What thresholds and expectations make of one port."""
+"""Contexts of the port check: thresholds, expectations and their sentences."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from . import resources
 
 
 class SocketsContext(ThresholdContext):
-    """Judges how many sockets use the port."""
+    """Judges the number of sockets that use the port."""
 
     def describe(self, metric: nagiosplugin.Metric) -> str:
         """The sentence for the status line."""
@@ -18,7 +18,7 @@ class SocketsContext(ThresholdContext):
 
 
 class SecondsContext(ThresholdContext):
-    """Judges how long it took until the outcome was known."""
+    """Judges the seconds until the outcome was known."""
 
     def describe(self, metric: nagiosplugin.Metric) -> str:
         """The sentence for the status line."""
@@ -26,7 +26,7 @@ class SecondsContext(ThresholdContext):
 
 
 class ExpectationContext(nagiosplugin.Context):  # type: ignore[misc] # untyped library
-    """Holds what was found against what was expected; has no perfdata."""
+    """Compares the finding with the expectation. It has no perfdata."""
 
     def __init__(self, expected: str | None) -> None:
         super().__init__(resources.EXPECTATION)
@@ -35,8 +35,8 @@ class ExpectationContext(nagiosplugin.Context):  # type: ignore[misc] # untyped 
     def evaluate(
         self, metric: nagiosplugin.Metric, resource: nagiosplugin.Resource
     ) -> nagiosplugin.Result:
-        """Critical unless it was found, or nothing was expected."""
-        # who listens uses the port, too
+        """OK if the expectation is met or there is none, else CRITICAL."""
+        # a listening port is also used
         met = self._expected in (None, metric.value) or (
             (self._expected, metric.value) == (resources.USED, resources.LISTENING)
         )
@@ -51,7 +51,7 @@ class ExpectationContext(nagiosplugin.Context):  # type: ignore[misc] # untyped 
 def local_contexts(
     sockets: Thresholds, expected: str | None
 ) -> tuple[nagiosplugin.Context, ...]:
-    """For a port of this host."""
+    """Contexts for a port of this host."""
     return (
         SocketsContext(resources.SOCKETS, sockets),
         ThresholdContext(resources.COUNT),
@@ -62,7 +62,7 @@ def local_contexts(
 def remote_contexts(
     seconds: Thresholds, expected: str | None
 ) -> tuple[nagiosplugin.Context, ...]:
-    """For a port of another host."""
+    """Contexts for a port of another host."""
     return (
         SecondsContext(resources.SECONDS, seconds),
         ExpectationContext(expected),

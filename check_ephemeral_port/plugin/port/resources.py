@@ -1,4 +1,4 @@
-"""One port, of this host or of another one, in nagiosplugin's metrics."""
+"""Turns an observation of one port into nagiosplugin's metrics."""
 
 from __future__ import annotations
 
@@ -50,20 +50,20 @@ class RemotePort(nagiosplugin.Resource):  # type: ignore[misc] # untyped library
         self.observation = observation
 
     def probe(self) -> list[nagiosplugin.Metric]:
-        """The outcome of the connect() and the time that it took."""
+        """The outcome of connect() and the time until it was known."""
         attempt = self.observation.report.telling
-        # four decimals: Python writes what is smaller than 0.0001 as 1e-05
+        # four decimals, since Python writes smaller numbers as 1e-05
         seconds = round(attempt.seconds, 4)
-        most = self.observation.timeout_seconds
-        most = int(most) if most == int(most) else most
+        limit = self.observation.timeout_seconds
+        limit = int(limit) if limit == int(limit) else limit
         return [
-            nagiosplugin.Metric("time", seconds, "s", 0, most, SECONDS),
+            nagiosplugin.Metric("time", seconds, "s", 0, limit, SECONDS),
             _finding(attempt.outcome.value),
         ]
 
 
 def found(report: PortReport) -> str:
-    """What ``--expect`` is compared with: ``free``, ``used`` or ``listening``."""
+    """The word to compare with ``--expect``: ``free``, ``used`` or ``listening``."""
     if not report.sockets:
         return FREE
     return LISTENING if report.listening else USED

@@ -1,4 +1,4 @@
-"""The status line about one port."""
+"""The status line of the port check."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import nagiosplugin
 
+from ...model.holders import NoProcess
 from ...model.port.remote import Attempt, RemoteObservation
 from ...model.port.report import (
     PortIdentity,
@@ -23,17 +24,16 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ..output.result import Detail
 
-UNKNOWN = "unknown process"
 TRY_AS_ROOT = "(try as root)"
 
 
 class PortExplanation(NamedTuple):
-    """Everything that the renderer adds to the judgement."""
+    """Everything that the renderer adds to the judgment."""
 
     first: PortSocket | None = None
-    """The first of the port's sockets, with its process."""
+    """The first socket of the port, with its process."""
     is_root: bool = False
-    """Whether more privilege would not show more."""
+    """Whether the check runs as root, which cannot see more."""
     details: Sequence[Detail] = ()
     """Tables and notes for ``-v``."""
 
@@ -43,7 +43,7 @@ def local_sentences(
     results: nagiosplugin.Results,
     explanation: PortExplanation = PortExplanation(),
 ) -> list[str]:
-    """What is wrong with the port if anything is, then what it is and who uses it."""
+    """The problem if there is one, then what the port is and which sockets use it."""
     identity, report = observation.identity, observation.report
     return [
         *_reasons(results),
@@ -55,8 +55,7 @@ def local_sentences(
 def remote_sentences(
     observation: RemoteObservation, results: nagiosplugin.Results
 ) -> list[str]:
-    """What is wrong with the port if anything is, then the clearest outcome and what
-    the port is."""
+    """The problem if there is one, then the clearest outcome and what the port is."""
     identity, report = observation.identity, observation.report
     attempt = report.telling
     host = clean_line(report.host, 100)
@@ -66,9 +65,9 @@ def remote_sentences(
         f"port {identity.port} of {where} is {outcome_text(attempt)}",
         identity_text(identity),
     ]
-    more = len(report.attempts) - 1
-    if more:
-        sentences.append(f"{more} more address{'es' if more > 1 else ''} tried")
+    others = len(report.attempts) - 1
+    if others:
+        sentences.append(f"{others} more address{'es' if others > 1 else ''} tried")
     return sentences
 
 
@@ -79,7 +78,7 @@ def _reasons(results: nagiosplugin.Results) -> list[str]:
 
 
 def identity_text(identity: PortIdentity) -> str:
-    """IANA's class, and the service's name if it has one."""
+    """IANA's class of the port, and the name of its service if it has one."""
     services = [
         (protocol, clean_name(name)) for protocol, name in identity.services.items()
     ]
@@ -90,7 +89,7 @@ def identity_text(identity: PortIdentity) -> str:
 
 
 def local_identity(identity: PortIdentity) -> str:
-    """The same, and where the port lies on this host."""
+    """The same, and whether the port lies in the ephemeral range of this host."""
     return f"{identity_text(identity)}, {range_text(identity)}"
 
 
@@ -124,13 +123,13 @@ def _uses(report: PortReport, explanation: PortExplanation) -> list[str]:
 
 
 def state_name(socket: PortSocket) -> str:
-    """The state of a TCP socket; UDP has none."""
+    """The state of a TCP socket; ``UDP`` for UDP, which has no states."""
     state = socket.entry.state
     return state.value if state else UDP.upper()
 
 
 def ends_text(socket: PortSocket) -> str:
-    """``192.0.2.7:443``, or with an arrow to the other end."""
+    """``192.0.2.7:443``, or both addresses of a connection with an arrow between."""
     entry = socket.entry
     return f"{entry.local} -> {entry.remote}" if entry.remote else str(entry.local)
 
@@ -145,20 +144,21 @@ def holder_text(socket: PortSocket) -> str:
         return f"{name} ({clean_name(user)})" if user else name
     if not socket.has_process:
         return "no process"
-    return f"unknown process of {clean_name(socket.user)}" if socket.user else UNKNOWN
+    unknown = NoProcess.UNKNOWN.value
+    return f"{unknown} of {clean_name(socket.user)}" if socket.user else unknown
 
 
 def process_is_missing(socket: PortSocket) -> bool:
-    """Whether somebody with more privilege might name the owner."""
+    """Whether the socket has a process that the check cannot name."""
     return socket.has_process and not socket.process
 
 
 def outcome_text(attempt: Attempt) -> str:
-    """``open after 12.3 ms``, with the system's words where there are some."""
-    text = f"{attempt.outcome.value} after {duration(attempt.seconds)}"
+    """``open after 12.3 ms``, followed by the system's words if there are any."""
+    text = f"{attempt.outcome.value} after {elapsed(attempt.seconds)}"
     return f"{text}: {clean_line(attempt.reason, 100)}" if attempt.reason else text
 
 
-def duration(seconds: float) -> str:
-    """In milliseconds, or seconds from one on."""
+def elapsed(seconds: float) -> str:
+    """Milliseconds below one second, else seconds."""
     return f"{seconds:.1f} s" if seconds >= 1 else f"{seconds * 1000:.1f} ms"

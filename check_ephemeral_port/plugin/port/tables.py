@@ -1,4 +1,4 @@
-"""One port in tables for people, in 80 columns wherever addresses leave room."""
+"""Tables of the port check, within 80 columns unless an address is too long."""
 
 from __future__ import annotations
 
@@ -11,18 +11,19 @@ from ..layout import WIDTH, stage_lines
 from ..output.details import Column, Section
 from ..text import clean_line, clean_name
 from .summaries import (
-    duration,
+    elapsed,
     holder_text,
     process_is_missing,
     range_text,
     state_name,
 )
 
-ALSO_KNOWN_AS = {
+IANA_TITLES = {
     IanaClass.SYSTEM: "system (well-known) ports, 0-1023",
     IanaClass.USER: "user (registered) ports, 1024-49151",
     IanaClass.DYNAMIC: "dynamic (private) ports, 49152-65535",
 }
+"""Both names of each class, and its ports; source: RFC 6335, section 6."""
 
 COLUMNS = (
     Column("protocol"),
@@ -37,7 +38,7 @@ LAYOUTS = (
     ((0, 1, 2, 3), (4, 5)),
     ((0, 1, 2), (3,), (4, 5)),
 )
-"""Which columns share a line."""
+"""Columns that share a line."""
 
 
 def local_sections(
@@ -47,10 +48,9 @@ def local_sections(
     is_root: bool,
     stages: Sequence[tuple[str, float]],
 ) -> list[Section]:
-    """All that is printed below the status line for a port of this host.
+    """Everything below the status line for a port of this host.
 
-    ``sockets`` and ``callers``: those of the report that are shown, with their
-    processes.
+    ``sockets`` and ``callers``: the part of the report to show, with processes.
     """
     identity, report = observation.identity, observation.report
     notes = [
@@ -72,7 +72,7 @@ def local_sections(
 def remote_sections(
     observation: RemoteObservation, stages: Sequence[tuple[str, float]]
 ) -> list[Section]:
-    """All that is printed below the status line for a port of another host."""
+    """Everything below the status line for a port of another host."""
     columns = (
         Column("address", "address"),
         Column("outcome", "outcome"),
@@ -83,7 +83,7 @@ def remote_sections(
         (
             attempt.address,
             attempt.outcome.value,
-            duration(attempt.seconds),
+            elapsed(attempt.seconds),
             clean_line(attempt.reason) if attempt.reason else None,
         )
         for attempt in observation.report.attempts
@@ -95,23 +95,23 @@ def remote_sections(
 
 
 def identity_lines(observation: PortObservation | RemoteObservation) -> list[str]:
-    """What the port is."""
+    """IANA's class of the port, and its services."""
     identity = observation.identity
     services = ", ".join(
         f"{clean_name(name)}/{protocol}" for protocol, name in identity.services.items()
     )
     return [
-        f"IANA:    {ALSO_KNOWN_AS[identity.iana]}",
+        f"IANA:    {IANA_TITLES[identity.iana]}",
         f"service: {services or '-'}",
     ]
 
 
 def socket_table(title: str, sockets: Sequence[PortSocket], count: int) -> Section:
-    """A row for each socket shown, of ``count`` that there are."""
+    """A row for each of these sockets; ``count`` is the number of all."""
     if not sockets:
         return Section()
-    more = count - len(sockets)
-    notes = [f"and {more} more (--top shows more rows)"] if more else []
+    omitted = count - len(sockets)
+    notes = [f"and {omitted} more (--top shows more rows)"] if omitted else []
     return Section(title, COLUMNS, list(map(_row, sockets)), notes, LAYOUTS)
 
 

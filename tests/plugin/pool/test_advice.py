@@ -16,14 +16,14 @@ FIX = "sysctl -w net.ipv4.ip_local_port_range='32768 60999'"
 TEXT = st.text(st.characters(min_codepoint=32, max_codepoint=126), min_size=1)
 
 
-def test_a_problem_and_its_mend():
+def test_a_problem_and_its_fix():
     assert advice_lines(Advice("it is small", FIX)) == [
         "advice: it is small",
         f"  {FIX}",
     ]
 
 
-def test_causes_are_those_of_alarms_only():
+def test_only_advice_about_an_alarm_has_a_cause():
     assert causes_of([Advice("a", FIX, cause="b"), Advice("c", FIX)]) == ["b"]
 
 
@@ -48,7 +48,7 @@ def test_a_command_acts_on_the_namespace_and_a_hostile_path_is_not_in_it(
 
 
 @given(st.lists(TEXT).map(" ".join))
-def test_words_are_all_there_in_80_columns(text):
+def test_wrapping_keeps_every_word_within_80_columns(text):
     lines = wrap_words(text)
     assert max(map(len, lines)) <= 80
     assert "".join(lines).replace(" ", "") == printable(text).replace(" ", "")

@@ -1,4 +1,4 @@
-"""Which threshold judges what, and in which words."""
+"""The thresholds of each metric, and the sentences of alarms."""
 
 import pytest
 
@@ -8,7 +8,7 @@ from tests.support.builders import bound
 from tests.support.check_builders import NEVER, checked, clients, udp_sockets, watch
 
 ZERO = Thresholds(critical=parse_range("0"))
-"""Alarms at anything above nothing."""
+"""Alarms above 0."""
 
 
 def alarms(check):
@@ -34,7 +34,7 @@ def test_without_thresholds_nothing_alarms():
         ("fast_used", {"tcp_connect_fast"}),
     ],
 )
-def test_thresholds_judge_what_they_are_for(thresholds, metrics):
+def test_each_threshold_judges_its_own_metrics(thresholds, metrics):
     if thresholds == "free":
         metrics = metrics | {"udp_bind_free"}
     assert alarms(everything_in_use(**{thresholds: ZERO})) == metrics

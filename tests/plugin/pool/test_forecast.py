@@ -1,4 +1,4 @@
-"""Time left: in perfdata, in the status line, in the tables."""
+"""The remaining time: in perfdata, in the status line, in the tables."""
 
 import pytest
 
@@ -25,10 +25,10 @@ HALF_AN_HOUR = Thresholds(parse_seconds_range("30m:"), parse_seconds_range("10m:
 
 
 def ending(minutes, **more):
-    """A forecast of an end in so many minutes, at two ports a second."""
+    """A forecast that ports run out in ``minutes``, at two ports a second."""
     seconds = minutes * 60.0
-    left = TimeRemaining(seconds * 0.8, seconds, seconds * 1.5)
-    return Forecast(15, Growth(1.5, 2.0, 2.5, 840), left, **more)
+    remaining = TimeRemaining(seconds * 0.8, seconds, seconds * 1.5)
+    return Forecast(15, Growth(1.5, 2.0, 2.5, 840), remaining, **more)
 
 
 def checked(forecast, entries=tuple(clients(10)), question=(), **thresholds):
@@ -40,7 +40,7 @@ def eta(check):
     return [field for field in check.perfdata if "_eta" in field]
 
 
-def test_each_usage_has_its_time_left_in_perfdata():
+def test_each_usage_has_its_remaining_time_in_perfdata():
     check = checked(
         HostForecast(ending(25), (), ending(90), ending(600)), eta=HALF_AN_HOUR
     )
@@ -51,7 +51,7 @@ def test_each_usage_has_its_time_left_in_perfdata():
     ]
 
 
-def test_what_does_not_grow_has_no_time_left():
+def test_usage_that_does_not_grow_has_no_remaining_time():
     assert eta(checked(HostForecast(FLAT, (), FLAT, FLAT))) == []
     assert eta(checked(None)) == []
 
@@ -59,7 +59,7 @@ def test_what_does_not_grow_has_no_time_left():
 @pytest.mark.parametrize(
     "minutes, state", [(31, "ok"), (30, "ok"), (29, "warning"), (9, "critical")]
 )
-def test_less_time_than_wanted_alarms(minutes, state):
+def test_too_little_remaining_time_alarms(minutes, state):
     check = checked(HostForecast(ending(minutes), (), FLAT, FLAT), eta=HALF_AN_HOUR)
     assert str(check.state) == state
     sentence = f"ports to 192.0.2.7:443 run out in about {minutes} min at 2 ports/s"
@@ -73,13 +73,13 @@ def test_the_whole_of_an_alarm():
     )
 
 
-def test_bind_alone_never_alarms_by_time_and_is_not_spoken_of():
+def test_bind_never_alarms_by_time_and_is_not_mentioned():
     check = checked(HostForecast(FLAT, (), ending(5), FLAT), eta=HALF_AN_HOUR)
     assert str(check.state) == "ok"
     assert "run out" not in check.summary_str
 
 
-def test_an_end_within_the_hour_is_told_though_nothing_alarms():
+def test_an_end_within_the_hour_is_reported_without_an_alarm():
     check = checked(HostForecast(ending(59), (), FLAT, ending(61)))
     assert check.summary_str == (
         "25% of 40 ports to 192.0.2.7:443 used, 30 remaining;"
@@ -88,7 +88,7 @@ def test_an_end_within_the_hour_is_told_though_nothing_alarms():
     )
 
 
-def test_a_worse_alarm_comes_first_and_the_time_left_follows():
+def test_a_worse_alarm_comes_before_the_remaining_time():
     entries = [*clients(10), *udp_sockets(38)]
     check = checked(
         HostForecast(ending(25), (), FLAT, FLAT), entries=entries, eta=HALF_AN_HOUR
@@ -110,7 +110,7 @@ def test_a_destination_that_runs_out_sooner_than_the_fullest_is_named():
     assert check.alarming.destination == THERE
 
 
-def test_watched_destinations_have_their_own_time_left():
+def test_watched_destinations_have_their_own_remaining_time():
     watches = (watch("a.example:443", "192.0.2.7"), watch("b.example:443", "192.0.2.8"))
     end = ending(5, destination=THERE, name="b.example:443")
     forecast = HostForecast(end, (FLAT, end), FLAT, FLAT)
@@ -132,7 +132,7 @@ def test_one_protocol_keeps_its_forecast():
     assert eta(check) == ["udp_bind_eta=300s;;;0"]
 
 
-def test_no_time_is_left_of_a_full_pool_and_percent_says_so():
+def test_a_full_pool_has_no_remaining_time_and_percent_says_so():
     full = HostForecast(Forecast(1, remaining=TimeRemaining(0, 0, 0)), (), FLAT, FLAT)
     check = checked(full, clients(40))
     assert eta(check) == ["tcp_connect_eta=0s;;;0"]
@@ -208,7 +208,7 @@ def test_durations(seconds, text):
 
 
 @pytest.mark.parametrize(
-    "a_second, text",
+    "per_second, text",
     [
         (1234.5, "1234 ports/s"),
         (12, "12 ports/s"),
@@ -220,12 +220,12 @@ def test_durations(seconds, text):
         (0, "0 ports/s"),
     ],
 )
-def test_rates(a_second, text):
-    assert rate(a_second) == text
+def test_rates(per_second, text):
+    assert rate(per_second) == text
 
 
 @pytest.mark.parametrize(
-    "pace, text",
+    "connections, text",
     [
         (
             ConnectionRate(THERE, 470.5, 25.0, False),
@@ -241,6 +241,6 @@ def test_rates(a_second, text):
         ),
     ],
 )
-def test_the_pace(pace, text):
-    assert connection_rate_line(pace) == text
+def test_connection_rates(connections, text):
+    assert connection_rate_line(connections) == text
     assert len(text) <= 80

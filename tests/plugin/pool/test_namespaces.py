@@ -1,4 +1,4 @@
-"""Many network namespaces in one result: the worst is told, the others are counted."""
+"""Many network namespaces in one result: the worst one in full, the others counted."""
 
 import re
 
@@ -51,8 +51,10 @@ def observed(namespace, *entries):
 
 
 def surveyed(*found):
-    """A survey of namespaces, each with the sockets found there or the reason why it
-    could not be observed; and the observation of the worst."""
+    """A survey, and the observation of the worst namespace.
+
+    ``found``: namespaces, each with its sockets or with the reason why it failed.
+    """
     outcomes = [
         (
             NamespaceFailure(namespace, entries)
@@ -66,16 +68,16 @@ def surveyed(*found):
 
 
 def check_all(*found):
-    """The check that results from a survey."""
+    """The check of such a survey."""
     survey, worst = surveyed(*found)
     resource = EphemeralPorts(worst._replace(survey=survey))
-    judgement = judge(
+    judgment = judge(
         [resource, SurveyedNamespaces(survey)], [*contexts(), FailedContext()]
     )
-    return Made(resource, judgement, NamespaceSummary)
+    return Made(resource, judgment, NamespaceSummary)
 
 
-def test_the_whole_of_one_idle_namespace():
+def test_the_whole_output_for_one_idle_namespace():
     assert check_all((OWN, ())).text == (
         f"EPHEMERAL_PORT OK - own netns: {IDLE} | netns=1;;;0 netns_failed=0;;;0 "
         + FIGURES
@@ -91,7 +93,7 @@ def test_the_worst_is_named():
     )
 
 
-def test_what_can_not_be_looked_into_is_unknown_counted_and_named():
+def test_a_failed_namespace_is_unknown_counted_and_named():
     assert check_all((OWN, ()), (WEB, REFUSED)).text == (
         "EPHEMERAL_PORT UNKNOWN - cannot inspect 1 of 2 network namespaces (web):"
         f" /run/netns/web: Operation not permitted; needs root; own netns: {IDLE}"
@@ -102,7 +104,7 @@ def test_what_can_not_be_looked_into_is_unknown_counted_and_named():
 @pytest.mark.parametrize(
     "connections, state", [(33, nagiosplugin.Warn), (38, nagiosplugin.Critical)]
 )
-def test_an_alarm_is_not_hidden_by_what_can_not_be_looked_into(connections, state):
+def test_a_failed_namespace_does_not_hide_an_alarm(connections, state):
     check = check_all((OWN, clients(connections)), (WEB, REFUSED))
     assert check.state == state
     assert check.summary_str.startswith("own netns: ")
@@ -111,20 +113,20 @@ def test_an_alarm_is_not_hidden_by_what_can_not_be_looked_into(connections, stat
     )
 
 
-def test_few_of_many_failures_are_named():
+def test_only_three_of_many_failures_are_named():
     many = [(WEB._replace(name=f"n{number}"), REFUSED) for number in range(200)]
     assert check_all((OWN, ()), *many).summary_str.startswith(
         "cannot inspect 200 of 201 network namespaces (n0, n1, n2, 197 more): "
     )
 
 
-def test_of_equals_the_first_is_the_worst():
+def test_the_first_of_equally_bad_namespaces_is_the_worst():
     survey, worst = surveyed((OWN, ()), (WEB, clients(8)), (NGINX, clients(8)))
     assert worst.namespace is WEB
     assert [result.severity for result in survey.results] == [(0, 0), (0, 20), (0, 20)]
 
 
-def test_if_none_can_be_looked_into_there_is_no_worst():
+def test_there_is_no_worst_namespace_if_all_failed():
     survey, worst = surveyed((WEB, REFUSED))
     assert worst is None
     assert re.match(
@@ -136,11 +138,11 @@ def test_thresholds_come_before_percent():
     roomy, small = observed(WEB, *clients(20)), observed(OWN, *udp_sockets(8))
     assert namespace_result(roomy, contexts()).severity == (0, 50.0)
     assert namespace_result(small, contexts()).severity == (0, 20.0)
-    few_left = contexts(free=Thresholds(None, parse_range("33:")))
-    assert namespace_result(small, few_left).severity == (2, 20.0)
+    few_free = contexts(free=Thresholds(None, parse_range("33:")))
+    assert namespace_result(small, few_free).severity == (2, 20.0)
 
 
-def test_what_was_not_asked_for_has_no_percentage():
+def test_an_unchecked_protocol_has_no_percentage():
     seen = observe(*clients(4), udp=False)._replace(namespace=WEB)
     result = namespace_result(seen, contexts())
     assert (result.tcp_connect_percent, result.udp_bind_percent) == (10.0, None)
@@ -164,7 +166,7 @@ def test_what_was_not_asked_for_has_no_percentage():
         ),
     ],
 )
-def test_what_a_namespace_is_called(namespace, short, text):
+def test_names_of_namespaces(namespace, short, text):
     assert (namespace_name(namespace), namespace_phrase(namespace)) == (short, text)
 
 
@@ -179,7 +181,7 @@ def test_hostile_names_are_harmless(text):
         assert 0 < len(short) <= 40
 
 
-def test_rows_by_severity_and_the_rest_is_counted():
+def test_the_worst_namespaces_have_rows_and_the_rest_is_counted():
     failed = [(WEB._replace(name=f"n{number}"), REFUSED) for number in range(3)]
     survey, _ = surveyed((OWN, ()), (WEB, clients(38)), (NGINX, ()), *failed)
     assert detail_lines(survey_sections(survey, 2)) == [
@@ -194,7 +196,7 @@ def test_rows_by_severity_and_the_rest_is_counted():
     ]
 
 
-def test_each_has_a_row_unless_told_otherwise():
+def test_each_namespace_has_a_row_by_default():
     idle = [(WEB._replace(name=f"n{number}"), ()) for number in range(50)]
     survey, _ = surveyed((OWN, ()), (WEB, REFUSED), *idle)
     refused, between, head, *rows = detail_lines(survey_sections(survey))

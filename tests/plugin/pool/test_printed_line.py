@@ -1,4 +1,4 @@
-"""From a sample to the printed line: what it says, and that nothing breaks it."""
+"""The line that is printed for a sample: its words, and that no text breaks it."""
 
 import pytest
 from hypothesis import given
@@ -22,12 +22,12 @@ UNLIMITED = ThresholdRange(None)
 
 
 def printed(*entries, holders=(), **how):
-    """What the check prints about these sockets."""
+    """The output of the check for these sockets."""
     return checked(*entries, **how).explained(*holders).text
 
 
 def failing(message):
-    """What the check prints if the host cannot be observed."""
+    """The output if the host cannot be observed."""
     return unknown(message)
 
 
@@ -48,7 +48,7 @@ def test_no_error_breaks_the_line(message):
     assert text.isascii() and text[:-1].isprintable() and len(text) <= 530
 
 
-def test_an_error_is_told_as_it_is():
+def test_an_error_is_printed_as_it_is():
     assert failing("cannot read it") == "EPHEMERAL_PORT UNKNOWN - cannot read it\n"
 
 
@@ -64,7 +64,7 @@ def test_a_range_without_limits_never_alarms():
     assert text.startswith("EPHEMERAL_PORT OK - 100% of 40 ports")
 
 
-def test_the_worst_is_told_first_and_alone():
+def test_only_the_worst_is_reported():
     text = printed(*clients(33), *udp_sockets(38))
     assert text.startswith(
         "EPHEMERAL_PORT CRITICAL - 95% of 40 ports for UDP used, 2 remaining"
@@ -72,13 +72,13 @@ def test_the_worst_is_told_first_and_alone():
     assert "192.0.2.7" not in text.partition(" | ")[0]
 
 
-def test_percent_and_ports_left_of_one_usage_are_one_sentence():
+def test_percent_and_free_ports_of_one_usage_are_one_sentence():
     free = Thresholds(warning=ThresholdRange(30))
     status = printed(*clients(35), free=free).partition(" | ")[0]
     assert status.count("35") == 0 and status.count("to 192.0.2.7:443 used") == 1
 
 
-def test_the_fullest_watched_destination_is_told_by_its_name():
+def test_the_fullest_watched_destination_is_named():
     watches = (watch("example:443", "192.0.2.7"), watch("other:443", "192.0.2.8"))
     text = printed(*clients(4), question={"watches": watches})
     assert "10% of 40 ports to example:443 used, 36 remaining" in text
@@ -95,7 +95,7 @@ def test_many_alarms_leave_room_for_their_cause():
     assert status.endswith("; nginx[812] holds 38")
 
 
-def test_slow_is_told_once_the_half_tried_first_is_used_up_and_ports_are_left():
+def test_slow_is_reported_while_only_ports_of_the_second_half_remain():
     assert SLOW in printed(*clients(20))
     assert SLOW not in printed(*clients(19))
     assert SLOW not in printed(*clients(40))
@@ -116,7 +116,7 @@ def test_the_cause_is_the_end_of_the_status(holder, name):
 
 
 @given(st.lists(st.integers(40000, 40039), unique=True))
-def test_percent_and_ports_left_agree(ports):
+def test_percent_and_free_ports_agree(ports):
     text = printed(*(connected(port) for port in ports), used=NEVER)
     used = len(ports)
     assert f" tcp_connect_free={40 - used};;;0;40 " in text

@@ -1,4 +1,4 @@
-"""Metrics of a look at the host."""
+"""The metrics of an observation."""
 
 import pytest
 
@@ -33,7 +33,7 @@ def test_perfdata_of_a_host():
 
 
 @pytest.mark.parametrize("left_out", ["tcp", "udp"])
-def test_what_was_not_asked_for_has_no_label(left_out):
+def test_an_unchecked_protocol_has_no_label(left_out):
     found = labels(checked(*clients(3), *udp_sockets(3), question={left_out: False}))
     assert found and not any(label.startswith(left_out) for label in found)
 
@@ -64,12 +64,12 @@ def test_no_label_holds_the_separator_of_check_multi():
     assert not any("::" in label for label in labels(checked(question=question)))
 
 
-def test_a_watch_that_nobody_is_connected_to_is_told_too():
+def test_a_watched_destination_without_connections_has_a_label():
     question = {"watches": (watch("192.0.2.99:443", "192.0.2.99"),)}
     check = checked(*clients(10), bound(40039), question=question)
     assert perfdata_of(check, "tcp_connect_192.0.2.99:443") == "2.5%;80;90;0;100"
 
 
-def test_100_percent_means_that_nothing_is_left():
+def test_100_percent_means_that_no_port_remains():
     assert perfdata_of(checked(*clients(40)), "tcp_connect") == "100%;80;90;0;100"
     assert perfdata_of(checked(*clients(40)), "tcp_connect_free") == "0;;;0;40"

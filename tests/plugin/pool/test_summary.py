@@ -1,4 +1,4 @@
-"""The status line, whole: what is nearly full, for whom, who holds it."""
+"""The whole status line: what is nearly full, where to, and the largest holder."""
 
 import pytest
 
@@ -40,7 +40,7 @@ def test_one_protocol(question, text):
     assert status(checked(*clients(10), *udp_sockets(3), question=question)) == text
 
 
-def test_an_ok_host_tells_of_the_fullest_destination():
+def test_ok_names_the_fullest_destination():
     entries = [*clients(4), *clients(6, remote="2001:db8::7", local="2001:db8::5")]
     assert status(checked(*entries)) == (
         "15% of 40 ports to [2001:db8::7]:443 used, 34 remaining; "
@@ -66,12 +66,12 @@ def test_a_problem_names_the_destination_and_the_largest_holder():
     )
 
 
-def test_only_the_worst_is_told():
+def test_only_the_worst_is_reported():
     check = checked(*clients(33), *udp_sockets(39))
     assert status(check) == f"97% of 40 ports for UDP used, 1 remaining; {SLOW}"
 
 
-def test_what_is_equally_bad_is_told_together():
+def test_equally_bad_usages_are_reported_together():
     assert status(checked(*clients(40), *udp_sockets(40))) == (
         "100% of 40 ports to 192.0.2.7:443 used, 0 remaining; "
         "100% of 40 ports for UDP used, 0 remaining"
@@ -93,14 +93,14 @@ def test_one_watched_destination_is_one_sentence():
 UNDER_10_PERCENT = Thresholds(critical=parse_range("10"))
 
 
-def test_slow_is_said_from_the_last_port_of_the_first_half_on():
+def test_slow_is_reported_once_the_first_half_is_used_up():
     assert SLOW not in status(checked(*clients(19)))
     assert SLOW in status(checked(*clients(20)))
     assert SLOW in status(checked(*clients(39)))
     assert SLOW not in status(checked(*clients(40)))
 
 
-def test_where_time_wait_cannot_be_seen_the_least_that_may_be_left_is_told():
+def test_where_time_wait_is_invisible_the_status_has_a_lower_bound():
     unseen = {"time_wait": False, "unseen": 9, "udp": False}
     text = "TIME_WAIT is not visible here, perhaps only {} remain"
     assert status(checked(*clients(4), question=unseen)) == (
@@ -121,7 +121,7 @@ def test_where_time_wait_cannot_be_seen_the_least_that_may_be_left_is_told():
         {"time_wait": False, "unseen": 9, "tcp": False},
     ],
 )
-def test_nothing_is_said_of_time_wait_where_it_does_not_matter(question):
+def test_time_wait_is_not_mentioned_where_it_does_not_matter(question):
     assert "TIME_WAIT" not in status(checked(*udp_sockets(1), question=question))
 
 

@@ -1,4 +1,4 @@
-"""Tables fit into 80 columns, whatever they hold."""
+"""Tables fit into 80 columns, even with long names and large numbers."""
 
 import pytest
 from hypothesis import given
@@ -44,8 +44,8 @@ def lines(verbose=3, rows=5, holders=()):
 
 
 def test_rows_are_no_longer_than_80_columns():
-    owner = Process(4194304, "n" * 300, "DOMAIN\\" + "u" * 300)
-    for line in lines(holders=[Holder(28232, owner), Holder(5, NoProcess.TIME_WAIT)]):
+    process = Process(4194304, "n" * 300, "DOMAIN\\" + "u" * 300)
+    for line in lines(holders=[Holder(28232, process), Holder(5, NoProcess.TIME_WAIT)]):
         assert len(line) <= 80, line
 
 
@@ -62,7 +62,7 @@ def test_rows_are_aligned():
     ]
 
 
-def test_more_with_more_v():
+def test_each_further_v_shows_more():
     assert "   12.3 ms  sampling" not in "\n".join(lines(verbose=2))
     assert "    12.3 ms  sampling" in lines(verbose=3)
     assert any("may have been bound before" in line for line in lines(verbose=2))
@@ -77,7 +77,7 @@ LONG_NAMES = [
 
 
 def observed(question=Question(), notes=()):
-    """A whole range, every port of it connected to one far away."""
+    """A large range: every port is connected to one destination with a long address."""
     whole = PortPool(PortRange(1024, 65535))
     entries = [
         connected(port, local=f"{LONG}1", remote=f"{LONG}6666", remote_port=65535)
@@ -132,7 +132,7 @@ def test_no_note_breaks_the_table(note):
         assert "|" not in line
 
 
-def test_notes_on_the_pool_stand_below_it():
+def test_notes_on_the_pool_follow_its_settings():
     usage = host_usage(sample(), pool(), ConnectRules())
     observation = Observation(pool(), "sysctl", sample(), usage, pool_notes=["a", "b"])
     assert pool_notes(observation).notes[1:] == [
@@ -142,9 +142,9 @@ def test_notes_on_the_pool_stand_below_it():
     ]
 
 
-def test_bounds_are_shown_where_they_are_apart():
+def test_bounds_are_shown_where_they_differ():
     def table(used):
-        figure = UsageFigure("tcp_connect", Usage(40, used), "tcp", "to anyone")
+        figure = UsageFigure("tcp_connect", Usage(40, used), "tcp", "to 192.0.2.7:443")
         return section_lines(usage_table([figure], with_bounds=False))
 
     assert table(Bounds(3, 4, 9))[1].split() == [

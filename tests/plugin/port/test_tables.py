@@ -1,4 +1,4 @@
-"""What is said of a port, from values alone: any names, any addresses."""
+"""Text about a port, made from values: any names, any addresses."""
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -27,7 +27,7 @@ from check_ephemeral_port.plugin.port.summaries import (
     local_identity,
 )
 from check_ephemeral_port.plugin.port.tables import (
-    ALSO_KNOWN_AS,
+    IANA_TITLES,
     local_sections,
     remote_sections,
     socket_table,
@@ -49,7 +49,7 @@ def identity(port=PORT, **services):
     return PortIdentity(port, iana_class(port), services, pool())
 
 
-# no longer than the system has them: TASK_COMM_LEN in the kernel, names of useradd(8)
+# limits of the system: TASK_COMM_LEN in the kernel, and useradd(8)
 NAMES, USERS = st.text(max_size=15), st.text(max_size=16)
 
 
@@ -67,7 +67,7 @@ def test_any_text_is_harmless_and_fits(entries, name, user, service, is_root):
         assert len(line) <= 80 or line == local_identity(seen.identity)
 
 
-def test_an_owner_is_named_as_far_as_it_is_known():
+def test_the_holder_is_named_as_far_as_it_is_known():
     entry = connected(PORT, inode=5, uid=33)
     socket = PortSocket(entry, Role.CLIENT_END)
     assert [
@@ -105,7 +105,7 @@ def test_a_row_takes_one_line_or_two_or_three():
     assert [len(table(entry)) for entry in (long, longest)] == [4, 6]
 
 
-def test_services_are_told_once_if_the_protocols_agree():
+def test_a_service_is_shown_once_if_the_protocols_agree():
     assert identity_text(identity(443, tcp="https", udp="https")) == (
         "system by IANA, https"
     )
@@ -125,10 +125,10 @@ def test_reserved_ports_are_those_of_this_host():
 
 
 def test_every_class_has_its_other_name():
-    assert set(ALSO_KNOWN_AS) == set(IanaClass)
+    assert set(IANA_TITLES) == set(IanaClass)
 
 
-def test_what_is_found_is_free_used_or_listening():
+def test_a_port_is_free_used_or_listening():
     listener = bound(PORT, state=TcpState.LISTEN)
     assert [
         found(port_report(PORT, entries))

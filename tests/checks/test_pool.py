@@ -1,0 +1,85 @@
+"""The survey of all network namespaces: some of them vanish or fail."""
+
+import pytest
+
+from check_ephemeral_port.checks import pool
+from check_ephemeral_port.model.namespaces import (
+    Namespace,
+    NamespaceFailure,
+    Survey,
+)
+from check_ephemeral_port.options import Options
+from check_ephemeral_port.plugin.pool.namespaces import describe_failures
+from check_ephemeral_port.plugin.pool.resource import EphemeralPorts
+from check_ephemeral_port.plugin.pool.summary import Explanation
+from check_ephemeral_port.system.deadline import Stopwatch
+from check_ephemeral_port.system.errors import SystemReadError
+from check_ephemeral_port.system.namespaces import listing
+from check_ephemeral_port.system.namespaces.enter import NamespaceGone
+from tests.support.check_builders import clients, observe
+
+DB = Namespace(("/run/netns/db",), "db")
+MAIL = Namespace(("/run/netns/mail",), "mail")
+WEB = Namespace(("/run/netns/web",), "web")
+OPTIONS = Options(all_netns=True)
+REFUSED = "cannot enter network namespace: Operation not permitted"
+
+
+@pytest.fixture
+def survey(monkeypatch):
+    """Observes these namespaces, each with its sockets or with its error."""
+
+    def survey(*found):
+        outcomes = dict(found)
+
+        def observe_namespace(namespace, *_):
+            outcome = outcomes[namespace]
+            if isinstance(outcome, SystemReadError):
+                raise outcome
+            return observe(*outcome)._replace(namespace=namespace)
+
+        monkeypatch.setattr(listing, "list_namespaces", lambda: list(outcomes))
+        monkeypatch.setattr(pool, "observe_namespace", observe_namespace)
+        return pool.observe(OPTIONS, Stopwatch())
+
+    return survey
+
+
+def test_a_namespace_that_vanishes_during_the_survey_is_skipped(survey):
+    observation = survey((WEB, NamespaceGone("gone")), (DB, clients(4)), (MAIL, ()))
+    results, failures = observation.survey
+    assert [result.namespace for result in results] == [DB, MAIL]
+    assert failures == []
+
+
+def test_a_namespace_that_fails_is_counted(survey):
+    observation = survey((WEB, SystemReadError(REFUSED)), (DB, clients(4)))
+    assert observation.survey.failures == [NamespaceFailure(WEB, REFUSED)]
+    resource = EphemeralPorts(observation)
+    judgment = pool.judge_pool(resource, OPTIONS)
+    result = pool.render(resource, judgment, Explanation())
+    values = {metric.label: metric.value for metric in result.metrics}
+    assert (values["netns"], values["netns_failed"]) == (1, 1)
+    assert result.state == "unknown"
+    assert result.sentences[0] == describe_failures(observation.survey)
+
+
+def test_the_worst_namespace_is_observed_in_full(survey):
+    observation = survey((WEB, clients(4)), (DB, clients(38)), (MAIL, clients(9)))
+    assert observation.namespace == DB
+    assert observation.usage.tcp_connect.ports.used.best == 38
+    assert len(observation.survey.results) == 3
+
+
+def test_it_is_an_error_if_no_namespace_can_be_observed(survey):
+    failures = [NamespaceFailure(WEB, REFUSED), NamespaceFailure(DB, "no memory")]
+    with pytest.raises(SystemReadError) as raised:
+        survey(
+            (WEB, SystemReadError(REFUSED)),
+            (MAIL, NamespaceGone("gone")),
+            (DB, SystemReadError("no memory")),
+        )
+    assert str(raised.value) == describe_failures(Survey([], failures))
+    assert str(raised.value) == (
+        f"cannot inspect 2 of 2 network namespaces (web, db): {REFUSED}"
+    )
