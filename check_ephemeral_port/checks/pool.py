@@ -87,7 +87,8 @@ def _observe_all(options: Options, watches: tuple[Watch, ...]) -> Observation:
     outcomes = _observe_each(options, watches)
     worst, survey = find_worst(outcomes, contexts_of(options))
     if worst is None:
-        raise SystemReadError(describe_failures(survey))
+        none = "no network namespace could be inspected"
+        raise SystemReadError(describe_failures(survey) or none)
     return worst._replace(survey=survey)
 
 

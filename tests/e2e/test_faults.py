@@ -409,7 +409,8 @@ def test_no_proc_at_all(mode):
         assert "-H" in mode or "ephemeral range unknown; 1 socket: LISTEN" in run.status
     elif "--all-netns" in mode:
         assert run.exit_code == 3
-        assert "cannot tell namespaces apart: no /proc/self/net/dev" in run.status
+        missing = "no /proc/self/net/dev"
+        assert f"cannot distinguish network namespaces: {missing}" in run.status
     else:
         assert_unknown(run, "cannot read /proc/sys/net/ipv4/ip_local_port_range")
     assert_unknown(by_psutil, "/proc/net/tcp")

@@ -90,8 +90,9 @@ def _pids_by_table(proc: str) -> dict[Identity, list[int]]:
     The inode of ``/proc/PID/net/dev`` identifies the namespace. Unlike ``ns/net``, it
     needs no permission (kernel: ``get_proc_task_net()``).
     """
-    if not _stat(f"{proc}/self/net/dev"):
-        raise SystemReadError(f"cannot tell namespaces apart: no {proc}/self/net/dev")
+    own = f"{proc}/self/net/dev"
+    if not _stat(own):
+        raise SystemReadError(f"cannot distinguish network namespaces: no {own}")
     ranked = defaultdict(list)
     try:
         names = os.listdir(proc)
