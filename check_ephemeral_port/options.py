@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from . import __version__
 from .model.ports import parse_port
 from .model.records import NamedTuple
+from .model.settling import ALWAYS, PROBES
 from .model.sockets import AUTO, PSUTIL, SAMPLERS, SOCK_DIAG, plain_address
 from .model.thresholds import (
     DEFAULT_CRITICAL_PERCENT,
@@ -57,7 +58,7 @@ class Options(NamedTuple):
     expect: str | None = None
     protocol: str = "all"
     sampler: str = AUTO
-    probe: bool = False
+    probe: str = AUTO
     netns: str | None = None
     all_netns: bool = False
     state_file: str | None = None
@@ -165,8 +166,11 @@ def _pool_contradictions(options: Options) -> Iterator[tuple[object, str]]:
 
 def _port_contradictions(options: Options) -> Iterator[tuple[object, str]]:
     is_local, expect = options.hostname is None, options.expect
+    defaults = Options()
     for name in POOL_OPTIONS:
-        yield getattr(options, name), f"--{name.replace('_', '-')}: not with --port"
+        given = getattr(options, name)
+        is_default = given == getattr(defaults, name)
+        yield given and not is_default, f"--{name.replace('_', '-')}: not with --port"
     yield is_local and options.ip_version, "-4, -6: only together with --hostname"
     yield (
         is_local and expect in REMOTE_STATES,
@@ -194,7 +198,7 @@ def _refuse_linux_options(options: Options) -> None:
         return
     for given, option in (
         (options.sampler == SOCK_DIAG, "--sampler: 'sock_diag'"),
-        (options.probe, "--probe:"),
+        (options.probe == ALWAYS, "--probe:"),
         (options.netns, "--netns:"),
         (options.all_netns, "--all-netns:"),
     ):
@@ -328,9 +332,13 @@ def _add_scope(group: argparse._ArgumentGroup) -> None:
     )
     group.add_argument(
         "--probe",
-        action="store_true",
-        help="on Linux, try out whether unclear ports are bound; makes connections to "
-        "port 0 of loopback that fail",
+        nargs="?",
+        const=ALWAYS,
+        default=AUTO,
+        choices=PROBES,
+        help="on Linux, ask the kernel which ports connect() can share, if that is "
+        "cheap or decides the state (auto), in every case (always, also without a "
+        "value) or not at all (never); no packet is sent (default: auto)",
     )
     group.add_argument(
         "--state-file",

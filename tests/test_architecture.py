@@ -17,6 +17,7 @@ TESTS = Path(__file__).parent
 SUITES = sorted({path.parent.name for path in TESTS.glob("*/*.py")})
 RINGS = ("model", "system", "plugin", "checks")
 PURE = {
+    "functools",
     "__future__",
     "array",
     "collections",

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 
 from ..model.connect import fullest_destinations
 from ..model.observation import Observation
-from ..model.sample import SocketSample
-from ..model.sockets import TCP, UDP, SocketEntry, TcpState
+from ..model.settling import NEVER, Limits, is_decided, is_worth_settling
+from ..model.sockets import AUTO, TCP, UDP, SocketEntry, TcpState
 from ..model.usage import HostUsage, Question, Watch, host_usage
 from ..options import DestinationOption, Options
 from ..plugin.output.result import Result
-from ..plugin.pool.contexts import PoolContext, pool_contexts
+from ..plugin.pool.contexts import pool_contexts
 from ..plugin.pool.resource import EphemeralPorts
 from ..plugin.pool.summary import Explanation, PoolSummary, alarming_figure
-from ..plugin.thresholds import Judgment, Thresholds, judge
+from ..plugin.thresholds import Judgment, ThresholdContext, Thresholds, judge
 from ..system.deadline import Stopwatch
 from ..system.errors import SystemReadError
 from ..system.ranges import read_port_settings
@@ -27,6 +28,7 @@ if TYPE_CHECKING:  # most runs don't need it
     from ..model.forecast.forecast import HostForecast
     from ..model.holders import Holder
     from ..model.namespaces import Namespace, NamespaceFailure
+    from ..model.sockets import Destination
     from ..plugin.output.result import Detail
     from ..plugin.pool.figures import UsageFigure
     from ..system.processes import SocketsWithPids
@@ -37,8 +39,8 @@ NAMED_LISTENERS = 20
 NAMED_BINDERS = 3
 """Maximum number of processes to name that bind before they connect."""
 
-PROBE_LIMIT_SECONDS = 2.0
-"""Much longer than it takes to probe every port."""
+SETTLE_LIMIT_SECONDS = 2.0
+"""Much longer than it takes to settle every port."""
 
 
 def run(
@@ -138,12 +140,15 @@ def observe_here(
     with stopwatch.stage("sampling the sockets"):
         sample = take_sample(settings.pool, protocols, delay, options.sampler)
     question = Question(tcp, udp, options.source, watches)
+    count = partial(host_usage, sample, settings.pool, settings.rules, question)
     with stopwatch.stage("counting ports"):
-        usage = host_usage(sample, settings.pool, settings.rules, question)
-    if options.probe and usage.tcp_use.unclear:
-        with stopwatch.stage("probing unclear ports"):
-            sample, settled = _probe(sample, usage.tcp_use.unclear)
-        usage = host_usage(sample, settings.pool, settings.rules, question, settled)
+        usage = count()
+    usage, note = _settle(usage, options, count)
+    if note:
+        sample = sample._replace(notes=[*sample.notes, note])
+    found_port: Mapping[Destination | None, bool] = {}
+    if options.probe != NEVER:
+        found_port = _try_full_destinations(usage)
     forecast = None
     if options.state_file:
         with stopwatch.stage("comparing with earlier runs"):
@@ -156,27 +161,79 @@ def observe_here(
         sample,
         usage,
         forecast=forecast,
+        found_port=found_port,
+        device_names=_device_names(usage),
         pool_notes=settings.notes,
     )
 
 
 def _watch(option: DestinationOption) -> Watch:
-    from ..system.names import resolve
+    from ..system.names import device_index, resolve
 
     remotes = resolve(option.host, option.port)
     host = f"[{option.host}]" if ":" in option.host else option.host
-    return Watch(f"{host}:{option.port}", remotes)
+    zone = option.host.partition("%")[2]
+    device = device_index(zone) if zone else 0
+    return Watch(f"{host}:{option.port}", remotes, device)
 
 
-def _probe(
-    sample: SocketSample, unclear: Iterable[int]
-) -> tuple[SocketSample, Mapping[int, bool]]:
-    from ..system.bound_probe import probe_ports
+def limits_of(options: Options) -> Limits:
+    """The thresholds of the command line that apply to connect()."""
+    return Limits(
+        (options.warning, options.critical),
+        (options.free_warning, options.free_critical),
+        (options.fast_warning, options.fast_critical),
+    )
 
-    try:
-        return sample, probe_ports(sorted(unclear), PROBE_LIMIT_SECONDS)
-    except SystemReadError as error:  # the bounds stay as they are
-        return sample._replace(notes=[*sample.notes, str(error)]), {}
+
+def _settle(
+    usage: HostUsage, options: Options, count: Callable[..., HostUsage]
+) -> tuple[HostUsage, str]:
+    """The usage with unclear ports settled as far as necessary and possible, and a note
+    if the experiment does not work."""
+    limits, note = limits_of(options), ""
+    settled: Mapping[int, bool] = {}
+    if is_worth_settling(usage, options.probe, limits):
+        from ..system.silent_connect import settle_ports
+
+        def is_enough(known: Mapping[int, bool]) -> bool:
+            return options.probe == AUTO and is_decided(count(known), limits)
+
+        try:
+            unclear = usage.tcp_use.unclear
+            settled = settle_ports(unclear, SETTLE_LIMIT_SECONDS, is_enough)
+            usage = count(settled)
+        except SystemReadError as error:  # the bounds stay as they are
+            note = str(error)
+    if not is_decided(usage, limits):
+        usage = count(settled, find_shared=True)
+    return usage, note
+
+
+def _device_names(usage: HostUsage) -> Mapping[int, str]:
+    devices = usage.tcp_use.connections.devices
+    if not devices:
+        return {}
+    from ..system.names import device_names
+
+    return device_names(devices)
+
+
+def _try_full_destinations(usage: HostUsage) -> Mapping[Destination | None, bool]:
+    """Whether a connect() finds a port after all where none should remain."""
+    watched = (*usage.watched, *usage.on_devices)
+    connects = [usage.tcp_connect, *(connect for _, connect in watched)]
+    full = {
+        connect.destination
+        for connect in connects
+        if connect and connect.destination and not connect.ports.free.best
+    }
+    if not full:
+        return {}
+    from ..system.silent_connect import finds_port
+
+    outcomes = {destination: finds_port(destination) for destination in full}
+    return {to: found for to, found in outcomes.items() if found is not None}
 
 
 def _forecast(
@@ -196,7 +253,7 @@ def _forecast(
 # judge
 
 
-def contexts_of(options: Options) -> tuple[PoolContext, ...]:
+def contexts_of(options: Options) -> tuple[ThresholdContext, ...]:
     """The contexts with the thresholds of the command line."""
     return pool_contexts(
         used=Thresholds(options.warning, options.critical),

@@ -34,9 +34,13 @@ class Usage(NamedTuple):
     @property
     def used_percent(self) -> float:
         """Percent used, rounded down: 100 means that no port is free."""
+        return self.percent(self.used.best)
+
+    def percent(self, used: int) -> float:
+        """The same for another number of used ports."""
         if not self.capacity:
             return 100.0
-        return self.used.best * 10000 // self.capacity / 100
+        return used * 10000 // self.capacity / 100
 
 
 def usage_of(pool: PortPool, low: int, best: int, high: int) -> Usage:

@@ -13,12 +13,14 @@ from .connections import (
     Connections,
     PackedDestination,
     PackedPorts,
+    device_of,
     pack_address,
     pack_remote,
     packed_remote,
     packed_source,
     port_numbers,
     unpack_destination,
+    without_device,
 )
 from .port_set import PortSet
 from .ports import PortPool
@@ -46,6 +48,15 @@ class ConnectUsage(NamedTuple):
     """The usage of the first-choice ports, the half of the pool that connect() tries
     first. Once they are used up, every connect() is slow: it tries all of them before
     it tries the other half."""
+    used_if_shared: int = 0
+    """Used ports if connect() can share every unclear port."""
+    used_if_bound: int = 0
+    """Used ports if every unclear port was bound first."""
+
+    @property
+    def free_if_bound(self) -> int:
+        """Free ports if every unclear port was bound first."""
+        return self.ports.capacity - self.used_if_bound
 
 
 class TcpUse(NamedTuple):
@@ -65,12 +76,17 @@ class TcpUse(NamedTuple):
     rules: ConnectRules
     unseen: int
     """Maximum number of further ports that invisible sockets can hold."""
+    sees_devices: bool = True
+    """Whether the sample shows the device that a socket is bound to."""
+    shared: PortSet = PortSet()
+    """Ports that several connections of one source address use. bind() to port 0 never
+    hands such a port out, so none of them was bound by it. Only filled if asked for."""
 
     @property
-    def unclear(self) -> set[int]:
+    def unclear(self) -> PortSet:
         """Ports of connections of which the kernel doesn't show whether they were bound
         first."""
-        return {*self.connected.without(self.bound).without(self.not_bound)}
+        return self.connected.without(self.bound).without(self.not_bound)
 
 
 def tcp_use(
@@ -78,6 +94,7 @@ def tcp_use(
     pool: PortPool,
     rules: ConnectRules,
     settled: Mapping[int, bool] = {},
+    find_shared: bool = False,
 ) -> TcpUse:
     """Sort the ports of TCP sockets by which requests they block.
 
@@ -104,8 +121,33 @@ def tcp_use(
     }
     connections = sample.connections
     likely = _likely_bound(held_once, bound, connections, pool) - bound - not_bound
-    unseen = sample.unseen_tcp_sockets
-    return TcpUse(bound, connected, not_bound, likely, connections, rules, unseen)
+    # with autobind_reuse, bind() to port 0 shares ports as well
+    is_evidence = find_shared and not rules.autobind_reuse
+    shared = shared_ports(connections) if is_evidence else PortSet()
+    sees_devices = sample.visibility.device or rules.sharing is not Sharing.UNLESS_BOUND
+    return TcpUse(
+        bound,
+        connected,
+        not_bound,
+        likely,
+        connections,
+        rules,
+        sample.unseen_tcp_sockets,
+        sees_devices,
+        shared,
+    )
+
+
+def shared_ports(connections: Connections) -> PortSet:
+    """Ports that several connections of one source address use."""
+    shared = PortSet()
+    once: dict[bytes, PortSet] = defaultdict(PortSet)
+    for source, packed in connections.ports_by_source():
+        times = Counter(port_numbers(packed))
+        seen = once[source]
+        shared.update(port for port, n in times.items() if n > 1 or port in seen)
+        seen.update(times)
+    return shared
 
 
 def _of_second_half(
@@ -162,13 +204,18 @@ def connect_usage(
     low, more, most = (
         ports.count_first_choice(pool.range) for ports in (surely, likely, perhaps)
     )
+    unclear = use.unclear.without(use.shared).without(surely).without(reusable)
     capacity = pool.first_choice_capacity
     first_bounds = Bounds(low, low + more, min(low + most + use.unseen, capacity))
     low = len(surely)
+    # a connection that is bound to a device is not in the way of others
+    least = low if use.sees_devices else len(use.bound)
     return ConnectUsage(
         unpack_destination(key) if key else None,
-        usage_of(pool, low, low + len(likely), low + len(perhaps) + use.unseen),
+        usage_of(pool, least, low + len(likely), low + len(perhaps) + use.unseen),
         Usage(capacity, first_bounds),
+        used_if_shared=low,
+        used_if_bound=low + max(len(unclear), len(likely)),
     )
 
 
@@ -177,6 +224,10 @@ def _held_for(use: TcpUse, key: PackedDestination) -> tuple[array[int], array[in
     if the peer used timestamps."""
     taken = use.connections.held.get(key, bytearray())
     waiting = use.connections.time_wait.get(key, bytearray())
+    base = without_device(key)
+    if base != key:  # sockets without a device are in the way of those with one
+        taken = taken + use.connections.held.get(base, bytearray())
+        waiting = waiting + use.connections.time_wait.get(base, bytearray())
     if waiting and use.rules.allow_reuse(unpack_destination(key)):
         return port_numbers(taken), port_numbers(waiting)
     return port_numbers(taken + waiting), port_numbers(b"")
@@ -236,12 +287,14 @@ def fullest_of(
 
 
 def destination_filter(
-    source: str | None, remotes: Sequence[Endpoint] | None = None
+    source: str | None,
+    remotes: Sequence[Endpoint] | None = None,
+    device: int | None = None,
 ) -> Callable[[PackedDestination], bool] | None:
-    """A test whether a destination has this source and one of these remote ends.
+    """A test whether a destination has this source, one of these remote ends and this
+    device.
 
-    ``None`` for a source or for remote ends means any. Returns ``None`` if every
-    destination passes.
+    ``None`` for one of them means any. Returns ``None`` if every destination passes.
     """
     # with a wildcard address, the route decides about the source
     any_source = source is None or is_wildcard(source)
@@ -252,4 +305,5 @@ def destination_filter(
     return lambda key: (
         (any_source or packed_source(key) == packed)
         and (remotes is None or packed_remote(key) in ends)
+        and (device is None or device_of(key) == device)
     )

@@ -17,7 +17,8 @@ PackedDestination = bytes
 """Remote port, source address and remote address, in network byte order.
 
 The bytes are in the order in which the kernel sends them. An IPv4 source is followed by
-12 zero bytes. An IPv4 key has 22 bytes, an IPv6 key 34."""
+12 zero bytes. An IPv4 key has 22 bytes, an IPv6 key 34. If the connection is bound to a
+device, its index follows in 4 bytes."""
 
 PackedPorts = bytearray
 """Port numbers one after the other, two bytes each, in network byte order."""
@@ -27,7 +28,7 @@ PortsByDestination = defaultdict[PackedDestination, PackedPorts]
 TIME_WAIT_SECONDS = 60
 """Duration of TIME_WAIT (kernel: ``TCP_TIMEWAIT_LEN``, a constant)."""
 
-IPV4_KEY_BYTES, IPV6_KEY_BYTES = 22, 34
+IPV4_KEY_BYTES, IPV6_KEY_BYTES, DEVICE_BYTES = 22, 34, 4
 PIECE_BYTES = 65536
 _V4_MAPPED_SOURCE = bytes(10) + b"\xff\xff"
 _SWAP = array("H", b"\0\1")[0] != 1
@@ -38,13 +39,12 @@ class Connections:
 
     def __init__(self) -> None:
         self.held: PortsByDestination = defaultdict(bytearray)
-        """All connections that are in neither of the other two tables."""
+        """All connections that are not in the other table."""
         self.time_wait: PortsByDestination = defaultdict(bytearray)
         """Connections in TIME_WAIT that are old enough for connect() to take them over
         if the rules allow it."""
-        self.on_device: PortsByDestination = defaultdict(bytearray)
-        """Connections bound to a device (SO_BINDTODEVICE). Other sockets can use the
-        same 4-tuple."""
+        self.devices: set[int] = set()
+        """Indices of the devices that connections are bound to."""
         self.states: defaultdict[TcpState, int] = defaultdict(int)
         """Number of connections by state."""
 
@@ -68,13 +68,12 @@ class Connections:
         assert entry.state and entry.destination
         self.states[entry.state] += 1
         if entry.device:
-            table = self.on_device
-        elif entry.state is TcpState.TIME_WAIT and is_old_enough(
+            self.devices.add(entry.device)
+        table = self.held
+        if entry.state is TcpState.TIME_WAIT and is_old_enough(
             entry.time_wait_age_seconds, reuse_delay_seconds
         ):
             table = self.time_wait
-        else:
-            table = self.held
         table[pack_destination(entry.destination)] += entry.local.port.to_bytes(
             2, "big"
         )
@@ -82,23 +81,31 @@ class Connections:
     def join_v4_mapped(self) -> None:
         """Count connections between v4-mapped IPv6 addresses as IPv4 connections. To
         the kernel they are the same."""
-        for table in (self.held, self.time_wait, self.on_device):
+        for table in (self.held, self.time_wait):
             mapped = [
                 key
                 for key in table
-                if len(key) == IPV6_KEY_BYTES and key[2:14] == _V4_MAPPED_SOURCE
+                if len(key) >= IPV6_KEY_BYTES and key[2:14] == _V4_MAPPED_SOURCE
             ]
             for key in mapped:
                 table[key[:2] + key[14:18] + bytes(12) + key[30:]] += table.pop(key)
 
     def sizes(self) -> Iterator[tuple[int, PackedDestination]]:
-        """Number of connections, TIME_WAIT included, and key of each destination."""
+        """How many connections are in the way of a connect() to each destination,
+        TIME_WAIT included."""
         for key, ports in self.held.items():
             waiting = self.time_wait.get(key)
-            yield (len(ports) + (len(waiting) if waiting else 0)) // 2, key
+            size = (len(ports) + (len(waiting) if waiting else 0)) // 2
+            yield size + self._without_device(key), key
         for key, ports in self.time_wait.items():
             if key not in self.held:
-                yield len(ports) // 2, key
+                yield len(ports) // 2 + self._without_device(key), key
+
+    def _without_device(self, key: PackedDestination) -> int:
+        """How many connections without a device are in the way of one on a device."""
+        if len(key) in (IPV4_KEY_BYTES, IPV6_KEY_BYTES):
+            return 0
+        return len(self.ports(without_device(key)))
 
     def ports(self, key: PackedDestination) -> array[int]:
         """The ports to one destination, TIME_WAIT included."""
@@ -110,7 +117,7 @@ class Connections:
         A busy address comes in several pieces: all its ports at once would take as much
         memory as the tables."""
         found: dict[bytes, PackedPorts] = defaultdict(bytearray)
-        for table in (self.held, self.time_wait, self.on_device):
+        for table in (self.held, self.time_wait):
             for key, ports in table.items():
                 source = packed_source(key)
                 piece = found[source]
@@ -144,21 +151,33 @@ def port_numbers(packed: bytes | PackedPorts) -> array[int]:
     return numbers
 
 
+def without_device(key: PackedDestination) -> PackedDestination:
+    """The same destination for sockets that are not bound to a device."""
+    return key[: IPV4_KEY_BYTES if len(key) < IPV6_KEY_BYTES else IPV6_KEY_BYTES]
+
+
+def device_of(key: PackedDestination) -> int:
+    """The index of the device within a packed destination; 0 for none."""
+    return int.from_bytes(key[len(without_device(key)) :], "big")
+
+
 def packed_source(key: PackedDestination) -> bytes:
-    """The source address of a packed destination."""
-    return key[2:6] if len(key) == IPV4_KEY_BYTES else key[2:18]
+    """The source address within a packed destination."""
+    return key[2:6] if len(key) < IPV6_KEY_BYTES else key[2:18]
 
 
 def packed_remote(key: PackedDestination) -> bytes:
-    """The remote port and address of a packed destination."""
-    return key[:2] + key[18:]
+    """The remote port and address within a packed destination."""
+    return key[:2] + without_device(key)[18:]
 
 
 def pack_destination(destination: Destination) -> PackedDestination:
     """Pack a destination into a key."""
     remote = pack_remote(destination.remote)
     source = pack_address(destination.source)
-    return remote[:2] + source.ljust(16, b"\0") + remote[2:]
+    key = remote[:2] + source.ljust(16, b"\0") + remote[2:]
+    device = destination.device
+    return key + device.to_bytes(DEVICE_BYTES, "big") if device else key
 
 
 def pack_remote(remote: Endpoint) -> bytes:
@@ -169,8 +188,8 @@ def pack_remote(remote: Endpoint) -> bytes:
 def unpack_destination(key: PackedDestination) -> Destination:
     """Unpack a destination from its key."""
     port = int.from_bytes(key[:2], "big")
-    remote = Endpoint(address_text(key[18:]), port)
-    return Destination(address_text(packed_source(key)), remote)
+    remote = Endpoint(address_text(without_device(key)[18:]), port)
+    return Destination(address_text(packed_source(key)), remote, device_of(key))
 
 
 def pack_address(text: str) -> bytes:

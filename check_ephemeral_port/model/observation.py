@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from .ports import PortPool
 from .records import NamedTuple
@@ -13,6 +13,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:  # most runs need neither
     from .forecast.forecast import HostForecast
     from .namespaces import Namespace, Survey
+    from .sockets import Destination
 
 
 class Observation(NamedTuple):
@@ -29,5 +30,10 @@ class Observation(NamedTuple):
     """The results of all namespaces; ``None`` unless the run was a survey."""
     forecast: HostForecast | None = None
     """``None`` if no history is kept."""
+    found_port: Mapping[Destination | None, bool] = {}
+    """Whether a connect() that was tried just now found a port, for destinations with
+    none remaining."""
+    device_names: Mapping[int, str] = {}
+    """Names of the devices that connections are bound to, by index."""
     pool_notes: Sequence[str] = ()
     """Remarks about the rules of this system, as text for the output."""

@@ -34,6 +34,9 @@ class ConnectRules(NamedTuple):
     timestamps: bool = True
     """``net.ipv4.tcp_timestamps``. Without timestamps, TIME_WAIT is never reused."""
     sharing: Sharing = Sharing.UNLESS_BOUND
+    autobind_reuse: bool = False
+    """``net.ipv4.ip_autobind_reuse``: bind() to port 0 can hand out a port that is in
+    use, if all its sockets set SO_REUSEADDR."""
 
     def allow_reuse(self, destination: Destination) -> bool:
         """Whether connect() can take over a TIME_WAIT to this destination, once it is
@@ -42,7 +45,7 @@ class ConnectRules(NamedTuple):
         kernel: ``tcp_twsk_unique()``. The kernel reports a FIN_WAIT2 socket on its way
         to TIME_WAIT as FIN_WAIT2, and never reuses it.
         """
-        source, remote = destination
+        source, remote, _ = destination
         loopback = is_loopback(source) or is_loopback(remote.address)
         allowed = self.reuse == 1 or (self.reuse == 2 and loopback)
         return allowed and self.timestamps

@@ -30,6 +30,13 @@ class ThresholdRange(NamedTuple):
     end: float | None = None
     inverted: bool = False
 
+    def alarms(self, value: float) -> bool:
+        """Whether the range alarms at this value."""
+        inside = (self.start is None or self.start <= value) and (
+            self.end is None or value <= self.end
+        )
+        return inside == self.inverted
+
     def __str__(self) -> str:
         start = "~:" if self.start is None else _plain(self.start) + ":"
         if self.start == 0 and self.end is not None:

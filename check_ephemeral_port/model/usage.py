@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from .bind import tcp_bind_usage, udp_bind_usage
 from .bounds import Usage
@@ -21,6 +21,8 @@ class Watch(NamedTuple):
     """As the user wrote it."""
     remotes: tuple[Endpoint, ...]
     """All addresses of the name, each with the port."""
+    device: int = 0
+    """Index of the device that the sockets are bound to; 0 for none."""
 
 
 class Question(NamedTuple):
@@ -46,6 +48,8 @@ class HostUsage(NamedTuple):
     """The usage for the fullest destination."""
     watched: Sequence[tuple[Watch, ConnectUsage]]
     """Each watch, with the fullest destination among its addresses."""
+    on_devices: Sequence[tuple[Watch, ConnectUsage]]
+    """To watched destinations, for sockets that are bound to a device."""
     tcp_bind: Usage | None
     udp_bind: Usage | None
     tcp_sockets: int
@@ -60,19 +64,18 @@ def host_usage(
     rules: ConnectRules,
     question: Question = Question(),
     settled: Mapping[int, bool] = {},
+    find_shared: bool = False,
 ) -> HostUsage:
-    """All usages that the question asks for.
-
-    ``settled``: see :func:`~.connect.tcp_use`.
-    """
+    """All usages that the question asks for; ``settled`` and ``find_shared`` as in
+    :func:`tcp_use`."""
     states = sample.connections.states
     tcp = [entry for entry in sample.entries if entry.protocol == TCP]
     udp = [entry for entry in sample.entries if entry.protocol == UDP]
-    use = tcp_use(sample, pool, rules, settled)
+    use = tcp_use(sample, pool, rules, settled, find_shared)
     connect, watched = None, []
     if question.tcp and question.watches:
         for watch in question.watches:
-            wanted = destination_filter(question.source, watch.remotes)
+            wanted = destination_filter(question.source, watch.remotes, watch.device)
             watched.append((watch, fullest_of(use, pool, wanted)))
         connect = max((u for _, u in watched), key=lambda u: u.ports.used.best)
     elif question.tcp:
@@ -82,6 +85,11 @@ def host_usage(
         use,
         connect,
         watched,
+        [
+            found
+            for watch, _ in watched
+            for found in _on_devices(use, pool, watch, question.source)
+        ],
         tcp_bind_usage(tcp, pool, question.source, use) if question.tcp else None,
         udp_bind_usage(udp, pool, question.source) if question.udp else None,
         tcp_sockets=len(tcp) + len(sample.connections),
@@ -90,3 +98,14 @@ def host_usage(
         ),
         udp_sockets=len(udp),
     )
+
+
+def _on_devices(
+    use: TcpUse, pool: PortPool, watch: Watch, source: str | None
+) -> Iterator[tuple[Watch, ConnectUsage]]:
+    """A watched destination for each other device that connections are bound to."""
+    for device in sorted(use.connections.devices - {watch.device}):
+        wanted = destination_filter(source, watch.remotes, device)
+        connect = fullest_of(use, pool, wanted)
+        if connect.destination:
+            yield watch._replace(device=device), connect

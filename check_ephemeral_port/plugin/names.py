@@ -7,11 +7,16 @@ from .text import clean_name
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from ..model.holders import Holder, Process
     from ..model.namespaces import Namespace
+    from ..model.sockets import Destination
 
 NAMESPACE_LENGTH = 40
 """Long enough for names given by Kubernetes: ``cni-`` and a UUID."""
+LINK_LOCAL = ("fe8", "fe9", "fea", "feb")
+"""The begin of addresses of fe80::/10, each of which is valid on one link only."""
 COMMAND_LENGTH = 16
 """The kernel's limit for the name of a process. It leaves room for a container id."""
 
@@ -27,6 +32,17 @@ def holder_name(holder: Holder) -> str:
     """``nginx[812]``, ``TIME_WAIT``, or the reason why there is no name."""
     who = holder.who
     return who.value if isinstance(who, NoProcess) else process_name(who)
+
+
+def remote_name(destination: Destination, devices: Mapping[int, str]) -> str:
+    """``192.0.2.7:443``, ``192.0.2.7:443 on eth1`` or ``[fe80::1%eth0]:443``."""
+    remote, device = destination.remote, destination.device
+    if not device:
+        return str(remote)
+    name = clean_name(devices.get(device, f"device {device}"))
+    if remote.address.startswith(LINK_LOCAL):
+        return f"[{remote.address}%{name}]:{remote.port}"
+    return f"{remote} on {name}"
 
 
 def namespace_name(namespace: Namespace) -> str:

@@ -38,6 +38,28 @@ def look_up(
     return list(dict.fromkeys((int(family), a) for family, *_, a in found))
 
 
+def device_index(name: str) -> int:
+    """The index of a network device, from its name or a number.
+
+    Raises :class:`SystemReadError` if there is none.
+    """
+    try:
+        return int(name) if name.isdigit() else socket.if_nametoindex(name)
+    except OSError:
+        raise SystemReadError(f"there is no network device {name!r}") from None
+
+
+def device_names(indices: Iterable[int]) -> dict[int, str]:
+    """The names of network devices by index; a device that is gone keeps its number."""
+    names = {}
+    for index in indices:
+        try:
+            names[index] = socket.if_indextoname(index)
+        except OSError:
+            names[index] = f"device {index}"
+    return names
+
+
 def service_names(port: int, protocols: Iterable[str]) -> dict[str, str]:
     """The service names of a port, by protocol. Protocols without a name are omitted.
 

@@ -21,6 +21,10 @@ _check_ephemeral_port()
             mapfile -t COMPREPLY < <(compgen -W "auto psutil sock_diag" -- "$current")
             return
             ;;
+        --probe)
+            mapfile -t COMPREPLY < <(compgen -W "always auto never" -- "$current")
+            return
+            ;;
         --expect)
             mapfile -t COMPREPLY < <(compgen -W "free used listening open closed filtered" -- "$current")
             return

@@ -64,7 +64,7 @@ def options() -> Sequence[Option]:
 
 
 def _option(action: Action) -> Option:
-    assert action.nargs in (None, 0), f"{action.option_strings}: unknown nargs"
+    assert action.nargs in (None, 0, "?"), f"{action.option_strings}: unknown nargs"
     kind = type(action).__name__
     choices = tuple(action.choices or ())
     metavar = None

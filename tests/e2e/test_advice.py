@@ -104,7 +104,7 @@ def test_a_range_full_of_reserved_ports_is_fixed():
     https = ("127.0.0.1", 443)  # this port is outside of the wider range
     taken = "reserved ports take 28212 of the range's 28232"
     with held_connections(20, https):
-        assert check().status.endswith(f"0 remaining; {taken}; {myself()} holds 20")
+        assert check().status.endswith(f"none remaining; {taken}; {myself()} holds 20")
         assert fix() == taken
         assert check().exit_code == 0
 

@@ -68,7 +68,7 @@ def test_the_default_thresholds(connections, exit_code, state, free):
 def test_a_full_pool_is_100_percent_and_not_slow():
     with held_connections(40):
         run = check()
-    assert "100% of 40 ports to 127.0.0.1:5000 used, 0 remaining" in run.status
+    assert "100% of 40 ports to 127.0.0.1:5000 used, none remaining" in run.status
     assert "slow" not in run.status
     assert run.perfdata_fields["tcp_connect"] == "100%;80;90;0;100"
 

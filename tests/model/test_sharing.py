@@ -32,7 +32,7 @@ def test_shared_by_destination_the_4_tuple_and_unconnected_sockets_count():
     found = usage(Sharing.BY_DESTINATION, *ENTRIES)
     assert found.tcp_connect.ports.used == Bounds(3, 3, 3)
     assert found.tcp_connect.destination.remote.address in ("192.0.2.8", THEM)
-    assert found.tcp_use.unclear == set()
+    assert {*found.tcp_use.unclear} == set()
 
 
 def test_never_shared_every_used_tcp_port_counts_for_every_destination():

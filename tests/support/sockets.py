@@ -13,6 +13,7 @@ from contextlib import ExitStack, contextmanager
 from typing import Callable
 
 IP_BIND_ADDRESS_NO_PORT = 24
+IP_LOCAL_PORT_RANGE = 51
 SO_BINDTODEVICE = 25
 SERVER_PORT = 5000
 Address = tuple[str, int]

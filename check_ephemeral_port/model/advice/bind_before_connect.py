@@ -12,8 +12,7 @@ from ..usage import HostUsage
 from .facts import MAIN_CAUSE, Advice
 
 MANY = 0.05
-"""There is advice if at least this share of the pool was bound before connect(). Fewer
-ports can be an error of the estimate."""
+"""There is advice if at least this share of the pool was bound before connect()."""
 
 
 def advise_bind_before_connect(
@@ -26,7 +25,7 @@ def advise_bind_before_connect(
     ports = f"{bound} ports were bound before they connected"
     by = f" by {', '.join(bound_by)}" if bound_by else ""
     return Advice(
-        f"most likely {ports}{by}, so no other connect() can use them",
+        f"{ports}{by}, so no other connect() can use them",
         "let the program set IP_BIND_ADDRESS_NO_PORT before bind(), or not bind at all",
         is_command=False,
         cause=ports if most else "",
@@ -41,7 +40,7 @@ def many_bound_first(bound: int, capacity: int) -> bool:
 def bound_before_connect(
     usage: HostUsage, entries: Iterable[SocketEntry]
 ) -> frozenset[int]:
-    """Ports that most likely were bound before they connected.
+    """Ports that were bound before they connected, as far as this was settled.
 
     ``entries``: those of the sample. Their TCP ports are left out, because connections
     on the port of a listener were accepted.
@@ -49,7 +48,7 @@ def bound_before_connect(
     use = usage.tcp_use
     settled = {port for port in use.bound if port in use.connected}
     listed = {entry.local.port for entry in entries if entry.protocol == TCP}
-    return frozenset((use.likely_bound | settled) - listed)
+    return frozenset(settled - listed)
 
 
 def destinations_of(

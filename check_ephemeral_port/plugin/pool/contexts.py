@@ -7,16 +7,41 @@ import nagiosplugin
 from ..text import percent
 from ..thresholds import ThresholdContext, Thresholds
 from . import resource as metrics
-from .figures import describe
+from .figures import UsageFigure, describe
 
 
 class PoolContext(ThresholdContext):
-    """Judges one kind of metric of the pool."""
+    """Judges one kind of metric of the pool.
+
+    If nothing shows whether ports were bound first, a figure that is OK by estimate can
+    be critical in the worst case. It is a warning then.
+    """
+
+    def evaluate(
+        self, metric: nagiosplugin.Metric, resource: nagiosplugin.Resource
+    ) -> nagiosplugin.Result:
+        """The state of the estimate, at least WARNING if the worst case is critical."""
+        result = super().evaluate(metric, resource)
+        worst = _worst(metric, resource.figure(metric.name))
+        if worst is None or result.state != nagiosplugin.Ok:
+            return result
+        is_critical = not self.critical.match(worst)
+        state = nagiosplugin.Warn if is_critical else nagiosplugin.Ok
+        return self.result_cls(state, None, metric)
 
     def describe(self, metric: nagiosplugin.Metric) -> str:
         """The sentence for the status line."""
-        figure = metric.resource.figure(metric.name)
-        return describe(figure) if figure else f"{metric.name} is {metric.valueunit}"
+        return describe(metric.resource.figure(metric.name))
+
+
+def _worst(metric: nagiosplugin.Metric, figure: UsageFigure) -> float | None:
+    """The value of the metric in the worst case; ``None`` if there is no worse case."""
+    free = figure.perhaps_free
+    if free is None or metric.name not in (figure.label, figure.free_label):
+        return None
+    if metric.name == figure.free_label:
+        return free
+    return figure.usage.percent(figure.usage.capacity - free)
 
 
 class FirstChoiceContext(PoolContext):
@@ -47,7 +72,7 @@ def pool_contexts(
     bind_used: Thresholds,
     fast_used: Thresholds,
     eta: Thresholds = Thresholds(),
-) -> tuple[PoolContext, ...]:
+) -> tuple[ThresholdContext, ...]:
     """A context for each kind of metric."""
     return (
         PoolContext(metrics.USED_PERCENT, used),
@@ -57,5 +82,5 @@ def pool_contexts(
         PoolContext(metrics.BIND_FREE_PORTS),
         EtaContext(metrics.ETA_SECONDS, eta),
         EtaContext(metrics.BIND_ETA_SECONDS),
-        PoolContext(metrics.COUNT),
+        ThresholdContext(metrics.COUNT),
     )

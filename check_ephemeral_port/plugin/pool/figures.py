@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from ...model.bounds import Usage
 from ...model.connect import ConnectUsage
@@ -10,7 +10,7 @@ from ...model.observation import Observation
 from ...model.records import NamedTuple
 from ...model.sockets import TCP, UDP, Destination, SocketEntry
 from ...model.usage import HostUsage, Watch
-from ..text import percent
+from ..text import clean_name, percent
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:  # most runs don't need it
@@ -31,6 +31,9 @@ class UsageFigure(NamedTuple):
     """``_192.0.2.7:443`` in the labels of a watched destination, else empty."""
     forecast: Forecast | None = None
     """``None`` if no history is kept."""
+    found_port: bool | None = None
+    """Whether a connect() that was tried just now found a port; ``None`` if none was
+    tried."""
 
     @property
     def label(self) -> str:
@@ -52,6 +55,13 @@ class UsageFigure(NamedTuple):
         """The destination whose ports are counted; ``None`` for all."""
         return self.connect.destination if self.connect else None
 
+    @property
+    def perhaps_free(self) -> int | None:
+        """Free ports in the worst case; ``None`` if nothing is unclear."""
+        if not self.connect or self.connect.used_if_bound <= self.usage.used.best:
+            return None
+        return self.connect.free_if_bound
+
     def first_to_run_out(self) -> UsageFigure:
         """The figure for the destination whose ports will run out first."""
         forecast = self.forecast
@@ -66,25 +76,37 @@ class UsageFigure(NamedTuple):
         if entry.protocol != self.protocol:
             return False
         to = self.destination
-        return to is None or (entry.local.address, entry.remote) == to
+        return to is None or to.is_taken_by(entry)
 
 
 def usage_figures(observation: Observation) -> list[UsageFigure]:
     """The figures of an observation, with their forecasts."""
-    figures = list(_figures(observation.usage))
-    if observation.forecast is None:
-        return figures
-    # one forecast for each figure, in the same order
-    pairs = zip(figures, observation.forecast.in_order())
-    return [figure._replace(forecast=forecast) for figure, forecast in pairs]
+    figures = list(_figures(observation.usage, observation.device_names))
+    if observation.forecast:
+        # one forecast for each figure, in the same order
+        pairs = zip(figures, observation.forecast.in_order())
+        figures = [figure._replace(forecast=forecast) for figure, forecast in pairs]
+    figures += _on_devices(observation)
+    tried = observation.found_port
+    return [
+        figure._replace(found_port=tried.get(figure.destination)) for figure in figures
+    ]
 
 
-def _figures(usage: HostUsage) -> Iterator[UsageFigure]:
+def _on_devices(observation: Observation) -> Iterator[UsageFigure]:
+    """Watched destinations, for sockets that are bound to a device."""
+    for watch, connect in observation.usage.on_devices:
+        device = clean_name(observation.device_names[watch.device])
+        scope, suffix = f"to {watch.name} on {device}", f"_{_in_label(watch)}%{device}"
+        yield UsageFigure("tcp_connect", connect.ports, TCP, scope, connect, suffix)
+
+
+def _figures(usage: HostUsage, devices: Mapping[int, str]) -> Iterator[UsageFigure]:
     fullest = usage.tcp_connect
     if fullest:
         scope = "for TCP connect()"
         if fullest.destination:
-            scope = f"to {fullest.destination.remote}"
+            scope = f"to {_remote(fullest.destination, devices)}"
         for watch, connect in usage.watched:
             if connect is fullest:
                 scope = f"to {watch.name}"
@@ -98,6 +120,14 @@ def _figures(usage: HostUsage) -> Iterator[UsageFigure]:
         yield UsageFigure("udp_bind", usage.udp_bind, UDP, "for UDP")
 
 
+def _remote(destination: Destination, devices: Mapping[int, str]) -> str:
+    if not destination.device:
+        return str(destination.remote)
+    from ..names import remote_name  # late: most connections have no device
+
+    return remote_name(destination, devices)
+
+
 def _in_label(watch: Watch) -> str:
     # IPv6 in full, since Icinga 2 reads '::' in a label as a separator
     # (PluginUtility::SplitPerfdata(), for check_multi)
@@ -105,14 +135,25 @@ def _in_label(watch: Watch) -> str:
         return watch.name
     from ipaddress import IPv6Address
 
-    address, _, port = watch.name[1:].rpartition("]")
-    return f"[{IPv6Address(address.partition('%')[0]).exploded}]{port}"
+    host, _, port = watch.name[1:].rpartition("]")
+    address, percent_sign, zone = host.partition("%")
+    return f"[{IPv6Address(address).exploded}{percent_sign}{zone}]{port}"
 
 
 def describe(figure: UsageFigure) -> str:
     """``97% of 28232 ports to 192.0.2.7:443 used, 732 remaining``."""
     ports = figure.usage
-    return (
-        f"{percent(ports.used_percent)} of {ports.capacity} ports"
-        f" {figure.scope} used, {ports.free.best} remaining"
+    used = (
+        f"{percent(ports.used_percent)} of {ports.capacity} ports {figure.scope} used"
     )
+    return f"{used}, {_remaining(figure)}"
+
+
+def _remaining(figure: UsageFigure) -> str:
+    free, worst = figure.usage.free.best, figure.perhaps_free
+    if figure.found_port is False:
+        return "none remaining, a connect tried just now was refused"
+    if figure.found_port:
+        return "none remaining by count, but a connect tried just now found a port"
+    remaining = f"{free or 'none'} remaining"
+    return remaining if worst is None else f"{remaining} by estimate, perhaps {worst}"

@@ -11,7 +11,7 @@ from ...model.namespaces import NamespaceFailure, NamespaceResult, Survey
 from ...model.observation import Observation
 from ..names import namespace_name, namespace_phrase
 from ..text import NAME
-from .contexts import PoolContext
+from ..thresholds import ThresholdContext
 from .resource import COUNT, EphemeralPorts
 from .summary import Explanation, PoolSummary
 
@@ -93,7 +93,7 @@ class SurveyedNamespaces(nagiosplugin.Resource):  # type: ignore[misc] # untyped
         return any(result.state for result in self.survey.results)
 
 
-class FailedContext(PoolContext):
+class FailedContext(ThresholdContext):
     """UNKNOWN if a namespace could not be observed and no other one alarms."""
 
     def __init__(self) -> None:

@@ -11,7 +11,7 @@ from ...model.namespaces import Survey
 from ...model.observation import Observation
 from ...model.sockets import TCP, TcpState
 from ..layout import WIDTH, stage_lines
-from ..names import holder_name, namespace_name
+from ..names import holder_name, namespace_name, remote_name
 from ..output.details import Column, Section
 from ..text import clean_line, clean_name
 from .figures import UsageFigure
@@ -100,7 +100,8 @@ def destination_table(
     rows = []
     for connect in destinations:
         assert connect.destination  # only the sample has destinations to rank
-        ports, (source, remote) = connect.ports, connect.destination
+        ports, source = connect.ports, connect.destination.source
+        remote = remote_name(connect.destination, observation.device_names)
         rows.append(
             (ports.used.best, ports.used_percent, ports.free.best, remote, source)
         )

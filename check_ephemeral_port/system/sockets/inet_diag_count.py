@@ -28,6 +28,7 @@ from struct import Struct, pack
 from struct import error as StructError
 
 from ...model.connections import (
+    DEVICE_BYTES,
     IPV4_KEY_BYTES,
     IPV6_KEY_BYTES,
     Connections,
@@ -140,10 +141,12 @@ class ConnectionCounter:
         fields = ports_and_keys.unpack(data.ljust(rows * length))[: 2 * count]
         ports, keys = fields[::2], fields[1::2]
         connections = self._connections
-        tables: Iterable[PortsByDestination]
         if device:
-            tables = repeat(connections.on_device)
-        elif state == TIME_WAIT:
+            connections.devices.add(device)
+            suffix = device.to_bytes(DEVICE_BYTES, "big")
+            keys = tuple(key + suffix for key in keys)
+        tables: Iterable[PortsByDestination]
+        if state == TIME_WAIT:
             held, waiting = connections.held, connections.time_wait
             reusable_ms = self._reusable_ms
             expires_ms = array("I", data)[OFFSETS["expires_ms"] // 4 :: length // 4]
@@ -180,8 +183,9 @@ class ConnectionCounter:
                 if family != AF_INET:
                     key = data[offset + ipv6_key : offset + end_of_ipv6_key]
                 if device:
-                    connections.on_device[key] += port
-                elif state == TIME_WAIT and expires_ms <= reusable_ms:
+                    connections.devices.add(device)
+                    key += device.to_bytes(DEVICE_BYTES, "big")
+                if state == TIME_WAIT and expires_ms <= reusable_ms:
                     waiting[key] += port
                 else:
                     held[key] += port

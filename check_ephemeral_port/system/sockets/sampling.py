@@ -93,8 +93,9 @@ def list_connections(
     entries = _list_tcp(pool, remotes, sampler)
     if None in destinations:
         return [entry for entry in entries if entry.remote]
-    # entry.destination would create an object for each of many thousands of entries
-    return [e for e in entries if (e.local.address, e.remote) in destinations]
+    # not by Destination: it would make an object for each of many thousands
+    wanted = {(d.source, d.remote) for d in destinations if d}
+    return [e for e in entries if (e.local.address, e.remote) in wanted]
 
 
 def _list_tcp(

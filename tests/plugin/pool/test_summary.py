@@ -73,8 +73,8 @@ def test_only_the_worst_is_reported():
 
 def test_equally_bad_usages_are_reported_together():
     assert status(checked(*clients(40), *udp_sockets(40))) == (
-        "100% of 40 ports to 192.0.2.7:443 used, 0 remaining; "
-        "100% of 40 ports for UDP used, 0 remaining"
+        "100% of 40 ports to 192.0.2.7:443 used, none remaining; "
+        "100% of 40 ports for UDP used, none remaining"
     )
 
 

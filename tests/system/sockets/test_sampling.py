@@ -139,7 +139,7 @@ def rows(listing):
 def connections(sample):
     """The connections of a sample, sorted."""
     found = sample.connections
-    tables = (found.held, found.time_wait, found.on_device)
+    tables = (found.held, found.time_wait)
     by_destination = [
         {unpack_destination(key): sorted(port_numbers(p)) for key, p in table.items()}
         for table in tables
