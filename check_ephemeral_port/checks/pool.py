@@ -424,18 +424,35 @@ def _advise(
         return []
     if settings is None:
         return []
-    facts = Facts(
-        observation.usage,
-        settings,
-        alarming.connect if alarming else None,
-        bound_before_connect(observation.usage, observation.sample.entries),
-    )
+    connect = alarming.connect if alarming else None
+    usage, entries = observation.usage, observation.sample.entries
+    settled = _settled_for_advice(observation, options) if connect else {}
+    bound_first = bound_before_connect(usage, entries, settled)
+    facts = Facts(usage, settings, connect, bound_first)
     if options.verbose:
         facts = facts._replace(
             listeners=_listeners(observation, sockets),
             bound_by=_processes_that_bound(facts.bound_first, observation, options),
         )
     return advise(facts)
+
+
+def _settled_for_advice(
+    observation: Observation, options: Options
+) -> Mapping[int, bool]:
+    """The ports that did not matter for the state, but matter for its cause."""
+    unclear = observation.usage.tcp_use.unclear
+    if options.probe == NEVER or not unclear:
+        return {}
+    from ..system.namespaces.enter import in_namespace
+    from ..system.silent_connect import settle_ports
+
+    try:
+        return in_namespace(
+            observation.namespace, lambda: settle_ports(unclear, SETTLE_LIMIT_SECONDS)
+        )
+    except SystemReadError:  # an unknown cause is not worth an alarm
+        return {}
 
 
 def _listeners(

@@ -79,8 +79,9 @@ class TcpUse(NamedTuple):
     sees_devices: bool = True
     """Whether the sample shows the device that a socket is bound to."""
     shared: PortSet = PortSet()
-    """Ports that several connections of one source address use. bind() to port 0 never
-    hands such a port out, so none of them was bound by it. Only filled if asked for."""
+    """Unclear ports that bind() to port 0 most likely did not hand out: it never takes
+    a port that its address uses, and starts in the other half of the range. Only filled
+    if asked for."""
 
     @property
     def unclear(self) -> PortSet:
@@ -120,10 +121,17 @@ def tcp_use(
         for source, times in second_half.items()
     }
     connections = sample.connections
-    likely = _likely_bound(held_once, bound, connections, pool) - bound - not_bound
-    # with autobind_reuse, bind() to port 0 shares ports as well
-    is_evidence = find_shared and not rules.autobind_reuse
-    shared = shared_ports(connections) if is_evidence else PortSet()
+    likely: set[int] = set()
+    shared = PortSet()
+    if find_shared or any(held_once.values()):
+        went_on = _went_on(bound, connections, pool)
+        if went_on is not None:
+            likely = _likely_bound(held_once, went_on) - bound - not_bound
+        # with autobind_reuse, bind() to port 0 shares ports as well
+        if find_shared and not rules.autobind_reuse:
+            shared = shared_ports(connections)
+            for used in (went_on or {}).values():
+                shared.update(used)
     sees_devices = sample.visibility.device or rules.sharing is not Sharing.UNLESS_BOUND
     return TcpUse(
         bound,
@@ -161,28 +169,36 @@ def _of_second_half(
     return compress(ports, flags) if 1 in flags else ()
 
 
-def _likely_bound(
-    held_once: Mapping[bytes, set[int]],
-    bound: AbstractSet[int],
-    connections: Connections,
-    pool: PortPool,
-) -> set[int]:
-    # connect() takes a port of the second half only if the first half is used up. So a
-    # port of the second half was bound if ports of the first half are free
+def _went_on(
+    bound: AbstractSet[int], connections: Connections, pool: PortPool
+) -> Mapping[bytes, set[int]] | None:
+    """By source address, the ports of destinations that have used up the first half, so
+    that connect() went on to the second half.
+
+    ``None`` if bound ports fill the first half: then every connect() goes on.
+    """
     first_choice = pool.range.is_first_choice
     nearly_used = FIRST_HALF_NEARLY_USED * pool.first_choice_capacity
     nearly_used -= sum(map(first_choice, bound))
-    if nearly_used <= 0 or not any(held_once.values()):
-        return set()
-    unbound: dict[bytes, set[int]] = defaultdict(set)
+    if nearly_used <= 0:
+        return None
+    found: dict[bytes, set[int]] = defaultdict(set)
     for size, key in connections.sizes():
         if size >= nearly_used:
             ports = {*connections.ports(key)} - bound
             if sum(map(first_choice, ports)) >= nearly_used:
-                unbound[packed_source(key)] |= ports
+                found[packed_source(key)] |= ports
+    return found
+
+
+def _likely_bound(
+    held_once: Mapping[bytes, set[int]], went_on: Mapping[bytes, set[int]]
+) -> set[int]:
+    # connect() takes a port of the second half only if the first half is used up. So a
+    # port of the second half was bound if ports of the first half are free
     likely: set[int] = set()
     for source, ports in held_once.items():
-        likely |= ports - unbound[source]
+        likely |= ports - went_on.get(source, set())
     return likely
 
 

@@ -66,7 +66,8 @@ def test_the_worst_namespace_is_judged_and_named():
     assert (run.exit_code, run.stderr) == (2, "")
     assert run.status == (
         "EPHEMERAL_PORT CRITICAL - netns web, worst of 4:"
-        " 100% of 20 ports to 127.0.0.1:5000 used, none remaining;"
+        " 100% of 20 ports to 127.0.0.1:5000 used, none remaining,"
+        " a connect tried just now was refused;"
         f" the range is small: 28232 ports are usual; {myself()} holds 20"
     )
     assert run.perfdata_fields["tcp_connect_free"] == "0;;;0;20"

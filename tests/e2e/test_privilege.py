@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 import check_ephemeral_port
+from check_ephemeral_port.model.sockets import AUTO
 from check_ephemeral_port.options import UsageError, build_parser, parse_options
 from tests.support.plugin_process import assert_unknown, check, with_stub
 from tests.support.sockets import held_connections, held_tcp_ports, listen
@@ -110,7 +111,8 @@ def actions(tmp_path, *arguments):
 )
 def test_a_run_takes_one_netlink_socket_and_changes_nothing(tmp_path, mode):
     with held_connections(38):
-        assert actions(tmp_path, *mode) == {NETLINK}
+        never = [] if "-p" in mode else ["--probe", "never"]
+        assert actions(tmp_path, *mode, *never) == {NETLINK}
 
 
 @ALONE
@@ -142,11 +144,12 @@ def test_only_options_whose_help_says_so_open_a_port(tmp_path):
     assert connecting == {INET, "socket.getaddrinfo"}
     # connected, but it is unclear whether they were bound before
     with held_connections(3, source="127.0.0.1", no_port=False):
-        assert actions(tmp_path, "--probe") == {NETLINK, INET}
+        assert actions(tmp_path) == {NETLINK, INET}
+        assert actions(tmp_path, "--probe", "never") == {NETLINK}
     text = " ".join(check("-h").stdout.split())
     for sentence in (
-        "--probe on Linux, try out whether unclear ports are bound; makes connections"
-        " to port 0 of loopback that fail",
+        "--probe [{always,auto,never}] on Linux, ask the kernel which ports connect()"
+        " can share",
         "Makes one TCP connection, which takes a port here and leaves it in TIME_WAIT"
         " for a minute",
         "Resolving a name can take a UDP port for a moment",
@@ -241,7 +244,7 @@ def test_a_value_never_becomes_an_option(flag, smuggled):
 @pytest.mark.parametrize("flag", ["--netns", "--state-file"])
 def test_a_value_behind_an_equals_sign_stays_one(flag, smuggled):
     options = parse_options([f"{flag}={smuggled}"])
-    assert not options.probe and not options.verbose
+    assert options.probe == AUTO and not options.verbose
     assert smuggled in (options.netns, options.state_file)
 
 

@@ -20,6 +20,7 @@ ALWAYS = {
     "model.records",
     "model.sample",
     "model.settings",
+    "model.settling",
     "model.sockets",
     "model.thresholds",
     "model.usage",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from heapq import nlargest
 
 from ..connect import ConnectUsage
@@ -38,17 +38,21 @@ def many_bound_first(bound: int, capacity: int) -> bool:
 
 
 def bound_before_connect(
-    usage: HostUsage, entries: Iterable[SocketEntry]
+    usage: HostUsage,
+    entries: Iterable[SocketEntry],
+    settled: Mapping[int, bool] = {},
 ) -> frozenset[int]:
     """Ports that were bound before they connected, as far as this was settled.
 
     ``entries``: those of the sample. Their TCP ports are left out, because connections
-    on the port of a listener were accepted.
+    on the port of a listener were accepted. ``settled``: see
+    :func:`~..connect.tcp_use`, for ports that were settled after the usage was counted.
     """
     use = usage.tcp_use
-    settled = {port for port in use.bound if port in use.connected}
+    bound = {port for port in use.bound if port in use.connected}
+    bound |= {port for port, is_bound in settled.items() if is_bound}
     listed = {entry.local.port for entry in entries if entry.protocol == TCP}
-    return frozenset(settled - listed)
+    return frozenset(bound - listed)
 
 
 def destinations_of(

@@ -1,0 +1,132 @@
+"""The experiment is made where it is cheap or decides the state."""
+
+import random
+
+import nagiosplugin
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from check_ephemeral_port.model.ports import PortPool, PortRange
+from check_ephemeral_port.model.settings import ConnectRules
+from check_ephemeral_port.model.settling import (
+    ALWAYS,
+    CHEAP_PORTS,
+    NEVER,
+    Limits,
+    is_decided,
+    is_worth_settling,
+)
+from check_ephemeral_port.model.sockets import AUTO, endpoint
+from check_ephemeral_port.model.thresholds import ThresholdRange, parse_range
+from check_ephemeral_port.model.usage import Question, Watch, host_usage
+from tests.support.builders import bound, connected, sample
+
+POOL = PortPool(PortRange(32768, 33767))
+DEFAULTS = Limits((ThresholdRange(end=80), ThresholdRange(end=90)))
+
+
+def usage(*entries, find_shared=False, **question):
+    return host_usage(
+        sample(*entries), POOL, ConnectRules(), Question(**question), {}, find_shared
+    )
+
+
+def connections(count, destinations=10):
+    """Each port is used once, as bind() hands them out."""
+    return [connected(32768 + n, f"192.0.2.{n % destinations}") for n in range(count)]
+
+
+def test_few_unclear_ports_are_always_worth_it():
+    few, many = (usage(*connections(n)) for n in (CHEAP_PORTS, CHEAP_PORTS + 1))
+    assert is_worth_settling(few, AUTO, DEFAULTS)
+    assert not is_worth_settling(many, AUTO, DEFAULTS)
+    assert is_worth_settling(many, ALWAYS, DEFAULTS)
+    assert not is_worth_settling(few, NEVER, DEFAULTS)
+
+
+def test_without_unclear_ports_there_is_nothing_to_settle():
+    assert not is_worth_settling(usage(bound(32768)), ALWAYS, DEFAULTS)
+
+
+@pytest.mark.parametrize(
+    "count, decided", [(790, True), (800, True), (801, False), (1000, False)]
+)
+def test_bounds_on_both_sides_of_a_threshold_are_not_decided(count, decided):
+    # one destination holds a tenth; all ports are used if all of them are bound
+    found = usage(*connections(count))
+    assert is_decided(found, DEFAULTS) is decided
+    assert is_worth_settling(found, AUTO, DEFAULTS) is not decided
+
+
+def test_no_port_at_all_in_the_worst_case_is_not_decided():
+    assert is_decided(usage(*connections(999)), Limits())
+    assert not is_decided(usage(*connections(1000)), Limits())
+
+
+@pytest.mark.parametrize(
+    "limits",
+    [
+        Limits(free_ports=(parse_range("300:"),)),
+        Limits(fast_used_percent=(parse_range("50"),)),
+        Limits(used_percent=(parse_range("@20:30"),)),
+    ],
+)
+def test_every_threshold_of_connect_counts(limits):
+    assert not is_decided(usage(*connections(750)), limits)
+    assert is_decided(usage(*connections(750, destinations=1)), limits)
+
+
+def test_a_watched_destination_counts():
+    watch = Watch("a:443", (endpoint("192.0.2.7", 443),))
+    found = usage(*connections(900), watches=(watch,))
+    assert not is_decided(found, DEFAULTS)
+
+
+def test_ports_that_connections_of_one_address_share_were_not_bound():
+    entries = [*connections(900), *connections(900, destinations=7)]
+    assert not is_decided(usage(*entries), DEFAULTS)
+    shared = usage(*entries, find_shared=True)
+    assert shared.tcp_connect.used_if_bound < 400
+    assert is_decided(shared, DEFAULTS)
+
+
+def test_with_autobind_reuse_a_shared_port_shows_nothing():
+    entries = [*connections(900), *connections(900, destinations=7)]
+    rules = ConnectRules(autobind_reuse=True)
+    found = host_usage(sample(*entries), POOL, rules, find_shared=True)
+    assert found.tcp_connect.used_if_bound == 900
+
+
+LIMITS = st.one_of(st.none(), st.integers(-5, 105))
+
+
+@given(LIMITS, LIMITS, st.booleans(), st.integers(-10, 110))
+def test_a_range_alarms_as_nagiosplugin_has_it(start, end, inverted, value):
+    if start is not None and end is not None and start > end:
+        start, end = end, start
+    one = ThresholdRange(start, end, inverted)
+    assert one.alarms(value) is not nagiosplugin.Range(str(one)).match(value)
+
+
+def ports_by_connect(chance, pool, destinations, share):
+    """The ports that connect() takes: per destination, the first half before the
+    other, from a random start (kernel: ``__inet_hash_connect()``)."""
+    size = pool.range.size
+    for destination in range(destinations):
+        offset = 2 * chance.randrange(size // 2)
+        order = [(offset + 2 * n) % size for n in range(size // 2)]
+        order += [port + 1 for port in order]
+        for port in order[: int(size * share)]:
+            yield connected(pool.range.first + port, f"192.0.2.{destination}")
+
+
+@pytest.mark.parametrize("seed", range(200))
+def test_an_ordinary_host_does_not_alarm_by_its_worst_case(seed):
+    chance = random.Random(seed)
+    destinations = chance.choice([1, 2, 3, 5, 10, 50, 200])
+    share = chance.uniform(0.05, 0.75)
+    entries = ports_by_connect(chance, POOL, destinations, share)
+    found = usage(*entries, find_shared=True).tcp_connect
+    assert POOL.capacity * share // 1 <= found.ports.used.best <= 750
+    assert not ThresholdRange(end=90).alarms(found.ports.percent(found.used_if_bound))
