@@ -1,18 +1,18 @@
 """Sockets that are bound to a device are counted among themselves."""
 
 import socket
-import subprocess
 from contextlib import ExitStack
 
 import pytest
 
+from tests.support.namespace import add_link
 from tests.support.plugin_process import check
 from tests.support.sockets import (
     SERVER,
-    SO_BINDTODEVICE,
     connect,
     held_sockets,
     listen,
+    on_device,
     open_sockets,
     successes_until_refused,
 )
@@ -22,10 +22,7 @@ SERVER_NAME = f"{SERVER[0]}:{SERVER[1]}"
 
 
 def connect_on_lo():
-    client = socket.socket()
-    client.setsockopt(socket.SOL_SOCKET, SO_BINDTODEVICE, b"lo\0")
-    client.connect(SERVER)
-    return client
+    return connect(SERVER, options=[on_device("lo")])
 
 
 @ALONE
@@ -61,13 +58,7 @@ def test_psutil_does_not_see_the_device_so_the_bounds_are_wide():
 @ALONE
 def test_link_local_connections_are_counted_by_link():
     for link in ("east", "west"):
-        subprocess.run(
-            ["ip", "link", "add", link, "type", "veth", "peer", f"{link}2"], check=True
-        )
-        for end in (link, f"{link}2"):
-            subprocess.run(["ip", "link", "set", end, "up"], check=True)
-        address = ["fe80::1/64", "dev", link, "nodad"]
-        subprocess.run(["ip", "address", "add", *address], check=True)
+        add_link(link, "fe80::1/64")
 
     def connect_over(link):
         client = socket.socket(socket.AF_INET6)

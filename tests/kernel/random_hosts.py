@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import random
 import socket
-import struct
 import sys
 import tempfile
 from collections import Counter
@@ -21,9 +20,9 @@ from tests.support.namespace import run_in_namespace, set_sysctl
 from tests.support.plugin_process import PluginRun, check
 from tests.support.sockets import (
     IP_BIND_ADDRESS_NO_PORT,
-    IP_LOCAL_PORT_RANGE,
-    SO_BINDTODEVICE,
+    in_slice,
     listen,
+    on_device,
     reset_at_close,
 )
 
@@ -77,10 +76,9 @@ class Host:
         if kind == "no port":
             client.setsockopt(socket.IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 1)
         if kind == "on a device":
-            client.setsockopt(socket.SOL_SOCKET, SO_BINDTODEVICE, b"lo\0")
+            client.setsockopt(*on_device("lo"))
         if kind == "slice":
-            some = struct.pack("=HH", FIRST_PORT + 10, FIRST_PORT + 30)
-            client.setsockopt(socket.IPPROTO_IP, IP_LOCAL_PORT_RANGE, some)
+            client.setsockopt(*in_slice(FIRST_PORT + 10, FIRST_PORT + 30))
         if kind in ("bind first", "bind first, reuse", "no port", "bound and idle"):
             client.bind((SOURCE, 0))
         if kind == "bound and idle":
@@ -100,7 +98,7 @@ class Host:
                 client = socket.socket()
                 made.append(client)
                 if device:
-                    client.setsockopt(socket.SOL_SOCKET, SO_BINDTODEVICE, b"lo\0")
+                    client.setsockopt(*on_device("lo"))
                 client.connect(to)
         except OSError:
             return len(made) - 1

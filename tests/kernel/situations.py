@@ -2,8 +2,8 @@
 
 Each situation prepares sockets in a separate namespace, and names the operation that is
 repeated until the kernel refuses it. In an ``exact`` situation, the prediction must be
-exact, because the kernel shows enough. In the others, the truth must be within the
-bounds.
+exact, because the kernel shows or answers enough. In the others, the truth must be
+within the bounds.
 """
 
 from __future__ import annotations
@@ -11,12 +11,22 @@ from __future__ import annotations
 import socket
 import time
 from collections.abc import Sequence
+from contextlib import suppress
+from functools import partial
 from typing import Any, Callable, NamedTuple
 
-from tests.support.namespace import add_address, set_sysctl
+from tests.support.namespace import (
+    add_address,
+    add_link,
+    add_silent_neighbour,
+    set_sysctl,
+)
+from tests.support.plugin_process import PluginRun
 from tests.support.sockets import (
+    REUSE_ADDRESS,
     SERVER_PORT,
-    SO_BINDTODEVICE,
+    Address,
+    SocketOption,
     bind,
     bind_udp,
     close_with_data_unread,
@@ -25,7 +35,9 @@ from tests.support.sockets import (
     connect_without_waiting,
     established,
     family_of,
+    in_slice,
     listen,
+    on_device,
     open_sockets,
     time_wait,
 )
@@ -50,6 +62,12 @@ class Asked(NamedTuple):
     """Takes one port from the kernel."""
     held: Any = None
     """The prepared sockets. A reference to them keeps them open."""
+    row: str = ""
+    """Begin of the row with the bounds; by default the label shows it."""
+
+    def bounds(self, run: PluginRun) -> tuple[int, int]:
+        """The bounds of the prediction, from a run with ``-vv``."""
+        return run.free_bounds(self.row or self.label.replace("_free", ""))
 
 
 class Situation(NamedTuple):
@@ -61,25 +79,28 @@ class Situation(NamedTuple):
     ports: str
     """The ephemeral range."""
     exact: bool
-    """Whether the prediction must be exact."""
+    """Whether the prediction must be exact, if the experiment is allowed."""
+    estimated: bool
+    """Whether it must be exact without the experiment."""
 
 
 SITUATIONS: list[Situation] = []
 
 
 def situation(
-    name: str, ports: str = PORTS, exact: bool = True
+    name: str, ports: str = PORTS, exact: bool = True, estimated: bool = True
 ) -> Callable[[Callable[[], Asked]], Callable[[], Asked]]:
-    """Register the function below as a situation."""
+    """Register the function below as a situation; see :class:`Situation`."""
 
     def register(prepare: Callable[[], Asked]) -> Callable[[], Asked]:
-        SITUATIONS.append(Situation(name, prepare, ports, exact))
+        estimated_too = exact and estimated
+        SITUATIONS.append(Situation(name, prepare, ports, exact, estimated_too))
         return prepare
 
     return register
 
 
-def ask_connect(remote: Any, held: Any, source: str = "", **how: bool) -> Asked:
+def ask_connect(remote: Any, held: Any, source: str = "") -> Asked:
     host = f"[{remote[0]}]" if ":" in remote[0] else remote[0]
     arguments = ["-d", f"{host}:{remote[1]}"]
     if source:
@@ -87,7 +108,7 @@ def ask_connect(remote: Any, held: Any, source: str = "", **how: bool) -> Asked:
     return Asked(
         "tcp_connect_free",
         arguments,
-        lambda: connect(remote, source or None, **how),
+        lambda: connect(remote, source or None),
         held,
     )
 
@@ -196,7 +217,7 @@ def _() -> Asked:
     return ask_connect(remote, [server, pairs])
 
 
-@situation("accepted connections, listener closed", exact=False)
+@situation("accepted connections, listener closed", estimated=False)
 def _() -> Asked:
     server = listen(port=40010)
     remote = server.getsockname()
@@ -220,7 +241,7 @@ def _() -> Asked:
 
 
 @situation(
-    "bind, then connect to another destination, more than half used", exact=False
+    "bind, then connect to another destination, more than half used", estimated=False
 )
 def _() -> Asked:
     held: list[Any] = [listen(), listen(B[0])]
@@ -253,13 +274,14 @@ situation("bound but idle, specific address")(_idle("127.0.0.9"))
 situation("bound but idle, wildcard")(_idle("0.0.0.0"))
 situation("bound but idle, IPv6")(_idle("::1"))
 situation("bound but idle, IPv6 wildcard")(_idle("::"))
-_REUSEADDR = (socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
 _REUSEPORT = (socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-situation("bound but idle, SO_REUSEADDR")(_idle("127.0.0.1", _REUSEADDR))
+situation("bound but idle, SO_REUSEADDR")(_idle("127.0.0.1", REUSE_ADDRESS))
 situation("bound but idle, SO_REUSEPORT")(_idle("127.0.0.1", _REUSEPORT))
 
 
-@situation("bind to given even ports, then connect to another destination", exact=False)
+@situation(
+    "bind to given even ports, then connect to another destination", estimated=False
+)
 def _() -> Asked:
     held: list[Any] = [listen(), listen(B[0])]
     for port in range(40000, 40020, 2):
@@ -424,11 +446,7 @@ def _() -> Asked:
 @situation("sockets bound to a device, asked for sockets that are not")
 def _() -> Asked:
     held: list[Any] = [listen()]
-    for _ in range(20):
-        client = socket.socket()
-        client.setsockopt(socket.SOL_SOCKET, SO_BINDTODEVICE, b"lo\0")
-        client.connect(A)
-        held.append(client)
+    held += open_sockets(20, lambda: connect(A, options=[on_device("lo")]))
     held += open_sockets(10, lambda: connect(A))
     return ask_connect(A, held)
 
@@ -467,6 +485,231 @@ def _() -> Asked:
     held += open_sockets(3, lambda: connect(B, "127.0.0.1", no_port=False))
     held += open_sockets(6, lambda: bind_udp())
     return ask_connect(A, held)
+
+
+# --- connect: many clients that bind first ---------------------------------------
+
+
+def _remotes(count: int) -> list[Address]:
+    return [(f"127.0.1.{last}", SERVER_PORT) for last in range(1, count + 1)]
+
+
+def _fill(count: int, operations: Sequence[Callable[[], socket.socket]]) -> list[Any]:
+    """``count`` sockets, or as many as the kernel allows, by each operation in turn."""
+    held: list[Any] = []
+    with suppress(OSError):  # no port remains
+        for number in range(count):
+            held.append(operations[number % len(operations)]())
+    return held
+
+
+def _clients(
+    count: int,
+    remotes: Sequence[Address],
+    bind_first: bool = False,
+    options: Sequence[SocketOption] = (),
+) -> list[Any]:
+    """Clients that connect to these in turn, all from the same address."""
+
+    def connecting(to: Address) -> Callable[[], socket.socket]:
+        return partial(connect, to, "127.0.0.1", not bind_first, options)
+
+    return _fill(count, [*map(connecting, remotes)])
+
+
+def _binders(
+    percent: int, destinations: int, options: Sequence[SocketOption], plain: int = 0
+) -> Callable[[], Asked]:
+    def prepare() -> Asked:
+        remotes = _remotes(destinations)
+        held: list[Any] = [listen("0.0.0.0")]
+        held += _clients(plain, remotes)
+        held += _clients(percent, remotes, bind_first=True, options=options)
+        return ask_connect(remotes[0], held, source="127.0.0.1")
+
+    return prepare
+
+
+for _options, _how in (([], ""), ([REUSE_ADDRESS], ", SO_REUSEADDR")):
+    for _percent in (10, 25, 50, 75, 95, 100):
+        for _destinations in (1, 10, 50):
+            situation(
+                f"bind first{_how}: {_percent} % of the ports,"
+                f" {_destinations} destinations",
+                estimated=False,
+            )(_binders(_percent, _destinations, _options))
+    for _percent, _destinations, _plain in ((25, 10, 60), (50, 10, 200), (75, 50, 25)):
+        situation(
+            f"bind first{_how}: {_percent} % of the ports,"
+            f" {_destinations} destinations, {_plain} plain clients",
+            estimated=False,
+        )(_binders(_percent, _destinations, _options, _plain))
+
+
+@situation("bind first, to another destination than the one asked", estimated=False)
+def _() -> Asked:
+    held: list[Any] = [listen("0.0.0.0"), _clients(90, _remotes(10), bind_first=True)]
+    return ask_connect(A, held)
+
+
+@situation("TCP bind, with clients that bind first")
+def _() -> Asked:
+    held: list[Any] = [listen("0.0.0.0"), _clients(70, _remotes(10), bind_first=True)]
+    return ask_bind("127.0.0.1", held)
+
+
+def _autobind_reuse(percent: int, destinations: int, plain: int) -> Callable[[], Asked]:
+    def prepare() -> Asked:
+        set_sysctl("ip_autobind_reuse", 1)
+        return _binders(percent, destinations, [REUSE_ADDRESS], plain)()
+
+    return prepare
+
+
+for _percent, _destinations, _plain in (
+    *((50, 1, 0), (50, 10, 0), (100, 10, 0), (300, 10, 0), (300, 50, 0)),
+    *((50, 10, 50), (200, 10, 200)),
+):
+    situation(
+        f"bind first, SO_REUSEADDR, ip_autobind_reuse=1: {_percent} clients,"
+        f" {_destinations} destinations, {_plain} plain clients",
+        estimated=False,
+    )(_autobind_reuse(_percent, _destinations, _plain))
+
+
+# --- connect: slices -------------------------------------------------------------
+
+_SLICE = in_slice(40010, 40029)
+
+
+def _slices(
+    count: int, destinations: int, bind_first: bool, plain: int
+) -> Callable[[], Asked]:
+    def prepare() -> Asked:
+        remotes = _remotes(destinations)
+        held: list[Any] = [listen("0.0.0.0")]
+        held += _clients(count, remotes, bind_first, [_SLICE])
+        held += _clients(plain, remotes)
+        return ask_connect(remotes[0], held, source="127.0.0.1")
+
+    return prepare
+
+
+for _count, _destinations, _bind_first, _plain in (
+    (20, 1, False, 0),
+    (20, 10, False, 0),
+    (200, 10, False, 300),
+    (20, 10, True, 0),
+    (20, 10, True, 300),
+):
+    situation(
+        f"a slice of 20 ports, {'bind first, ' if _bind_first else ''}{_count} clients,"
+        f" {_destinations} destinations, {_plain} plain clients",
+        estimated=False,
+    )(_slices(_count, _destinations, _bind_first, _plain))
+
+
+# --- connect: devices ------------------------------------------------------------
+
+LINKS = ("east", "west")
+NEIGHBOUR = ("10.9.0.2", SERVER_PORT)
+"""The same address on both links."""
+
+
+def _connect_to_neighbour(*options: SocketOption) -> socket.socket:
+    return connect_without_waiting(NEIGHBOUR, options)
+
+
+def _bind_before_connect_on(link: str) -> socket.socket:
+    client = socket.socket()
+    client.setsockopt(*on_device(link))
+    client.setblocking(False)
+    client.bind(("10.9.0.1", 0))
+    client.connect_ex(NEIGHBOUR)
+    return client
+
+
+def _two_devices(
+    east: int, west: int, plain: int, asked_on: str, bound_on_east: int = 0
+) -> Callable[[], Asked]:
+    """Clients on each of two devices, and some that have none."""
+
+    def prepare() -> Asked:
+        for link in LINKS:
+            add_link(link, "10.9.0.1/24")
+            add_silent_neighbour(NEIGHBOUR[0], link)
+        held = _fill(bound_on_east, [lambda: _bind_before_connect_on("east")])
+        for link, count in (("east", east), ("west", west)):
+            held += _fill(count, [partial(_connect_to_neighbour, on_device(link))])
+        held += _fill(plain, [_connect_to_neighbour])
+        return _ask_on_device(asked_on, held)
+
+    return prepare
+
+
+def _ask_on_device(device: str, held: Any) -> Asked:
+    name = f"{NEIGHBOUR[0]}:{NEIGHBOUR[1]}"
+    asked = ask_connect(NEIGHBOUR, held)
+    if not device:
+        return asked._replace(operation=_connect_to_neighbour)
+    return asked._replace(
+        label=f"tcp_connect_{name}%{device}_free",
+        operation=lambda: _connect_to_neighbour(on_device(device)),
+        row=f"  to {name} on {device}",
+    )
+
+
+for _east, _west, _plain, _bound in (
+    (50, 95, 0, 0),
+    (100, 10, 20, 0),
+    (30, 30, 85, 0),
+    (20, 20, 10, 60),
+    (5, 5, 0, 95),
+):
+    for _asked_on in ("east", "west", ""):
+        situation(
+            f"on two devices: {_east} and {_west} clients, {_bound} that bind first,"
+            f" {_plain} without a device; asked for {_asked_on or 'no device'}",
+            estimated=False,
+        )(_two_devices(_east, _west, _plain, _asked_on, _bound))
+
+
+def _link_local(east: int, west: int, bind_first: int = 0) -> Callable[[], Asked]:
+    """Clients of the same link-local address on two links, asked for the first."""
+
+    def prepare() -> Asked:
+        for link in LINKS:
+            add_link(link, "fe80::1/64")
+        held: list[Any] = [listen("::")]  # IPv4 as well
+        held += _clients(bind_first, [A], bind_first=True)
+        for link, count in (("east", east), ("west", west)):
+            held += _fill(count, [partial(_connect_over, link)])
+        return Asked(
+            "tcp_connect_free",
+            ["-d", f"[fe80::1%east]:{SERVER_PORT}"],
+            lambda: _connect_over("east"),
+            held,
+        )
+
+    return prepare
+
+
+def _connect_over(link: str) -> socket.socket:
+    client = socket.socket(socket.AF_INET6)
+    try:
+        client.connect(("fe80::1", SERVER_PORT, 0, socket.if_nametoindex(link)))
+    except OSError:
+        client.close()
+        raise
+    return client
+
+
+for _east, _west, _bound in ((0, 100, 0), (60, 100, 0), (95, 20, 0), (40, 40, 50)):
+    situation(
+        f"IPv6 link-local on two links: {_east} and {_west} clients, {_bound}"
+        " that bind first",
+        estimated=False,
+    )(_link_local(_east, _west, _bound))
 
 
 # --- TCP bind --------------------------------------------------------------------

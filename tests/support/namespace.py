@@ -47,6 +47,24 @@ def add_address(address: str) -> None:
         _wait_for_route(address.partition("/")[0])
 
 
+def add_link(name: str, *addresses: str) -> None:
+    """Add a network device with these addresses. No other host is on its link."""
+    peer = f"{name}-peer"
+    for words in (
+        ["link", "add", name, "type", "veth", "peer", peer],
+        ["link", "set", peer, "up"],
+        ["link", "set", name, "up"],
+        *(["address", "add", each, "dev", name, "nodad"] for each in addresses),
+    ):
+        subprocess.run(["ip", *words], check=True)
+
+
+def add_silent_neighbour(address: str, link: str) -> None:
+    """Add a host that never answers, so that a connect() to it stays in SYN_SENT."""
+    words = [address, "lladdr", "02:00:00:00:00:99", "dev", link]
+    subprocess.run(["ip", "neighbour", "add", *words], check=True)
+
+
 def add_route(*words: str) -> None:
     """Add the route that these words of ip-route(8) describe."""
     subprocess.run(["ip", "route", "add", *words], check=True)

@@ -8,19 +8,31 @@ from __future__ import annotations
 import errno
 import socket
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
-from typing import Callable
+from typing import Callable, Union
 
 IP_BIND_ADDRESS_NO_PORT = 24
 IP_LOCAL_PORT_RANGE = 51
 SO_BINDTODEVICE = 25
 SERVER_PORT = 5000
 Address = tuple[str, int]
+SocketOption = tuple[int, int, Union[int, bytes]]
+REUSE_ADDRESS: SocketOption = (socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
 SERVER: Address = ("127.0.0.1", SERVER_PORT)
 
 # errors that mean: no free port
 EXHAUSTED = {errno.EADDRNOTAVAIL, errno.EADDRINUSE, errno.EAGAIN}
+
+
+def on_device(name: str) -> SocketOption:
+    """The option that binds a socket to a device."""
+    return socket.SOL_SOCKET, SO_BINDTODEVICE, f"{name}\0".encode()
+
+
+def in_slice(first: int, last: int) -> SocketOption:
+    """The option that narrows the range of one socket."""
+    return socket.IPPROTO_IP, IP_LOCAL_PORT_RANGE, struct.pack("=HH", first, last)
 
 
 def family_of(address: str) -> socket.AddressFamily:
@@ -37,14 +49,20 @@ def listen(address: str = "127.0.0.1", port: int = SERVER_PORT) -> socket.socket
 
 
 def connect(
-    remote: Address, source: str | None = None, no_port: bool = True
+    remote: Address,
+    source: str | None = None,
+    no_port: bool = True,
+    options: Iterable[SocketOption] = (),
 ) -> socket.socket:
     """connect() to a port of the kernel's choice.
 
     With a source, the kernel chooses at connect(), without ``no_port`` at bind().
+    ``options`` are arguments of setsockopt().
     """
     client = socket.socket(family_of(remote[0]))
     try:
+        for option in options:
+            client.setsockopt(*option)
         if source:
             if no_port:
                 client.setsockopt(socket.IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 1)
@@ -184,9 +202,13 @@ def reset_at_close(client: socket.socket) -> None:
     client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
 
 
-def connect_without_waiting(remote: Address) -> socket.socket:
+def connect_without_waiting(
+    remote: Address, options: Iterable[SocketOption] = ()
+) -> socket.socket:
     """connect() that returns while the handshake is under way: SYN_SENT."""
     client = socket.socket(family_of(remote[0]))
+    for option in options:
+        client.setsockopt(*option)
     client.setblocking(False)
     outcome = client.connect_ex(remote)
     if outcome != errno.EINPROGRESS:
