@@ -143,7 +143,7 @@ def observe_here(
     count = partial(host_usage, sample, settings.pool, settings.rules, question)
     with stopwatch.stage("counting ports"):
         usage = count()
-    usage, note = _settle(usage, options, count)
+    usage, note = _settle(usage, options, count, stopwatch)
     if note:
         sample = sample._replace(notes=[*sample.notes, note])
     found_port: Mapping[Destination | None, bool] = {}
@@ -187,7 +187,10 @@ def limits_of(options: Options) -> Limits:
 
 
 def _settle(
-    usage: HostUsage, options: Options, count: Callable[..., HostUsage]
+    usage: HostUsage,
+    options: Options,
+    count: Callable[..., HostUsage],
+    stopwatch: Stopwatch,
 ) -> tuple[HostUsage, str]:
     """The usage with unclear ports settled as far as necessary and possible, and a note
     if the experiment does not work."""
@@ -200,9 +203,10 @@ def _settle(
             return options.probe == AUTO and is_decided(count(known), limits)
 
         try:
-            unclear = usage.tcp_use.unclear
-            settled = settle_ports(unclear, SETTLE_LIMIT_SECONDS, is_enough)
-            usage = count(settled)
+            with stopwatch.stage("settling unclear ports"):
+                unclear = usage.tcp_use.unclear
+                settled = settle_ports(unclear, SETTLE_LIMIT_SECONDS, is_enough)
+                usage = count(settled)
         except SystemReadError as error:  # the bounds stay as they are
             note = str(error)
     if not is_decided(usage, limits):
