@@ -45,7 +45,7 @@ IP_LOCAL_PORT_RANGE = 51
 NO_PROGRAM = ("127.0.0.1", 0)
 """A destination that no program has."""
 CHECK_TIME_EVERY = 256
-"""Number of ports between two checks of the time."""
+"""Least number of ports between two checks of the time."""
 
 
 class NotSilent(SystemReadError):
@@ -110,21 +110,23 @@ def settle_by_holding(
     While *all* of these are held, bind() to port 0 of other programs fails.
     Raises :class:`NotSilent`.
     """
-    _raise_descriptor_limit()
     unseen, bound = {*ports}, dict[int, bool]()
-    end = time.monotonic() + limit_seconds
+    if is_enough(bound):
+        return bound
+    _raise_descriptor_limit()
+    end, next_check = time.monotonic() + limit_seconds, CHECK_TIME_EVERY
     with closing(hold_ports()) as held:
         try:
             for number, port in enumerate(held, start=1):
                 if port in unseen:
                     unseen.remove(port)
                     bound[port] = False
-                is_over = not unseen or (
-                    number % CHECK_TIME_EVERY == 0
-                    and (time.monotonic() > end or is_enough(bound))
-                )
-                if is_over:
+                if not unseen:
                     return bound
+                if number == next_check:
+                    if time.monotonic() > end or is_enough(bound):
+                        return bound
+                    next_check += max(CHECK_TIME_EVERY, number // 8)
         except NotSilent:  # no descriptor left: what is known stays true
             if not bound:
                 raise

@@ -84,15 +84,16 @@ def test_it_stops_when_its_time_is_up():
 
 
 @ALONE
-def test_holding_ends_when_enough_is_known():
+@pytest.mark.parametrize("enough, settled", [(True, 0), (False, 39)])
+def test_nothing_is_held_if_enough_is_known(enough, settled):
     known = []
 
     def is_enough(bound):
         known.append(len(bound))
-        return True
+        return enough
 
-    assert len(settle_by_holding(range(40000, 40039), 5, is_enough)) == 39
-    assert known == []  # every port came by first
+    assert len(settle_by_holding(range(40000, 40039), 5, is_enough)) == settled
+    assert known == [0]
 
 
 @ALONE
