@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Callable, NamedTuple
 
 from tests.benchmarks.measuring import Scene
@@ -12,6 +13,9 @@ SAMPLERS = (BY_PSUTIL, BY_SOCK_DIAG)
 SS, SS_WITH_HOLDERS, PSUTIL = "ss -Htan", "ss -Htanp", "psutil"
 PSUTIL_WALK, PSUTIL_START = "psutil, walk", "psutil, start"
 MINIMAL, DUMP, ALARM = "minimal check", "C program", "check, alarm"
+NEVER, CLEAR, UNCLEAR = "check, never", "check, clear", "check, unclear"
+HOLDING = "check, by holding"
+PROBES = (NEVER, CLEAR, UNCLEAR, HOLDING)
 IDLE_PROCESSES = 500
 
 SCENES = {
@@ -27,6 +31,10 @@ SCENES = {
     "holders": Scene(
         Plan(100_000), 7, (AUTO, ALARM, PSUTIL_WALK, PSUTIL_START), IDLE_PROCESSES
     ),
+    "600-probe": Scene(Plan(600, destinations=30), 9, PROBES),
+    "26k-probe": Scene(Plan(52_000, 10, ports_shared=False), 9, PROBES),
+    "100k-probe": Scene(Plan(100_000), 7, PROBES),
+    "500k-probe": Scene(Plan(500_000), 5, PROBES),
 }
 
 Cost = Callable[[str, str], float]
@@ -55,6 +63,15 @@ def _peak(case: str, scene: str, at_most: str) -> Goal:
     return Goal(
         case, "peak memory", at_most, lambda cost: cost(scene, AUTO), is_peak=True
     )
+
+
+def _probes(case: str, scene: str) -> Iterator[Goal]:
+    for command, way in (
+        (CLEAR, "state clear"),
+        (UNCLEAR, "not clear, port by port"),
+        (HOLDING, "not clear, by holding"),
+    ):
+        yield _ratio(f"{case}; {way}", scene, command, NEVER)
 
 
 def _growth(cost: Cost) -> float:
@@ -93,4 +110,8 @@ GOALS = (
     _ratio("2,000 sockets, --sampler psutil", "2k", *SAMPLERS),
     _ratio("3,000 sockets, --sampler psutil", "3k", *SAMPLERS),
     _ratio("5,000 sockets, --sampler psutil", "5k", *SAMPLERS),
+    *_probes("600 sockets, 290 ports unclear", "600-probe"),
+    *_probes("26,000 ports unclear", "26k-probe"),
+    *_probes("100,000 sockets, 14,116 ports unclear", "100k-probe"),
+    *_probes("500,000 sockets, 14,116 ports unclear", "500k-probe"),
 )

@@ -19,12 +19,21 @@ from tests.support.plugin_process import PROGRAM
 HERE = Path(__file__).parent
 PSUTIL_PEER = [sys.executable, str(HERE / "psutil_peer.py")]
 ALL_NETNS = "check, --all-netns"
+CLEAR = ["-w", "99", "-c", "99"]
+"""Thresholds that leave no doubt about the state in any scene."""
+UNCLEAR = ["-w", "47"]
+"""A threshold that lies between the bounds of a usage where ports are unclear: the
+state rests on an experiment."""
 COMMANDS = {
     "check": [PROGRAM],
     ALL_NETNS: [PROGRAM, "--all-netns"],
     "check, sock_diag": [PROGRAM, "--sampler", "sock_diag"],
     "check, psutil": [PROGRAM, "--sampler", "psutil"],
     "check, alarm": [PROGRAM, "-w", "1"],
+    "check, never": [PROGRAM, *CLEAR, "--probe", "never"],
+    "check, clear": [PROGRAM, *CLEAR],
+    "check, unclear": [PROGRAM, *UNCLEAR],
+    "check, by holding": ["./without_port_range", PROGRAM, *UNCLEAR],
     "minimal check": [sys.executable, str(HERE / "minimal_check.py")],
     "ss -Htan": ["ss", "-Htan"],
     "ss -Htanp": ["ss", "-Htanp"],

@@ -11,6 +11,7 @@ from datetime import date
 from importlib.metadata import version
 from pathlib import Path
 
+from check_ephemeral_port.model.settling import CHEAP_PORTS
 from tests.benchmarks.goals import GOALS, IDLE_PROCESSES, Cost
 from tests.benchmarks.measuring import OPEN_FILES, Run
 from tests.benchmarks.namespaces import NAMESPACES, NamespaceCost
@@ -53,6 +54,14 @@ half in TIME_WAIT
 cost of a socket
     The cost of a run minus that of a run on an idle host (``--sampler sock_diag``),
     divided by the number of sockets. 1x is linear.
+ports unclear
+    Nothing shows whether these were bound before they connected; see
+    ``contrib/docs/counting.rst``. The peer is the same run with ``--probe never``.
+    *State clear*: the state is the same in any case. The check settles ports then only
+    if there are at most {cheap_ports} of them, and the kernel can be asked port by
+    port. *Not clear*: the state rests on an experiment, *port by port*, or *by
+    holding*, as on a kernel before Linux 6.3: a filter refuses the option that
+    ``setsockopt()`` has had since then.
 holders
     The cost of a run that alarms minus that of a run that doesn't, compared with
     psutil's walk over all processes: ``psutil.net_connections("unix")``, which does
@@ -88,6 +97,7 @@ def page(medians: Medians, namespace_costs: Sequence[NamespaceCost] = ()) -> str
         medians=_table([MEDIAN_HEAD, *_median_rows(medians)]),
         idle_processes=IDLE_PROCESSES,
         open_files=OPEN_FILES,
+        cheap_ports=CHEAP_PORTS,
     )
 
 

@@ -84,6 +84,14 @@ def test_by_default_no_destination_uses_half_of_the_range():
     assert max(Counter(address for address, _ in clients).values()) < 14_116
 
 
+def test_every_connection_can_have_a_port_of_its_own():
+    clients = list(
+        Plan(52_000, destinations=10, ports_shared=False).established_clients()
+    )
+    assert len({port for _, port in clients}) == 26_000
+    assert set(Counter(address for address, _ in clients).values()) == {2_600}
+
+
 def test_every_connection_can_have_a_different_destination():
     plan = Plan(500_000, destinations=250_000)
     assert len({address for address, _ in plan.established_clients()}) == 250_000

@@ -55,6 +55,15 @@ def test_a_command_that_fails_raises_an_error(tools, monkeypatch):
         run("ss -Htan", tools)
 
 
+def test_a_command_can_run_as_on_a_kernel_without_the_option(tools):
+    program = "import socket; socket.socket().setsockopt(0, {}, b'1234')"
+    refused = [str(tools / "without_port_range"), sys.executable, "-c"]
+    done = subprocess.run([*refused, program.format(51)], stderr=subprocess.PIPE)
+    assert b"Errno 92" in done.stderr  # ENOPROTOOPT
+    done = subprocess.run([*refused, program.format(socket.IP_TOS)])
+    assert done.returncode == 0
+
+
 @pytest.mark.namespace(ports=PORTS)
 @pytest.mark.parametrize("scene", ["10k", "namespaces"])
 def test_all_processes_end_with_the_benchmark(tools, scene):

@@ -49,6 +49,9 @@ class Plan(NamedTuple):
     destinations: int = 0
     """Maximum number of addresses; 0: just enough for the usual share of the range."""
     time_wait_share: float = 0.0
+    ports_shared: bool = True
+    """If not, each connection has a port of its own. Then nothing shows whether other
+    connections could share it."""
 
     @property
     def connections(self) -> int:
@@ -62,6 +65,8 @@ class Plan(NamedTuple):
 
     def established_clients(self) -> Iterator[Client]:
         """The clients of the connections, destination by destination."""
+        if not self.ports_shared:
+            return _clients_apart(self.connections, self._destinations)
         return _clients(self.connections, self._destinations, 0)
 
     def time_wait_clients(self) -> Iterator[Client]:
@@ -87,7 +92,16 @@ def _clients(count: int, destinations: int, taken: int) -> Iterator[Client]:
         destination, turn = divmod(index, share)
         second_half, place = divmod(taken + turn, half)
         port = FIRST_PORT + (place + destination * 7919) % half * 2 + second_half
-        yield socket.inet_ntoa(struct.pack("!L", FIRST_DESTINATION + destination)), port
+        yield _address(destination), port
+
+
+def _clients_apart(count: int, destinations: int) -> Iterator[Client]:
+    for index in range(count):
+        yield _address(index % destinations), FIRST_PORT + index
+
+
+def _address(destination: int) -> str:
+    return socket.inet_ntoa(struct.pack("!L", FIRST_DESTINATION + destination))
 
 
 class Children:
