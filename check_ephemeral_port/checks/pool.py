@@ -7,8 +7,7 @@ from functools import partial
 
 from ..model.connect import fullest_destinations
 from ..model.observation import Observation
-from ..model.settling import NEVER, Limits, is_decided, is_worth_settling
-from ..model.sockets import AUTO, TCP, UDP, SocketEntry, TcpState
+from ..model.sockets import TCP, UDP, SocketEntry, TcpState
 from ..model.usage import HostUsage, Question, Watch, host_usage
 from ..options import DestinationOption, Options
 from ..plugin.output.result import Result
@@ -20,6 +19,7 @@ from ..system.deadline import Stopwatch
 from ..system.errors import SystemReadError
 from ..system.ranges import read_port_settings
 from ..system.sockets.sampling import take_sample
+from .experiment import settle, settle_for_cause, try_full_destinations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:  # most runs don't need it
@@ -28,7 +28,6 @@ if TYPE_CHECKING:  # most runs don't need it
     from ..model.forecast.forecast import HostForecast
     from ..model.holders import Holder
     from ..model.namespaces import Namespace, NamespaceFailure
-    from ..model.sockets import Destination
     from ..plugin.output.result import Detail
     from ..plugin.pool.figures import UsageFigure
     from ..system.processes import SocketsWithPids
@@ -38,9 +37,6 @@ NAMED_LISTENERS = 20
 
 NAMED_BINDERS = 3
 """Maximum number of processes to name that bind before they connect."""
-
-SETTLE_LIMIT_SECONDS = 2.0
-"""Much longer than it takes to settle every port."""
 
 
 def run(
@@ -143,12 +139,12 @@ def observe_here(
     count = partial(host_usage, sample, settings.pool, settings.rules, question)
     with stopwatch.stage("counting ports"):
         usage = count()
-    usage, note = _settle(usage, options, count, stopwatch)
-    if note:
-        sample = sample._replace(notes=[*sample.notes, note])
-    found_port: Mapping[Destination | None, bool] = {}
-    if options.probe != NEVER:
-        found_port = _try_full_destinations(usage)
+    if usage.tcp_use.unclear:
+        with stopwatch.stage("settling unclear ports"):
+            usage, note = settle(usage, options, count)
+        if note:
+            sample = sample._replace(notes=[*sample.notes, note])
+    found_port = try_full_destinations(usage, options)
     forecast = None
     if options.state_file:
         with stopwatch.stage("comparing with earlier runs"):
@@ -177,43 +173,6 @@ def _watch(option: DestinationOption) -> Watch:
     return Watch(f"{host}:{option.port}", remotes, device)
 
 
-def limits_of(options: Options) -> Limits:
-    """The thresholds of the command line that apply to connect()."""
-    return Limits(
-        (options.warning, options.critical),
-        (options.free_warning, options.free_critical),
-        (options.fast_warning, options.fast_critical),
-    )
-
-
-def _settle(
-    usage: HostUsage,
-    options: Options,
-    count: Callable[..., HostUsage],
-    stopwatch: Stopwatch,
-) -> tuple[HostUsage, str]:
-    """The usage with unclear ports settled as far as necessary and possible, and a note
-    if the experiment does not work."""
-    limits, note = limits_of(options), ""
-    settled: Mapping[int, bool] = {}
-    if is_worth_settling(usage, options.probe, limits):
-        from ..system.silent_connect import settle_ports
-
-        def is_enough(known: Mapping[int, bool]) -> bool:
-            return options.probe == AUTO and is_decided(count(known), limits)
-
-        try:
-            with stopwatch.stage("settling unclear ports"):
-                unclear = usage.tcp_use.unclear
-                settled = settle_ports(unclear, SETTLE_LIMIT_SECONDS, is_enough)
-                usage = count(settled)
-        except SystemReadError as error:  # the bounds stay as they are
-            note = str(error)
-    if not is_decided(usage, limits):
-        usage = count(settled, find_shared=True)
-    return usage, note
-
-
 def _device_names(usage: HostUsage) -> Mapping[int, str]:
     devices = usage.tcp_use.connections.devices
     if not devices:
@@ -221,23 +180,6 @@ def _device_names(usage: HostUsage) -> Mapping[int, str]:
     from ..system.names import device_names
 
     return device_names(devices)
-
-
-def _try_full_destinations(usage: HostUsage) -> Mapping[Destination | None, bool]:
-    """Whether a connect() finds a port after all where none should remain."""
-    watched = (*usage.watched, *usage.on_devices)
-    connects = [usage.tcp_connect, *(connect for _, connect in watched)]
-    full = {
-        connect.destination
-        for connect in connects
-        if connect and connect.destination and not connect.ports.free.best
-    }
-    if not full:
-        return {}
-    from ..system.silent_connect import finds_port
-
-    outcomes = {destination: finds_port(destination) for destination in full}
-    return {to: found for to, found in outcomes.items() if found is not None}
 
 
 def _forecast(
@@ -430,7 +372,7 @@ def _advise(
         return []
     connect = alarming.connect if alarming else None
     usage, entries = observation.usage, observation.sample.entries
-    settled = _settled_for_advice(observation, options) if connect else {}
+    settled = settle_for_cause(observation, options) if connect else {}
     bound_first = bound_before_connect(usage, entries, settled)
     facts = Facts(usage, settings, connect, bound_first)
     if options.verbose:
@@ -439,24 +381,6 @@ def _advise(
             bound_by=_processes_that_bound(facts.bound_first, observation, options),
         )
     return advise(facts)
-
-
-def _settled_for_advice(
-    observation: Observation, options: Options
-) -> Mapping[int, bool]:
-    """The ports that did not matter for the state, but matter for its cause."""
-    unclear = observation.usage.tcp_use.unclear
-    if options.probe == NEVER or not unclear:
-        return {}
-    from ..system.namespaces.enter import in_namespace
-    from ..system.silent_connect import settle_ports
-
-    try:
-        return in_namespace(
-            observation.namespace, lambda: settle_ports(unclear, SETTLE_LIMIT_SECONDS)
-        )
-    except SystemReadError:  # an unknown cause is not worth an alarm
-        return {}
 
 
 def _listeners(

@@ -7,6 +7,7 @@ import pytest
 
 ALWAYS = {
     "checks",
+    "checks.experiment",
     "checks.pool",
     "cli",
     "model",

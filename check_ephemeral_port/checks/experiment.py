@@ -1,0 +1,86 @@
+"""What the pool check asks connect() itself; see :mod:`..system.silent_connect`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from ..model.settling import AUTO, NEVER, Limits, is_decided, is_worth_settling
+from ..model.usage import HostUsage
+from ..options import Options
+from ..system.errors import SystemReadError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:  # most runs don't need it
+    from ..model.observation import Observation
+    from ..model.sockets import Destination
+
+SETTLE_LIMIT_SECONDS = 2.0
+"""Much longer than it takes to settle every port."""
+
+
+def settle(
+    usage: HostUsage, options: Options, count: Callable[..., HostUsage]
+) -> tuple[HostUsage, str]:
+    """The usage with unclear ports settled as far as necessary and possible, and a note
+    if the experiment does not work."""
+    limits, note = _limits(options), ""
+    settled: Mapping[int, bool] = {}
+    if is_worth_settling(usage, options.probe, limits):
+        from ..system.silent_connect import settle_ports
+
+        def is_enough(known: Mapping[int, bool]) -> bool:
+            return options.probe == AUTO and is_decided(count(known), limits)
+
+        try:
+            unclear = usage.tcp_use.unclear
+            settled = settle_ports(unclear, SETTLE_LIMIT_SECONDS, is_enough)
+            usage = count(settled)
+        except SystemReadError as error:  # the bounds stay as they are
+            note = str(error)
+    if not is_decided(usage, limits):  # the worst case counts
+        usage = count(settled, find_shared=True)
+    return usage, note
+
+
+def _limits(options: Options) -> Limits:
+    """The thresholds of the command line that apply to connect()."""
+    return Limits(
+        (options.warning, options.critical),
+        (options.free_warning, options.free_critical),
+        (options.fast_warning, options.fast_critical),
+    )
+
+
+def try_full_destinations(
+    usage: HostUsage, options: Options
+) -> Mapping[Destination | None, bool]:
+    """Whether a connect() finds a port after all where none should remain."""
+    watched = (*usage.watched, *usage.on_devices)
+    connects = [usage.tcp_connect, *(connect for _, connect in watched)]
+    full = {
+        connect.destination
+        for connect in connects
+        if connect and connect.destination and not connect.ports.free.best
+    }
+    if not full or options.probe == NEVER:
+        return {}
+    from ..system.silent_connect import finds_port
+
+    outcomes = {destination: finds_port(destination) for destination in full}
+    return {to: found for to, found in outcomes.items() if found is not None}
+
+
+def settle_for_cause(observation: Observation, options: Options) -> Mapping[int, bool]:
+    """The ports that did not matter for the state, but matter for its cause."""
+    unclear = observation.usage.tcp_use.unclear
+    if options.probe == NEVER or not unclear:
+        return {}
+    from ..system.namespaces.enter import in_namespace
+    from ..system.silent_connect import settle_ports
+
+    try:
+        return in_namespace(
+            observation.namespace, lambda: settle_ports(unclear, SETTLE_LIMIT_SECONDS)
+        )
+    except SystemReadError:  # an unknown cause is not worth an alarm
+        return {}
