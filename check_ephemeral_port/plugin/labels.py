@@ -10,19 +10,33 @@ from ..model.records import NamedTuple
 
 HOST_PORT = "HOST:PORT"
 """Stands for a destination of ``-d`` in the name of a label."""
+DEVICE = "DEVICE"
+"""Stands for a network device in the name of a label."""
 
 
 class Label(NamedTuple):
     """One perfdata label."""
 
     name: str
-    """As printed, but with :data:`HOST_PORT` for a destination."""
+    """As printed, but with :data:`HOST_PORT` for a destination and :data:`DEVICE` for a
+    device."""
     unit: str
     """``%``, ``s``, or nothing for a number of ports, sockets or namespaces."""
     meaning: str
 
 
 POOL_LABELS = (
+    Label(
+        "tcp_connect_HOST:PORT%DEVICE",
+        "%",
+        "tcp_connect for the connections to this destination of -d that are bound to "
+        "this network device; only if there are any",
+    ),
+    Label(
+        "tcp_connect_HOST:PORT%DEVICE_free",
+        "",
+        "tcp_connect_free for these connections",
+    ),
     Label(
         "tcp_connect_HOST:PORT",
         "%",

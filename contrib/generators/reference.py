@@ -49,7 +49,8 @@ Other values
     The ranges of ``--eta-warning`` and ``--eta-critical`` take them as well: ``30m:``
     alarms when less than 30 minutes remain.
 ``HOST:PORT``
-    A name or an IPv4 address, or an IPv6 address in brackets: ``[2001:db8::7]:443``.
+    A name or an IPv4 address, or an IPv6 address in brackets: ``[2001:db8::7]:443``. A
+    link-local address needs its device: ``[fe80::1%eth0]:443``.
 ``ADDRESS``
     An IPv4 or IPv6 address. ``0.0.0.0`` and ``::`` are the wildcard addresses.
 ``NAME|PID|PATH``
@@ -74,7 +75,8 @@ maximum, as far as there are any. Percentages go from 0 to 100.
 With ``-d``, the labels that begin with ``tcp_connect`` and have no ``HOST:PORT`` are
 for the fullest of the watched destinations. With ``--all-netns``, all but ``netns`` and
 ``netns_failed`` are for the worst namespace. `How ports are counted <counting.rst>`_
-explains the three usages, `What is port 60840? <port.rst>`_ the port check.
+explains the three usages and the labels with ``%DEVICE``, `What is port 60840?
+<port.rst>`_ the port check.
 
 {groups}"""
 

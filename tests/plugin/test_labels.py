@@ -1,10 +1,12 @@
 """The tables of labels list exactly the perfdata of real runs."""
 
 import re
+import socket
 
 import pytest
 
 from check_ephemeral_port.plugin.labels import (
+    DEVICE,
     HOST_PORT,
     LABELS,
     POOL_LABELS,
@@ -12,7 +14,14 @@ from check_ephemeral_port.plugin.labels import (
     REMOTE_PORT_LABELS,
 )
 from tests.support.plugin_process import check
-from tests.support.sockets import bind_udp, connect, held_sockets, listen, open_sockets
+from tests.support.sockets import (
+    SO_BINDTODEVICE,
+    bind_udp,
+    connect,
+    held_sockets,
+    listen,
+    open_sockets,
+)
 
 SERVER = ("127.0.0.1", 5000)
 LISTENING = f"{SERVER[0]}:{SERVER[1]}"
@@ -26,12 +35,20 @@ def printed(*arguments):
     for label, field in run.perfdata_fields.items():
         for destination in DESTINATIONS:
             label = label.replace(f"_{destination}", f"_{HOST_PORT}")
+            label = label.replace(f"{HOST_PORT}%lo", f"{HOST_PORT}%{DEVICE}")
         value = field.partition(";")[0]
         pair = label, re.sub("^[0-9.]+", "", value)
         if pair not in found:
             found.append(pair)
     assert found, run.stdout
     return found
+
+
+def connect_on_lo():
+    client = socket.socket()
+    client.setsockopt(socket.SOL_SOCKET, SO_BINDTODEVICE, b"lo\0")
+    client.connect(SERVER)
+    return client
 
 
 def in_table(labels):
@@ -42,10 +59,11 @@ def in_table(labels):
 def test_runs_print_every_label_of_the_table_and_no_other(tmp_path):
     server = listen()
     remote = printed("-p", "5000", "-H", "127.0.0.1")
+    on_lo = connect_on_lo()
     # without a remaining port, the first run already has forecasts
     clients = open_sockets(39, lambda: connect(SERVER))  # the run above took one port
     watch = ("-d", LISTENING, "-d", "[2001:db8::7]:443")
-    with held_sockets(server, *clients, *open_sockets(40, bind_udp)):
+    with held_sockets(server, on_lo, *clients, *open_sockets(40, bind_udp)):
         pool = printed(*watch, "--state-file", str(tmp_path / "state"))
         namespaces = printed(*watch, "--all-netns")
         port = printed("-p", "40000")
