@@ -15,6 +15,7 @@ import pytest
 
 from tests.support.farm import PORTS as FARM_PORTS
 from tests.support.farm import Farm, Plan
+from tests.support.namespace import set_sysctl
 from tests.support.plugin_process import (
     PROGRAM,
     PluginRun,
@@ -27,6 +28,7 @@ from tests.support.sockets import (
     bind_udp,
     connect,
     held_connections,
+    held_sockets,
     held_udp_ports,
     listen,
     open_sockets,
@@ -353,6 +355,19 @@ def test_no_netlink(number):
             assert_unknown(within(mode), reason)
         everywhere = within("--all-netns")
     assert everywhere.exit_code == 3 and reason in everywhere.status
+
+
+@ALONE
+def test_an_experiment_that_does_not_work():
+    set_sysctl("tcp_fastopen", 0)
+    remotes = [(f"127.0.0.{1 + n % 10}", 5000) for n in range(40)]
+    with listen("0.0.0.0"):
+        bound_first = [connect(to, "127.0.0.1", no_port=False) for to in remotes]
+        with held_sockets(*bound_first):
+            run = check("-v")
+    assert run.exit_code == 1
+    assert "remaining by estimate, perhaps 0" in run.status
+    assert "note: probe: net.ipv4.tcp_fastopen has the client off" in run.stdout
 
 
 SIGNALS = """
