@@ -70,17 +70,23 @@ def try_full_destinations(
     return {to: found for to, found in outcomes.items() if found is not None}
 
 
-def settle_for_cause(observation: Observation, options: Options) -> Mapping[int, bool]:
-    """The ports that did not matter for the state, but matter for its cause."""
+def settle_for_cause(
+    observation: Observation, options: Options, is_ok: bool
+) -> Mapping[int, bool]:
+    """The ports that did not matter for the state, but matter for its cause.
+
+    If the state is OK, no ports are held to find them.
+    """
     unclear = observation.usage.tcp_use.unclear
     if options.probe == NEVER or not unclear:
         return {}
     from ..system.namespaces.enter import in_namespace
     from ..system.silent_connect import settle_ports
 
+    def settle_all() -> Mapping[int, bool]:
+        return settle_ports(unclear, SETTLE_LIMIT_SECONDS, lambda _: is_ok)
+
     try:
-        return in_namespace(
-            observation.namespace, lambda: settle_ports(unclear, SETTLE_LIMIT_SECONDS)
-        )
+        return in_namespace(observation.namespace, settle_all)
     except SystemReadError:  # an unknown cause is not worth an alarm
         return {}

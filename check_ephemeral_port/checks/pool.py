@@ -246,7 +246,10 @@ def explain(
         from ..plugin.pool.advice import causes_of
 
         with stopwatch.stage("looking for advice"):
-            advice = _advise(observation, alarming, found.entries, options)
+            settled: Mapping[int, bool] = {}
+            if alarming and alarming.connect:
+                settled = settle_for_cause(observation, options, judgment.is_ok)
+            advice = _advise(observation, alarming, found.entries, settled, options)
         causes = causes_of(advice)
     if not options.verbose:
         return Explanation(holders, causes)
@@ -352,11 +355,13 @@ def _advise(
     observation: Observation,
     alarming: UsageFigure | None,
     sockets: Iterable[SocketEntry],
+    settled: Mapping[int, bool],
     options: Options,
 ) -> list[Advice]:
     """Advice about settings and, with ``-v``, about programs.
 
     ``sockets`` must contain all sockets that are not connected, with their processes.
+    ``settled``: ports that were settled after the state was known.
     """
     from ..model.advice import advise
     from ..model.advice.bind_before_connect import bound_before_connect
@@ -372,7 +377,6 @@ def _advise(
         return []
     connect = alarming.connect if alarming else None
     usage, entries = observation.usage, observation.sample.entries
-    settled = settle_for_cause(observation, options) if connect else {}
     bound_first = bound_before_connect(usage, entries, settled)
     facts = Facts(usage, settings, connect, bound_first)
     if options.verbose:
