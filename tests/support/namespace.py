@@ -41,8 +41,8 @@ def set_sysctl(name: str, value: object) -> None:
 
 def add_address(address: str) -> None:
     """Give the namespace's loopback device one more address."""
-    flags = ["nodad"] if ":" in address else []
-    subprocess.run(["ip", "addr", "add", address, "dev", "lo", *flags], check=True)
+    words = [address, "dev", "lo", *_flags(address)]
+    subprocess.run(["ip", "addr", "add", *words], check=True)
     if ":" in address:
         _wait_for_route(address.partition("/")[0])
 
@@ -54,9 +54,13 @@ def add_link(name: str, *addresses: str) -> None:
         ["link", "add", name, "type", "veth", "peer", peer],
         ["link", "set", peer, "up"],
         ["link", "set", name, "up"],
-        *(["address", "add", each, "dev", name, "nodad"] for each in addresses),
+        *(["address", "add", each, "dev", name, *_flags(each)] for each in addresses),
     ):
         subprocess.run(["ip", *words], check=True)
+
+
+def _flags(address: str) -> list[str]:
+    return ["nodad"] if ":" in address else []
 
 
 def add_silent_neighbour(address: str, link: str) -> None:
