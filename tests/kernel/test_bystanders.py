@@ -1,0 +1,121 @@
+"""Other programs get their ports while the check asks the kernel for ports."""
+
+import json
+import os
+import signal
+import time
+from contextlib import contextmanager
+
+import pytest
+
+from check_ephemeral_port.system.silent_connect import (
+    settle_by_holding,
+    settle_one_by_one,
+)
+from tests.support.sockets import (
+    bind,
+    connect,
+    held_sockets,
+    listen,
+    open_sockets,
+    reset_at_close,
+)
+
+PORTS = "40000-40099"
+EVERY = range(40000, 40100)
+USED = 85
+"""Ports of connections to one address, so few remain."""
+BUSY = ("127.0.0.2", 5000)
+OTHER = ("127.0.0.3", 5000)
+SECONDS = 1.5
+PAUSE_SECONDS = 0.02
+
+
+def connect_once():
+    with listen(*OTHER) as server:
+        while True:
+            with connect(OTHER, "127.0.0.1") as client, server.accept()[0]:
+                reset_at_close(client)
+            yield
+
+
+def bind_once():
+    while True:
+        with bind():
+            yield
+
+
+@contextmanager
+def bystander(operations):
+    """A process that repeats one operation. The list gets how often that succeeded,
+    and how often it failed."""
+    outcome = []
+    receive, send = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.close(receive)
+        _repeat(operations, send)
+    os.close(send)
+    with open(receive) as pipe:
+        pipe.readline()  # it has begun
+        try:
+            yield outcome
+        finally:
+            os.kill(child, signal.SIGTERM)
+            outcome.extend(json.loads(pipe.readline()))
+            os.waitpid(child, 0)
+
+
+def _repeat(operations, send):
+    is_over, good, failed = [], 0, 0
+    signal.signal(signal.SIGTERM, lambda *_: is_over.append(True))
+    os.write(send, b"begun\n")
+    while not is_over:
+        try:
+            for _ in operations():
+                good += 1
+                if is_over:
+                    break
+        except OSError:  # the generator is over: begin another
+            failed += 1
+    os.write(send, json.dumps([good, failed]).encode() + b"\n")
+    os._exit(0)
+
+
+def during(experiment):
+    """How bind() and connect() of others fare while experiments are made, and the
+    number of these."""
+    with listen(*BUSY):
+        used = open_sockets(USED, lambda: connect(BUSY, "127.0.0.1"))
+        with held_sockets(*used), bystander(bind_once) as binds:
+            with bystander(connect_once) as connects:
+                count, end = 0, time.monotonic() + SECONDS
+                while time.monotonic() < end:
+                    assert len(experiment(EVERY, 5)) == len(EVERY)
+                    count += 1
+                    time.sleep(PAUSE_SECONDS)
+    return binds, connects, count
+
+
+@pytest.mark.namespace(ports=PORTS)
+def test_no_bind_and_no_connect_fails_while_ports_are_asked_one_by_one():
+    binds, connects, _ = during(settle_one_by_one)
+    assert min(binds[0], connects[0]) > 1000
+    assert (binds[1], connects[1]) == (0, 0)
+
+
+@pytest.mark.namespace(ports=PORTS)
+def test_no_connect_fails_while_all_ports_are_held():
+    # a bind() that comes while all ports are held fails: contrib/docs/counting.rst
+    binds, connects, count = during(settle_by_holding_all)
+    print(f"{count} experiments; bind(0): {binds[1]} of {sum(binds)} failed;", end=" ")
+    print(f"connect(): {connects[1]} of {sum(connects)} failed")
+    assert connects[0] > 1000
+    assert connects[1] == 0
+
+
+def settle_by_holding_all(ports, limit_seconds):
+    # a port that is not in the pool is never seen, so it goes on until refused
+    settled = {**settle_by_holding([*ports, 1], limit_seconds)}
+    del settled[1]
+    return settled
