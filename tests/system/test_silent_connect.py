@@ -5,7 +5,6 @@ import resource
 import socket
 import subprocess
 from contextlib import closing
-from pathlib import Path
 
 import pytest
 
@@ -18,7 +17,7 @@ from check_ephemeral_port.system.silent_connect import (
     settle_one_by_one,
     settle_ports,
 )
-from check_ephemeral_port.system.sockets.sockstat import read_time_wait_sockets
+from tests.support.counters import network_counters
 from tests.support.namespace import set_sysctl
 from tests.support.sockets import (
     SERVER,
@@ -31,17 +30,10 @@ from tests.support.sockets import (
 
 ALONE = pytest.mark.namespace(ports="40000-40039")
 HERE = Destination("127.0.0.1", endpoint(*SERVER))
-COUNTERS = ("snmp", "netstat", "snmp6")
 
 
 def ports_of(sockets):
     return {s.getsockname()[1] for s in sockets}
-
-
-def counters():
-    """Every counter of IP and TCP, and the sockets in TIME_WAIT."""
-    waiting = read_time_wait_sockets()
-    return [waiting, *(Path(f"/proc/net/{name}").read_text() for name in COUNTERS)]
 
 
 def bound_first():
@@ -63,11 +55,11 @@ def test_both_ways_find_the_ports_that_connect_can_share():
 @ALONE
 def test_the_experiment_leaves_no_trace():
     with listen(), held_sockets(*open_sockets(9, lambda: connect(SERVER))):
-        before = counters()
+        before = network_counters()
         settle_ports(range(40000, 40040), limit_seconds=5)
         assert len({*hold_ports()}) == 40
         assert finds_port(HERE)
-        assert counters() == before
+        assert network_counters() == before
 
 
 @ALONE
