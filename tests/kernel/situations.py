@@ -490,6 +490,12 @@ def _() -> Asked:
 # --- connect: many clients that bind first ---------------------------------------
 
 
+def _to(destinations: int, plain: int = 0) -> str:
+    """The end of a name: how many destinations, and how many clients just connect."""
+    to = "1 destination" if destinations == 1 else f"{destinations} destinations"
+    return f"{to}, {plain} plain clients" if plain else to
+
+
 def _remotes(count: int) -> list[Address]:
     return [(f"127.0.1.{last}", SERVER_PORT) for last in range(1, count + 1)]
 
@@ -534,14 +540,13 @@ for _options, _how in (([], ""), ([REUSE_ADDRESS], ", SO_REUSEADDR")):
     for _percent in (10, 25, 50, 75, 95, 100):
         for _destinations in (1, 10, 50):
             situation(
-                f"bind first{_how}: {_percent} % of the ports,"
-                f" {_destinations} destinations",
+                f"bind first{_how}: {_percent} % of the ports, {_to(_destinations)}",
                 estimated=False,
             )(_binders(_percent, _destinations, _options))
     for _percent, _destinations, _plain in ((25, 10, 60), (50, 10, 200), (75, 50, 25)):
         situation(
-            f"bind first{_how}: {_percent} % of the ports,"
-            f" {_destinations} destinations, {_plain} plain clients",
+            f"bind first{_how}: {_percent} % of the ports, "
+            + _to(_destinations, _plain),
             estimated=False,
         )(_binders(_percent, _destinations, _options, _plain))
 
@@ -571,8 +576,8 @@ for _percent, _destinations, _plain in (
     *((50, 10, 50), (200, 10, 200)),
 ):
     situation(
-        f"bind first, SO_REUSEADDR, ip_autobind_reuse=1: {_percent} clients,"
-        f" {_destinations} destinations, {_plain} plain clients",
+        f"bind first, SO_REUSEADDR, ip_autobind_reuse=1: {_percent} clients, "
+        + _to(_destinations, _plain),
         estimated=False,
     )(_autobind_reuse(_percent, _destinations, _plain))
 
@@ -602,9 +607,9 @@ for _count, _destinations, _bind_first, _plain in (
     (20, 10, True, 0),
     (20, 10, True, 300),
 ):
+    _how = ", bind first" if _bind_first else ""
     situation(
-        f"a slice of 20 ports, {'bind first, ' if _bind_first else ''}{_count} clients,"
-        f" {_destinations} destinations, {_plain} plain clients",
+        f"a slice of 20 ports{_how}, {_count} clients, " + _to(_destinations, _plain),
         estimated=False,
     )(_slices(_count, _destinations, _bind_first, _plain))
 
@@ -668,8 +673,10 @@ for _east, _west, _plain, _bound in (
 ):
     for _asked_on in ("east", "west", ""):
         situation(
-            f"on two devices: {_east} and {_west} clients, {_bound} that bind first,"
-            f" {_plain} without a device; asked for {_asked_on or 'no device'}",
+            f"on two devices: {_east} and {_west} clients"
+            + (f", {_bound} that bind first" if _bound else "")
+            + (f", {_plain} without a device" if _plain else "")
+            + f"; asked {f'on {_asked_on}' if _asked_on else 'without a device'}",
             estimated=False,
         )(_two_devices(_east, _west, _plain, _asked_on, _bound))
 
@@ -706,8 +713,8 @@ def _connect_over(link: str) -> socket.socket:
 
 for _east, _west, _bound in ((0, 100, 0), (60, 100, 0), (95, 20, 0), (40, 40, 50)):
     situation(
-        f"IPv6 link-local on two links: {_east} and {_west} clients, {_bound}"
-        " that bind first",
+        f"IPv6 link-local on two links: {_east} and {_west} clients"
+        + (f", {_bound} IPv4 clients that bind first" if _bound else ""),
         estimated=False,
     )(_link_local(_east, _west, _bound))
 

@@ -49,7 +49,7 @@ def bind_once():
 def bystander(operations):
     """A process that repeats one operation. The list gets how often that succeeded,
     and how often it failed."""
-    outcome = []
+    outcome: list[int] = []
     receive, send = os.pipe()
     child = os.fork()
     if child == 0:

@@ -21,15 +21,18 @@ def state_of(free, capacity):
 def test_the_prediction_and_the_state_match_the_kernel(situation):
     asked = situation.prepare()
     runs = {mode: check("-vv", "--probe", mode, *asked.arguments) for mode in PROBES}
+    without_arguments = check()
     truth = successes_until_refused(asked.operation)
     for mode, run in runs.items():
         low, high = asked.bounds(run)
         assert low <= truth <= high, mode
         if situation.estimated if mode == NEVER else situation.exact:
             assert run.perfdata[asked.label] == truth, mode
-        if asked.label.startswith("tcp_connect"):
-            capacity = int(run.perfdata_fields[asked.label].split(";")[4])
-            least = state_of(truth, capacity)
-            if mode == NEVER:  # nothing shows it: a warning is enough for the worst
-                least = WARNING if least == CRITICAL else OK
-            assert run.exit_code >= least, f"{mode}: {run.status}"
+    if asked.label.startswith("tcp_connect"):
+        capacity = int(run.perfdata_fields[asked.label].split(";")[4])
+        least = state_of(truth, capacity)
+        # if nothing shows it, a warning is enough for the worst
+        least_by_estimate = WARNING if least == CRITICAL else OK
+        for mode, run in (*runs.items(), ("without arguments", without_arguments)):
+            enough = least_by_estimate if mode == NEVER else least
+            assert run.exit_code >= enough, f"{mode}: {run.status}"
