@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from ..model.settling import AUTO, NEVER, Limits, is_decided, is_worth_settling
+from ..model.records import NamedTuple
+from ..model.settling import AUTO, NEVER, Limits, is_decided, ports_to_settle
 from ..model.usage import HostUsage
 from ..options import Options
 from ..system.errors import SystemReadError
@@ -18,36 +19,53 @@ SETTLE_LIMIT_SECONDS = 2.0
 """Much longer than it takes to settle every port."""
 
 
+class Settled(NamedTuple):
+    """What the experiment has brought."""
+
+    usage: HostUsage
+    is_decided: bool
+    """Whether the state is the same in any case that remains."""
+    note: str = ""
+    """Why ports remain unclear, if the experiment failed."""
+
+
 def settle(
     usage: HostUsage, options: Options, count: Callable[..., HostUsage]
-) -> tuple[HostUsage, str]:
-    """The usage with unclear ports settled as far as necessary and possible, and a note
-    if the experiment does not work."""
+) -> Settled:
+    """Settle unclear ports as far as necessary and possible.
+
+    ``count``: counts the usage again, given the ports that are settled.
+    """
     limits, note = _limits(options), ""
     settled: Mapping[int, bool] = {}
-    if is_worth_settling(usage, options.probe, limits):
+    ports = ports_to_settle(usage, options.probe, limits)
+    if ports:
         from ..system.silent_connect import settle_ports
 
         def is_enough(known: Mapping[int, bool]) -> bool:
             return options.probe == AUTO and is_decided(count(known), limits)
 
         try:
-            unclear = usage.tcp_use.unclear
-            settled = settle_ports(unclear, SETTLE_LIMIT_SECONDS, is_enough)
+            settled = settle_ports(ports, SETTLE_LIMIT_SECONDS, is_enough)
             usage = count(settled)
         except SystemReadError as error:  # the bounds stay as they are
             note = str(error)
-    if not is_decided(usage, limits):  # the worst case counts
+    decided = is_decided(usage, limits)
+    if not decided:  # the worst case counts
         usage = count(settled, find_shared=True)
-    return usage, note
+        left = len(ports) - len(settled)
+        if left and not note:
+            note = f"probe: out of time or descriptors, {left} ports not settled"
+    return Settled(usage, decided, note)
 
 
 def _limits(options: Options) -> Limits:
-    """The thresholds of the command line that apply to connect()."""
+    """The thresholds of the command line that apply to TCP."""
     return Limits(
         (options.warning, options.critical),
         (options.free_warning, options.free_critical),
         (options.fast_warning, options.fast_critical),
+        (options.bind_warning, options.bind_critical),
     )
 
 

@@ -7,6 +7,7 @@ from functools import partial
 
 from ..model.connect import fullest_destinations
 from ..model.observation import Observation
+from ..model.settling import NEVER
 from ..model.sockets import TCP, UDP, SocketEntry, TcpState
 from ..model.usage import HostUsage, Question, Watch, host_usage
 from ..options import DestinationOption, Options
@@ -139,9 +140,11 @@ def observe_here(
     count = partial(host_usage, sample, settings.pool, settings.rules, question)
     with stopwatch.stage("counting ports"):
         usage = count()
-    if usage.tcp_use.unclear:
+    tells_worst_case = options.probe == NEVER
+    if usage.tcp_use.unclear or usage.tcp_use.unseen:
         with stopwatch.stage("settling unclear ports"):
-            usage, note = settle(usage, options, count)
+            usage, is_decided, note = settle(usage, options, count)
+        tells_worst_case |= bool(note) or not is_decided
         if note:
             sample = sample._replace(notes=[*sample.notes, note])
     found_port = try_full_destinations(usage, options)
@@ -158,6 +161,7 @@ def observe_here(
         usage,
         forecast=forecast,
         found_port=found_port,
+        tells_worst_case=tells_worst_case,
         device_names=_device_names(usage),
         pool_notes=settings.notes,
     )

@@ -31,15 +31,17 @@ def tcp_bind_usage(
     With ``None``, the port must be free on every address.
     kernel: ``inet_csk_find_open_port()``, ``inet_bind_conflict()``.
     """
-    held = [_held_by(entry) for entry in entries]
+    held, unseen = [_held_by(entry) for entry in entries], use.unseen
     if source is None:
         held.append(_HeldPorts("", use.connected, connected=True, v6only=None))
+        held.append(_HeldPorts("", use.idle, connected=False, v6only=None))
     else:
+        unseen += len(use.idle)  # their addresses are unknown
         for packed, ports in use.connections.ports_by_source():
             address, numbers = address_text(packed), port_numbers(ports)
             held.append(_HeldPorts(address, numbers, connected=True, v6only=None))
     low, best, high = _colliding(held, source, use.likely_bound)
-    return usage_of(pool, low, best, high + use.unseen)
+    return usage_of(pool, low, best, high + unseen)
 
 
 def udp_bind_usage(

@@ -51,11 +51,12 @@ class ConnectUsage(NamedTuple):
     used_if_shared: int = 0
     """Used ports if connect() can share every unclear port."""
     used_if_bound: int = 0
-    """Used ports if every unclear port was bound first."""
+    """Used ports if every unclear port was bound first. On Linux, also if invisible
+    sockets hold as many further ports as they can."""
 
     @property
     def free_if_bound(self) -> int:
-        """Free ports if every unclear port was bound first."""
+        """Free ports in that case."""
         return self.ports.capacity - self.used_if_bound
 
 
@@ -68,12 +69,14 @@ class TcpUse(NamedTuple):
     connected: PortSet
     """Ports of connections."""
     not_bound: set[int]
-    """Ports of connections that were not bound first: a probe found out, or the rules
-    of the system don't distinguish."""
+    """Ports of connections that were not bound first: the experiment settled it, or the
+    rules of the system don't distinguish."""
     likely_bound: set[int]
     """The part of :attr:`unclear` that most likely was bound first."""
     connections: Connections
     rules: ConnectRules
+    idle: set[int]
+    """The part of :attr:`bound` that no list shows: the experiment found them."""
     unseen: int
     """Maximum number of further ports that invisible sockets can hold."""
     sees_devices: bool = True
@@ -99,10 +102,10 @@ def tcp_use(
 ) -> TcpUse:
     """Sort the ports of TCP sockets by which requests they block.
 
-    ``settled``: whether a port is bound, for the unclear ports that were probed.
+    ``settled``: whether a port is bound, for the ports that the experiment settled.
     """
-    bound = {entry.local.port for entry in sample.entries if entry.protocol == TCP}
-    bound.update(port for port, is_bound in settled.items() if is_bound)
+    listed = {entry.local.port for entry in sample.entries if entry.protocol == TCP}
+    bound = listed.union(port for port, is_bound in settled.items() if is_bound)
     not_bound = {port for port, is_bound in settled.items() if not is_bound}
     connected = PortSet()
     second_half: dict[bytes, Counter[int]] = defaultdict(Counter)
@@ -110,6 +113,10 @@ def tcp_use(
         ports = port_numbers(packed)
         connected.update(ports)
         second_half[source].update(_of_second_half(packed, ports, pool))
+    idle = {port for port in bound - listed if port not in connected}
+    unseen = sample.unseen_tcp_sockets - len(idle)
+    if settled:  # no socket hides on a port that the experiment found free
+        unseen = min(unseen, pool.capacity - len({*connected} | bound | not_bound))
     if rules.sharing is Sharing.NEVER:
         bound.update(connected)
     elif rules.sharing is Sharing.BY_DESTINATION:
@@ -140,7 +147,8 @@ def tcp_use(
         likely,
         connections,
         rules,
-        sample.unseen_tcp_sockets,
+        idle,
+        max(0, unseen),
         sees_devices,
         shared,
     )
@@ -224,6 +232,10 @@ def connect_usage(
     capacity = pool.first_choice_capacity
     first_bounds = Bounds(low, low + more, min(low + most + use.unseen, capacity))
     low = len(surely)
+    most_bound = low + max(len(unclear), len(likely))
+    if use.rules.sharing is Sharing.UNLESS_BOUND:
+        # elsewhere most of them are in TIME_WAIT, on the ports of servers
+        most_bound += use.unseen
     # a connection that is bound to a device is not in the way of others
     least = low if use.sees_devices else len(use.bound)
     return ConnectUsage(
@@ -231,7 +243,7 @@ def connect_usage(
         usage_of(pool, least, low + len(likely), low + len(perhaps) + use.unseen),
         Usage(capacity, first_bounds),
         used_if_shared=low,
-        used_if_bound=low + max(len(unclear), len(likely)),
+        used_if_bound=min(most_bound, pool.capacity),
     )
 
 

@@ -33,6 +33,9 @@ class Observation(NamedTuple):
     found_port: Mapping[Destination | None, bool] = {}
     """Whether a connect() that was tried just now found a port, for destinations with
     none remaining."""
+    tells_worst_case: bool = True
+    """Whether to say what the figures are in the worst case. It is not worth a word if
+    the experiment could have settled it, but the state is the same in any case."""
     device_names: Mapping[int, str] = {}
     """Names of the devices that connections are bound to, by index."""
     pool_notes: Sequence[str] = ()

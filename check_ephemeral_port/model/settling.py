@@ -1,6 +1,7 @@
-"""Which unclear ports are worth an experiment that settles them.
+"""Which ports are worth an experiment that settles whether they are bound.
 
-A port is unclear if nothing shows whether it was bound before it connected.
+A port of a connection is unclear if nothing shows whether it was bound first. If some
+sockets are invisible, any other port may be bound, too.
 """
 
 from __future__ import annotations
@@ -8,7 +9,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from .connect import ConnectUsage
+from .port_set import PortSet
 from .records import NamedTuple
+from .settings import Sharing
 from .thresholds import ThresholdRange
 from .usage import HostUsage
 
@@ -23,21 +26,26 @@ CHEAP_PORTS = 400
 
 
 class Limits(NamedTuple):
-    """The thresholds that apply to connect()."""
+    """The thresholds that apply to connect() and to bind() for TCP."""
 
     used_percent: Sequence[ThresholdRange | None] = ()
     free_ports: Sequence[ThresholdRange | None] = ()
     fast_used_percent: Sequence[ThresholdRange | None] = ()
+    bind_used_percent: Sequence[ThresholdRange | None] = ()
 
 
-def is_worth_settling(usage: HostUsage, probe: str, limits: Limits) -> bool:
-    """Whether to make the experiment."""
-    unclear = usage.tcp_use.unclear
-    if not unclear or probe == NEVER:
-        return False
-    if probe == ALWAYS or len(unclear) <= CHEAP_PORTS:
-        return True
-    return not is_decided(usage, limits)
+def ports_to_settle(usage: HostUsage, probe: str, limits: Limits) -> PortSet:
+    """The ports to settle by experiment; empty if it is not worth it."""
+    use = usage.tcp_use
+    if probe == NEVER or use.rules.sharing is not Sharing.UNLESS_BOUND:
+        return PortSet()
+    ports = use.unclear
+    is_wanted = probe == ALWAYS or not is_decided(usage, limits)
+    if use.unseen and is_wanted:
+        for span in usage.pool.spans:
+            ports.update(range(span.first, span.last + 1))
+        return ports.without(use.bound).without(use.not_bound)
+    return ports if is_wanted or len(ports) <= CHEAP_PORTS else PortSet()
 
 
 def is_decided(usage: HostUsage, limits: Limits) -> bool:
@@ -46,6 +54,11 @@ def is_decided(usage: HostUsage, limits: Limits) -> bool:
     every = [connect for _, connect in (*usage.watched, *usage.on_devices)]
     if usage.tcp_connect:
         every.append(usage.tcp_connect)
+    bind = usage.tcp_bind
+    if bind and usage.tcp_use.unseen:
+        percents = bind.percent(bind.used.best), bind.percent(bind.used.high)
+        if any(_differs(limit, *percents) for limit in limits.bind_used_percent):
+            return False
     return all(_is_decided(connect, limits) for connect in every)
 
 

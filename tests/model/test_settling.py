@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from check_ephemeral_port.model.bounds import Bounds
 from check_ephemeral_port.model.ports import PortPool, PortRange
 from check_ephemeral_port.model.settings import ConnectRules
 from check_ephemeral_port.model.settling import (
@@ -15,7 +16,7 @@ from check_ephemeral_port.model.settling import (
     NEVER,
     Limits,
     is_decided,
-    is_worth_settling,
+    ports_to_settle,
 )
 from check_ephemeral_port.model.sockets import AUTO, endpoint
 from check_ephemeral_port.model.thresholds import ThresholdRange, parse_range
@@ -39,14 +40,44 @@ def connections(count, destinations=10):
 
 def test_few_unclear_ports_are_always_worth_it():
     few, many = (usage(*connections(n)) for n in (CHEAP_PORTS, CHEAP_PORTS + 1))
-    assert is_worth_settling(few, AUTO, DEFAULTS)
-    assert not is_worth_settling(many, AUTO, DEFAULTS)
-    assert is_worth_settling(many, ALWAYS, DEFAULTS)
-    assert not is_worth_settling(few, NEVER, DEFAULTS)
+    assert ports_to_settle(few, AUTO, DEFAULTS)
+    assert not ports_to_settle(many, AUTO, DEFAULTS)
+    assert ports_to_settle(many, ALWAYS, DEFAULTS)
+    assert not ports_to_settle(few, NEVER, DEFAULTS)
+
+
+def with_unseen(unseen, settled=()):
+    """One connection, and invisible sockets."""
+    some = sample(connected(32768), unseen=unseen)
+    return host_usage(some, POOL, ConnectRules(), settled=dict(settled))
+
+
+def test_if_sockets_are_invisible_any_port_may_be_bound():
+    assert not is_decided(with_unseen(900), DEFAULTS)
+    assert len(ports_to_settle(with_unseen(900), AUTO, DEFAULTS)) == 1000
+    # only the port of the connection is unclear
+    assert [*ports_to_settle(with_unseen(90), AUTO, DEFAULTS)] == [32768]
+    assert len(ports_to_settle(with_unseen(90), ALWAYS, DEFAULTS)) == 1000
+    bind = Limits(bind_used_percent=(parse_range("5"),))
+    assert len(ports_to_settle(with_unseen(90), AUTO, bind)) == 1000
+
+
+def test_the_experiment_finds_the_ports_of_invisible_sockets():
+    found = with_unseen(900, {port: port >= 33000 for port in range(32768, 33768)})
+    assert found.tcp_use.unseen == 0
+    assert found.tcp_connect.ports.used == Bounds(769, 769, 769)
+    assert found.tcp_bind.used == Bounds(769, 769, 769)
+
+
+def test_ports_that_are_settled_leave_room_for_fewer_invisible_sockets():
+    found = with_unseen(900, {32769: True, **dict.fromkeys(range(32800, 33000), False)})
+    assert found.tcp_use.unseen == 1000 - 2 - 200
+    found = with_unseen(9, {32769: True, 32770: False})
+    assert found.tcp_use.unseen == 8
 
 
 def test_without_unclear_ports_there_is_nothing_to_settle():
-    assert not is_worth_settling(usage(bound(32768)), ALWAYS, DEFAULTS)
+    assert not ports_to_settle(usage(bound(32768)), ALWAYS, DEFAULTS)
 
 
 @pytest.mark.parametrize(
@@ -56,7 +87,7 @@ def test_bounds_on_both_sides_of_a_threshold_are_not_decided(count, decided):
     # one destination holds a tenth; all ports are used if all of them are bound
     found = usage(*connections(count))
     assert is_decided(found, DEFAULTS) is decided
-    assert is_worth_settling(found, AUTO, DEFAULTS) is not decided
+    assert bool(ports_to_settle(found, AUTO, DEFAULTS)) is not decided
 
 
 def test_no_port_at_all_in_the_worst_case_is_not_decided():

@@ -9,7 +9,7 @@ import nagiosplugin
 
 from check_ephemeral_port.model.holders import Holder
 from check_ephemeral_port.model.observation import Observation
-from check_ephemeral_port.model.settings import ConnectRules
+from check_ephemeral_port.model.settings import ConnectRules, Sharing
 from check_ephemeral_port.model.sockets import SocketEntry, endpoint
 from check_ephemeral_port.model.thresholds import ThresholdRange
 from check_ephemeral_port.model.usage import Question, Watch, host_usage
@@ -46,12 +46,18 @@ def watch(name: str, *addresses: str) -> Watch:
 
 
 def observe(
-    *entries: SocketEntry, unseen: int = 0, time_wait: bool = True, **question: Any
+    *entries: SocketEntry,
+    unseen: int = 0,
+    time_wait: bool = True,
+    sharing: Sharing = Sharing.UNLESS_BOUND,
+    **question: Any,
 ) -> Observation:
     seen = sample(*entries, unseen=unseen)
     visibility = seen.visibility._replace(time_wait=time_wait)
     seen = seen._replace(visibility=visibility)
-    usage = host_usage(seen, pool(), ConnectRules(), Question(**question))
+    usage = host_usage(
+        seen, pool(), ConnectRules(sharing=sharing), Question(**question)
+    )
     return Observation(pool(), "/proc/range", seen, usage)
 
 

@@ -31,6 +31,8 @@ class UsageFigure(NamedTuple):
     """``_192.0.2.7:443`` in the labels of a watched destination, else empty."""
     forecast: Forecast | None = None
     """``None`` if no history is kept."""
+    perhaps_free: int | None = None
+    """Free ports in the worst case; ``None`` if there is none worth a word."""
     found_port: bool | None = None
     """Whether a connect() that was tried just now found a port; ``None`` if none was
     tried."""
@@ -54,13 +56,6 @@ class UsageFigure(NamedTuple):
     def destination(self) -> Destination | None:
         """The destination whose ports are counted; ``None`` for all."""
         return self.connect.destination if self.connect else None
-
-    @property
-    def perhaps_free(self) -> int | None:
-        """Free ports in the worst case; ``None`` if nothing is unclear."""
-        if not self.connect or self.connect.used_if_bound <= self.usage.used.best:
-            return None
-        return self.connect.free_if_bound
 
     def first_to_run_out(self) -> UsageFigure:
         """The figure for the destination whose ports will run out first."""
@@ -89,8 +84,20 @@ def usage_figures(observation: Observation) -> list[UsageFigure]:
     figures += _on_devices(observation)
     tried = observation.found_port
     return [
-        figure._replace(found_port=tried.get(figure.destination)) for figure in figures
+        figure._replace(
+            perhaps_free=_perhaps_free(figure, observation),
+            found_port=tried.get(figure.destination),
+        )
+        for figure in figures
     ]
+
+
+def _perhaps_free(figure: UsageFigure, observation: Observation) -> int | None:
+    connect = figure.connect
+    if not connect or not observation.tells_worst_case:
+        return None
+    is_worse = connect.used_if_bound > figure.usage.used.best
+    return connect.free_if_bound if is_worse else None
 
 
 def _on_devices(observation: Observation) -> Iterator[UsageFigure]:

@@ -3,6 +3,7 @@
 import pytest
 
 from check_ephemeral_port.model.holders import Holder, NoProcess, Process
+from check_ephemeral_port.model.settings import Sharing
 from check_ephemeral_port.model.thresholds import parse_range
 from check_ephemeral_port.plugin.names import holder_name
 from check_ephemeral_port.plugin.pool.summary import SLOW
@@ -100,8 +101,11 @@ def test_slow_is_reported_once_the_first_half_is_used_up():
     assert SLOW not in status(checked(*clients(40)))
 
 
+MAC = Sharing.BY_DESTINATION
+
+
 def test_where_time_wait_is_invisible_the_status_has_a_lower_bound():
-    unseen = {"time_wait": False, "unseen": 9, "udp": False}
+    unseen = {"time_wait": False, "unseen": 9, "udp": False, "sharing": MAC}
     text = "TIME_WAIT is not visible here, perhaps only {} remain"
     assert status(checked(*clients(4), question=unseen)) == (
         f"10% of 40 ports to 192.0.2.7:443 used, 36 remaining; {text.format(27)}"

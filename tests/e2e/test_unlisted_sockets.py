@@ -1,0 +1,51 @@
+"""Bound but idle sockets count, even if the list of sockets lacks them."""
+
+import socket
+
+import pytest
+
+from tests.support.plugin_process import check
+from tests.support.sockets import (
+    SERVER,
+    connect,
+    held_sockets,
+    listen,
+    open_sockets,
+    successes_until_refused,
+)
+
+ALONE = pytest.mark.namespace(ports="40000-40039")
+
+
+def bind_idle():
+    idle = socket.socket()
+    idle.bind(("", 0))
+    return idle
+
+
+@ALONE
+@pytest.mark.parametrize(
+    "probe, code, remaining",
+    [
+        ("always", 2, "none remaining, a connect tried just now was refused"),
+        ("auto", 2, "none remaining, a connect tried just now was refused"),
+        ("never", 1, "39 remaining by estimate, perhaps 0"),
+    ],
+)
+def test_the_experiment_finds_them_or_the_line_warns(probe, code, remaining):
+    with listen(), held_sockets(connect(SERVER), *open_sockets(39, bind_idle)):
+        run = check("--sampler", "psutil", "--probe", probe)
+        assert successes_until_refused(lambda: connect(SERVER)) == 0
+    assert run.exit_code == code
+    assert remaining in run.status
+    if probe != "never":
+        assert run.perfdata["tcp_bind_free"] == 0
+
+
+@ALONE
+def test_figures_are_exact_once_they_are_found():
+    with listen(), held_sockets(connect(SERVER), *open_sockets(10, bind_idle)):
+        run = check("--sampler", "psutil", "--probe", "always")
+        assert run.perfdata["tcp_connect_free"] == 29
+        assert run.perfdata["tcp_bind_free"] == 29
+        assert successes_until_refused(lambda: connect(SERVER)) == 29
