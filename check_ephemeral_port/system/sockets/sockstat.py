@@ -17,6 +17,8 @@ class SocketCounts(NamedTuple):
     """The maximum number of TCP sockets that neither listen nor are connected, such as
     bound but idle ones. The kernel counts those of all network namespaces together, so
     the real number can be lower."""
+    of_processes: int
+    """Sockets of all kinds that the processes of the network namespace hold."""
 
 
 def read_socket_counts(proc: str = "/proc") -> SocketCounts:
@@ -31,9 +33,11 @@ def read_socket_counts(proc: str = "/proc") -> SocketCounts:
         ipv6 = {}
     hashed = ipv4.get("TCP inuse", 0) + ipv6.get("TCP6 inuse", 0)
     udp = ipv4.get("UDP inuse", 0) + ipv6.get("UDP6 inuse", 0)
+    tcp = ipv4.get("TCP alloc", 0)
     return SocketCounts(
         total=hashed + ipv4.get("TCP tw", 0) + udp,
-        tcp_unhashed=max(0, ipv4.get("TCP alloc", 0) - hashed),
+        tcp_unhashed=max(0, tcp - hashed),
+        of_processes=ipv4.get("sockets used", tcp),
     )
 
 
@@ -45,9 +49,11 @@ def max_idle_tcp_sockets(capacity: int) -> tuple[int, list[str]]:
     (``capacity``).
     """
     try:
-        return read_socket_counts("/proc/thread-self").tcp_unhashed, []
+        counts = read_socket_counts("/proc/thread-self")
     except SystemReadError as error:  # hidden by a sandbox
         return capacity, [str(error)]
+    # two upper bounds: of all namespaces, and of all kinds of sockets
+    return min(counts.tcp_unhashed, counts.of_processes), []
 
 
 def is_without_sockets(proc: str = "/proc/thread-self") -> bool:

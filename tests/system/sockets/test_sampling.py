@@ -263,7 +263,8 @@ def test_auto_does_not_use_psutil_on_hosts_with_many_sockets(
     sockets, sampler, monkeypatch
 ):
     # sockets of other namespaces also count, and this machine can have many
-    elsewhere = sum(sockstat.read_socket_counts())
+    counts = sockstat.read_socket_counts()
+    elsewhere = counts.total + counts.tcp_unhashed
     limit = elsewhere + sampling.PSUTIL_LIMIT_SOCKETS
     monkeypatch.setattr(sampling, "PSUTIL_LIMIT_SOCKETS", limit)
     with Farm(Plan(sockets)):
@@ -276,7 +277,7 @@ def test_auto_does_not_use_psutil_on_hosts_with_many_sockets(
     [(2000, 0, "psutil"), (2001, 0, "sock_diag"), (1000, 1001, "sock_diag")],
 )
 def test_auto_uses_psutil_up_to_2000_sockets(here, elsewhere, sampler, monkeypatch):
-    counts = sockstat.SocketCounts(here, elsewhere)
+    counts = sockstat.SocketCounts(here, elsewhere, here)
     monkeypatch.setattr(sockstat, "read_socket_counts", lambda *_: counts)
     assert sample_by("auto").sampler.startswith(sampler)
 

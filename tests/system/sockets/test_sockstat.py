@@ -9,9 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from check_ephemeral_port.system.errors import SystemReadError
+from check_ephemeral_port.system.sockets import sockstat
 from check_ephemeral_port.system.sockets.sockstat import (
     SocketCounts,
     is_without_sockets,
+    max_idle_tcp_sockets,
     read_socket_counts,
     read_time_wait_sockets,
 )
@@ -45,11 +47,28 @@ def read(tmp_path, sockstat, sockstat6=None):
 
 def test_counters_of_ipv4_and_ipv6_are_added(tmp_path):
     counts = read(tmp_path, SOCKSTAT, SOCKSTAT6)
-    assert counts == SocketCounts(total=12, tcp_unhashed=3)
+    assert counts == SocketCounts(total=12, tcp_unhashed=3, of_processes=9)
 
 
 def test_a_kernel_without_ipv6(tmp_path):
-    assert read(tmp_path, SOCKSTAT) == SocketCounts(total=9, tcp_unhashed=5)
+    counts = read(tmp_path, SOCKSTAT)
+    assert counts == SocketCounts(total=9, tcp_unhashed=5, of_processes=9)
+
+
+@pytest.mark.parametrize("unhashed, of_processes", [(5000, 7), (7, 5000)])
+def test_sockets_of_other_namespaces_are_no_idle_sockets(
+    unhashed, of_processes, monkeypatch
+):
+    counts = SocketCounts(0, unhashed, of_processes)
+    monkeypatch.setattr(sockstat, "read_socket_counts", lambda _: counts)
+    assert max_idle_tcp_sockets(capacity=100) == (7, [])
+
+
+@pytest.mark.namespace(ports="40000-40039")
+def test_an_idle_socket_counts():
+    before, _ = max_idle_tcp_sockets(capacity=100)
+    with bind():
+        assert max_idle_tcp_sockets(capacity=100) == (before + 1, [])
 
 
 @pytest.mark.parametrize("text", ["TCP: inuse many\n", "TCP: inuse \xff\n"])
