@@ -18,7 +18,7 @@ from typing import Any, Callable, NamedTuple
 from tests.support.namespace import (
     add_address,
     add_link,
-    add_silent_neighbour,
+    add_silent_neighbor,
     set_sysctl,
 )
 from tests.support.plugin_process import PluginRun
@@ -617,12 +617,12 @@ for _count, _destinations, _bind_first, _plain in (
 # --- connect: devices ------------------------------------------------------------
 
 LINKS = ("east", "west")
-NEIGHBOUR = ("10.9.0.2", SERVER_PORT)
+NEIGHBOR = ("10.9.0.2", SERVER_PORT)
 """The same address on both links."""
 
 
-def _connect_to_neighbour(*options: SocketOption) -> socket.socket:
-    return connect_without_waiting(NEIGHBOUR, options)
+def _connect_to_neighbor(*options: SocketOption) -> socket.socket:
+    return connect_without_waiting(NEIGHBOR, options)
 
 
 def _bind_before_connect_on(link: str) -> socket.socket:
@@ -630,7 +630,7 @@ def _bind_before_connect_on(link: str) -> socket.socket:
     client.setsockopt(*on_device(link))
     client.setblocking(False)
     client.bind(("10.9.0.1", 0))
-    client.connect_ex(NEIGHBOUR)
+    client.connect_ex(NEIGHBOR)
     return client
 
 
@@ -642,24 +642,24 @@ def _two_devices(
     def prepare() -> Asked:
         for link in LINKS:
             add_link(link, "10.9.0.1/24")
-            add_silent_neighbour(NEIGHBOUR[0], link)
+            add_silent_neighbor(NEIGHBOR[0], link)
         held = _fill(bound_on_east, [lambda: _bind_before_connect_on("east")])
         for link, count in (("east", east), ("west", west)):
-            held += _fill(count, [partial(_connect_to_neighbour, on_device(link))])
-        held += _fill(plain, [_connect_to_neighbour])
+            held += _fill(count, [partial(_connect_to_neighbor, on_device(link))])
+        held += _fill(plain, [_connect_to_neighbor])
         return _ask_on_device(asked_on, held)
 
     return prepare
 
 
 def _ask_on_device(device: str, held: Any) -> Asked:
-    name = f"{NEIGHBOUR[0]}:{NEIGHBOUR[1]}"
-    asked = ask_connect(NEIGHBOUR, held)
+    name = f"{NEIGHBOR[0]}:{NEIGHBOR[1]}"
+    asked = ask_connect(NEIGHBOR, held)
     if not device:
-        return asked._replace(operation=_connect_to_neighbour)
+        return asked._replace(operation=_connect_to_neighbor)
     return asked._replace(
         label=f"tcp_connect_{name}%{device}_free",
-        operation=lambda: _connect_to_neighbour(on_device(device)),
+        operation=lambda: _connect_to_neighbor(on_device(device)),
         row=f"  to {name} on {device}",
     )
 

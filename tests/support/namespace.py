@@ -63,10 +63,10 @@ def _flags(address: str) -> list[str]:
     return ["nodad"] if ":" in address else []
 
 
-def add_silent_neighbour(address: str, link: str) -> None:
+def add_silent_neighbor(address: str, link: str) -> None:
     """Add a host that never answers, so that a connect() to it stays in SYN_SENT."""
     words = [address, "lladdr", "02:00:00:00:00:99", "dev", link]
-    subprocess.run(["ip", "neighbour", "add", *words], check=True)
+    subprocess.run(["ip", "neighbor", "add", *words], check=True)
 
 
 def add_route(*words: str) -> None:
