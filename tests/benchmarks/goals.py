@@ -13,10 +13,12 @@ SAMPLERS = (BY_PSUTIL, BY_SOCK_DIAG)
 SS, SS_WITH_HOLDERS, PSUTIL = "ss -Htan", "ss -Htanp", "psutil"
 PSUTIL_WALK, PSUTIL_START = "psutil, walk", "psutil, start"
 MINIMAL, DUMP, ALARM = "minimal check", "C program", "check, alarm"
-NEVER, CLEAR, UNCLEAR = "check, never", "check, clear", "check, unclear"
+NEVER, CLEAR, CAUSE = "check, never", "check, clear", "check, cause"
 HOLDING = "check, by holding"
-PROBES = (NEVER, CLEAR, UNCLEAR, HOLDING)
+BETWEEN, BETWEEN_HOLDING = "check, 47", "check, 47, by holding"
+PROBES = (NEVER, CLEAR, BETWEEN, BETWEEN_HOLDING, ALARM, CAUSE)
 IDLE_PROCESSES = 500
+SHARED = "14,116 ports unclear"
 
 SCENES = {
     "idle": Scene(Plan(0), 15, (AUTO, BY_SOCK_DIAG, MINIMAL)),
@@ -31,8 +33,10 @@ SCENES = {
     "holders": Scene(
         Plan(100_000), 7, (AUTO, ALARM, PSUTIL_WALK, PSUTIL_START), IDLE_PROCESSES
     ),
-    "600-probe": Scene(Plan(600, destinations=30), 9, PROBES),
-    "26k-probe": Scene(Plan(52_000, 10, ports_shared=False), 9, PROBES),
+    "600-probe": Scene(Plan(600, destinations=30), 9, (NEVER, AUTO)),
+    "26k-probe": Scene(
+        Plan(52_000, 10, ports_shared=False), 9, (NEVER, CLEAR, AUTO, HOLDING)
+    ),
     "100k-probe": Scene(Plan(100_000), 7, PROBES),
     "500k-probe": Scene(Plan(500_000), 5, PROBES),
 }
@@ -65,13 +69,10 @@ def _peak(case: str, scene: str, at_most: str) -> Goal:
     )
 
 
-def _probes(case: str, scene: str) -> Iterator[Goal]:
-    for command, way in (
-        (CLEAR, "state clear"),
-        (UNCLEAR, "not clear, port by port"),
-        (HOLDING, "not clear, by holding"),
-    ):
-        yield _ratio(f"{case}; {way}", scene, command, NEVER)
+def _probes(case: str, scene: str, asked: str, held: str) -> Iterator[Goal]:
+    yield _ratio(f"{case}; state clear", scene, CLEAR, NEVER)
+    yield _ratio(f"{case}; not clear, port by port", scene, asked, NEVER)
+    yield _ratio(f"{case}; not clear, by holding", scene, held, NEVER)
 
 
 def _growth(cost: Cost) -> float:
@@ -110,8 +111,9 @@ GOALS = (
     _ratio("2,000 sockets, --sampler psutil", "2k", *SAMPLERS),
     _ratio("3,000 sockets, --sampler psutil", "3k", *SAMPLERS),
     _ratio("5,000 sockets, --sampler psutil", "5k", *SAMPLERS),
-    *_probes("600 sockets, 290 ports unclear", "600-probe"),
-    *_probes("26,000 ports unclear", "26k-probe"),
-    *_probes("100,000 sockets, 14,116 ports unclear", "100k-probe"),
-    *_probes("500,000 sockets, 14,116 ports unclear", "500k-probe"),
+    _ratio("600 sockets, 290 ports unclear", "600-probe", AUTO, NEVER),
+    *_probes("26,000 ports unclear", "26k-probe", AUTO, HOLDING),
+    *_probes(f"100,000 sockets, {SHARED}", "100k-probe", BETWEEN, BETWEEN_HOLDING),
+    *_probes(f"500,000 sockets, {SHARED}", "500k-probe", BETWEEN, BETWEEN_HOLDING),
+    _ratio(f"100,000 sockets, {SHARED}; cause of an alarm", "100k-probe", CAUSE, ALARM),
 )

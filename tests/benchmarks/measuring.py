@@ -21,19 +21,20 @@ PSUTIL_PEER = [sys.executable, str(HERE / "psutil_peer.py")]
 ALL_NETNS = "check, --all-netns"
 CLEAR = ["-w", "99", "-c", "99"]
 """Thresholds that leave no doubt about the state in any scene."""
-UNCLEAR = ["-w", "47"]
-"""A threshold that lies between the bounds of a usage where ports are unclear: the
-state rests on an experiment."""
+BETWEEN = ["-w", "47"]
+"""A threshold between the bounds of the usage if ports are shared."""
 COMMANDS = {
     "check": [PROGRAM],
     ALL_NETNS: [PROGRAM, "--all-netns"],
     "check, sock_diag": [PROGRAM, "--sampler", "sock_diag"],
     "check, psutil": [PROGRAM, "--sampler", "psutil"],
-    "check, alarm": [PROGRAM, "-w", "1"],
+    "check, alarm": [PROGRAM, "-w", "1", "--probe", "never"],
+    "check, cause": [PROGRAM, "-w", "1"],
     "check, never": [PROGRAM, *CLEAR, "--probe", "never"],
     "check, clear": [PROGRAM, *CLEAR],
-    "check, unclear": [PROGRAM, *UNCLEAR],
-    "check, by holding": ["./without_port_range", PROGRAM, *UNCLEAR],
+    "check, by holding": ["./without_port_range", PROGRAM],
+    "check, 47": [PROGRAM, *BETWEEN],
+    "check, 47, by holding": ["./without_port_range", PROGRAM, *BETWEEN],
     "minimal check": [sys.executable, str(HERE / "minimal_check.py")],
     "ss -Htan": ["ss", "-Htan"],
     "ss -Htanp": ["ss", "-Htanp"],
@@ -43,7 +44,7 @@ COMMANDS = {
     "C program": ["./dump"],
 }
 PR_SET_PDEATHSIG = 1  # prctl(2)
-EXIT_CODES = {"check, alarm": 1}
+EXIT_CODES = {"check, alarm": 1, "check, cause": 1}
 """Expected exit codes other than 0."""
 OPEN_FILES = 10
 """Number of open files of an idle process."""

@@ -56,12 +56,12 @@ cost of a socket
     divided by the number of sockets. 1x is linear.
 ports unclear
     Nothing shows whether these were bound before they connected; see
-    ``contrib/docs/counting.rst``. The peer is the same run with ``--probe never``.
-    *State clear*: the state is the same in any case. The check settles ports then only
-    if there are at most {cheap_ports} of them, and the kernel can be asked port by
-    port. *Not clear*: the state rests on an experiment, *port by port*, or *by
-    holding*, as on a kernel before Linux 6.3: a filter refuses the option that
-    ``setsockopt()`` has had since then.
+    ``contrib/docs/counting.rst``. The peer is a run with ``--probe never``. *State
+    clear*: the state is the same in any case, so the check asks for nothing. With at
+    most {cheap_ports} unclear ports, as on the host with 600 sockets, it does. *Not
+    clear*: the state rests on the experiment, *port by port*, or *by holding*, as on a
+    kernel before Linux 6.3: a filter refuses the option that ``setsockopt()`` has had
+    since then.
 holders
     The cost of a run that alarms minus that of a run that doesn't, compared with
     psutil's walk over all processes: ``psutil.net_connections("unix")``, which does
