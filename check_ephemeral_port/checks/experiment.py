@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from ..model.records import NamedTuple
-from ..model.settling import AUTO, NEVER, Limits, is_decided, ports_to_settle
+from ..model.settling import ALWAYS, AUTO, NEVER, Limits, is_decided, ports_to_settle
 from ..model.usage import HostUsage
 from ..options import Options
 from ..system.errors import SystemReadError
@@ -38,7 +38,9 @@ def settle(
     """
     limits, note = _limits(options), ""
     settled: Mapping[int, bool] = {}
-    ports = ports_to_settle(usage, options.probe, limits)
+    # a person who asks for tables wants exact figures
+    wants_all = options.verbose and options.probe == AUTO
+    ports = ports_to_settle(usage, ALWAYS if wants_all else options.probe, limits)
     if ports:
         from ..system.silent_connect import settle_ports
 
@@ -69,42 +71,27 @@ def _limits(options: Options) -> Limits:
     )
 
 
-def try_full_destinations(
-    usage: HostUsage, options: Options
+def try_destinations(
+    destinations: Iterable[Destination],
 ) -> Mapping[Destination | None, bool]:
-    """Whether a connect() finds a port after all where none should remain."""
-    watched = (*usage.watched, *usage.on_devices)
-    connects = [usage.tcp_connect, *(connect for _, connect in watched)]
-    full = {
-        connect.destination
-        for connect in connects
-        if connect and connect.destination and not connect.ports.free.best
-    }
-    if not full or options.probe == NEVER:
-        return {}
+    """Whether a connect() finds a port now, for each destination that can be tried."""
     from ..system.silent_connect import finds_port
 
-    outcomes = {destination: finds_port(destination) for destination in full}
+    outcomes = {destination: finds_port(destination) for destination in destinations}
     return {to: found for to, found in outcomes.items() if found is not None}
 
 
-def settle_for_cause(
-    observation: Observation, options: Options, is_ok: bool
-) -> Mapping[int, bool]:
-    """The ports that did not matter for the state, but matter for its cause.
-
-    If the state is OK, no ports are held to find them.
-    """
+def settle_for_cause(observation: Observation, options: Options) -> Mapping[int, bool]:
+    """The ports that did not matter for an alarm, but matter for its cause."""
     unclear = observation.usage.tcp_use.unclear
     if options.probe == NEVER or not unclear:
         return {}
     from ..system.namespaces.enter import in_namespace
     from ..system.silent_connect import settle_ports
 
-    def settle_all() -> Mapping[int, bool]:
-        return settle_ports(unclear, SETTLE_LIMIT_SECONDS, lambda _: is_ok)
-
     try:
-        return in_namespace(observation.namespace, settle_all)
+        return in_namespace(
+            observation.namespace, lambda: settle_ports(unclear, SETTLE_LIMIT_SECONDS)
+        )
     except SystemReadError:  # an unknown cause is not worth an alarm
         return {}

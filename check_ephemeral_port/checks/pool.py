@@ -20,7 +20,6 @@ from ..system.deadline import Stopwatch
 from ..system.errors import SystemReadError
 from ..system.ranges import read_port_settings
 from ..system.sockets.sampling import take_sample
-from .experiment import settle, settle_for_cause, try_full_destinations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:  # most runs don't need it
@@ -29,6 +28,7 @@ if TYPE_CHECKING:  # most runs don't need it
     from ..model.forecast.forecast import HostForecast
     from ..model.holders import Holder
     from ..model.namespaces import Namespace, NamespaceFailure
+    from ..model.sockets import Destination
     from ..plugin.output.result import Detail
     from ..plugin.pool.figures import UsageFigure
     from ..system.processes import SocketsWithPids
@@ -142,12 +142,19 @@ def observe_here(
         usage = count()
     tells_worst_case = options.probe == NEVER
     if usage.tcp_use.unclear or usage.tcp_use.unseen:
+        from .experiment import settle  # late: an idle host has nothing to settle
+
         with stopwatch.stage("settling unclear ports"):
             usage, is_decided, note = settle(usage, options, count)
         tells_worst_case |= bool(note) or not is_decided
         if note:
             sample = sample._replace(notes=[*sample.notes, note])
-    found_port = try_full_destinations(usage, options)
+    found_port: Mapping[Destination | None, bool] = {}
+    full = _full_destinations(usage)
+    if full and options.probe != NEVER:
+        from .experiment import try_destinations
+
+        found_port = try_destinations(full)
     forecast = None
     if options.state_file:
         with stopwatch.stage("comparing with earlier runs"):
@@ -184,6 +191,17 @@ def _device_names(usage: HostUsage) -> Mapping[int, str]:
     from ..system.names import device_names
 
     return device_names(devices)
+
+
+def _full_destinations(usage: HostUsage) -> set[Destination]:
+    """Those where no port should remain."""
+    watched = (*usage.watched, *usage.on_devices)
+    connects = [usage.tcp_connect, *(connect for _, connect in watched)]
+    return {
+        connect.destination
+        for connect in connects
+        if connect and connect.destination and not connect.ports.free.best
+    }
 
 
 def _forecast(
@@ -251,8 +269,10 @@ def explain(
 
         with stopwatch.stage("looking for advice"):
             settled: Mapping[int, bool] = {}
-            if alarming and alarming.connect:
-                settled = settle_for_cause(observation, options, judgment.is_ok)
+            if alarming and alarming.connect and not judgment.is_ok:
+                from .experiment import settle_for_cause
+
+                settled = settle_for_cause(observation, options)
             advice = _advise(observation, alarming, found.entries, settled, options)
         causes = causes_of(advice)
     if not options.verbose:

@@ -103,6 +103,16 @@ def test_an_older_kernel_is_not_asked_if_the_state_is_clear(options, connects):
 
 
 @LARGE
+def test_with_tables_the_figures_are_exact_even_if_the_state_is_clear():
+    with clients(bind_first=600):
+        estimate, run = check(*ASK[1:]), check(*ASK)
+        free = remaining()
+    assert estimate.exit_code == run.exit_code == OK
+    assert run.perfdata["tcp_connect_free"] == free
+    assert run.free_bounds("tcp_connect") == (free, free)
+
+
+@LARGE
 def test_an_older_kernel_is_asked_until_the_state_is_clear(connects):
     with clients(plain=3300, bind_first=350):
         run = check(*ASK)

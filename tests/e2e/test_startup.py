@@ -7,7 +7,6 @@ import pytest
 
 ALWAYS = {
     "checks",
-    "checks.experiment",
     "checks.pool",
     "cli",
     "model",
