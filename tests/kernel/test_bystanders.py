@@ -21,6 +21,8 @@ from tests.support.sockets import (
     reset_at_close,
 )
 
+pytestmark = pytest.mark.slow
+
 PORTS = "40000-40099"
 EVERY = range(40000, 40100)
 USED = 85

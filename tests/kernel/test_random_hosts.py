@@ -4,6 +4,8 @@ import pytest
 
 from tests.kernel.random_hosts import FIRST_PORT, judge_host
 
+pytestmark = pytest.mark.slow
+
 PORTS = f"{FIRST_PORT}-{FIRST_PORT + 99}"
 
 

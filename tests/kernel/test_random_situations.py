@@ -33,6 +33,8 @@ from tests.support.sockets import (
     time_wait,
 )
 
+pytestmark = pytest.mark.slow
+
 PORTS = "40000-40059"
 
 
