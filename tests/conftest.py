@@ -8,7 +8,10 @@ import pytest
 
 pytest.register_assert_rewrite("tests.support")
 
-from tests.support.namespace import run_in_namespace, why_unavailable  # noqa: E402
+from tests.support.namespace import (  # noqa: E402 # must follow the registration
+    run_in_namespace,
+    why_unavailable,
+)
 
 TESTS = Path(__file__).parent
 LIBRARY_SUITES = {"checks", "e2e", "kernel", "plugin", "system"}
