@@ -141,7 +141,7 @@ def test_programs_that_bind_before_they_connect_are_named():
         for client in clients:  # leave no TIME_WAIT
             reset_at_close(client)
     assert problem == (
-        f"1000 ports were bound before they connected by {myself()},"
+        f"1000 ports were bound before they connected ({myself()}),"
         " so no other connect() can use them"
     )
     assert "IP_BIND_ADDRESS_NO_PORT before bind()" in words

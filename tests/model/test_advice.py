@@ -226,7 +226,7 @@ def test_only_an_alarm_about_connect_has_a_cause():
 def test_programs_that_bind_before_they_connect_are_named():
     advice = advise_bind_before_connect(50, connect_usage(60), ["proxy[7]", "ftp[9]"])
     assert advice.problem == (
-        "50 ports were bound before they connected by proxy[7], ftp[9],"
+        "50 ports were bound before they connected (proxy[7], ftp[9]),"
         " so no other connect() can use them"
     )
     assert "IP_BIND_ADDRESS_NO_PORT" in advice.fix and not advice.is_command

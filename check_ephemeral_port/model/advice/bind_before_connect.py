@@ -23,7 +23,7 @@ def advise_bind_before_connect(
         return None
     most = bound >= MAIN_CAUSE * connect.ports.used.best
     ports = f"{bound} ports were bound before they connected"
-    by = f" by {', '.join(bound_by)}" if bound_by else ""
+    by = f" ({', '.join(bound_by)})" if bound_by else ""
     return Advice(
         f"{ports}{by}, so no other connect() can use them",
         "let the program set IP_BIND_ADDRESS_NO_PORT before bind(), or not bind at all",
