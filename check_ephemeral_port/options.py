@@ -10,8 +10,15 @@ from collections.abc import Callable, Iterator, Sequence
 from . import __version__
 from .model.ports import parse_port
 from .model.records import NamedTuple
-from .model.settling import ALWAYS, PROBES
-from .model.sockets import AUTO, PSUTIL, SAMPLERS, SOCK_DIAG, plain_address
+from .model.sockets import (
+    ALWAYS,
+    AUTO,
+    PROBES,
+    PSUTIL,
+    SAMPLERS,
+    SOCK_DIAG,
+    plain_address,
+)
 from .model.thresholds import (
     DEFAULT_CRITICAL_PERCENT,
     DEFAULT_WARNING_PERCENT,

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 
 from ..model.records import NamedTuple
-from ..model.settling import ALWAYS, AUTO, NEVER, Limits, is_decided, ports_to_settle
+from ..model.settling import Limits, is_decided, ports_to_settle
+from ..model.sockets import ALWAYS, AUTO, NEVER
 from ..model.usage import HostUsage
 from ..options import Options
 from ..system.errors import SystemReadError
@@ -20,7 +21,7 @@ SETTLE_LIMIT_SECONDS = 2.0
 
 
 class Settled(NamedTuple):
-    """What the experiment has brought."""
+    """The outcome of the experiment."""
 
     usage: HostUsage
     is_decided: bool

@@ -7,8 +7,7 @@ from functools import partial
 
 from ..model.connect import fullest_destinations
 from ..model.observation import Observation
-from ..model.settling import NEVER
-from ..model.sockets import TCP, UDP, SocketEntry, TcpState
+from ..model.sockets import NEVER, TCP, UDP, SocketEntry, TcpState
 from ..model.usage import HostUsage, Question, Watch, host_usage
 from ..options import DestinationOption, Options
 from ..plugin.output.result import Result

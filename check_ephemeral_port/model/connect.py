@@ -234,7 +234,7 @@ def connect_usage(
     low = len(surely)
     most_bound = low + max(len(unclear), len(likely))
     if use.rules.sharing is Sharing.UNLESS_BOUND:
-        # elsewhere most of them are in TIME_WAIT, on the ports of servers
+        # elsewhere most invisible sockets are in TIME_WAIT on a port of a server
         most_bound += use.unseen
     # a connection that is bound to a device is not in the way of others
     least = low if use.sees_devices else len(use.bound)

@@ -12,14 +12,9 @@ from .connect import ConnectUsage
 from .port_set import PortSet
 from .records import NamedTuple
 from .settings import Sharing
+from .sockets import ALWAYS, NEVER
 from .thresholds import ThresholdRange
 from .usage import HostUsage
-
-ALWAYS = "always"
-AUTO = "auto"
-NEVER = "never"
-PROBES = (ALWAYS, AUTO, NEVER)
-"""When to make the experiment; ``auto`` if it is cheap or decides the state."""
 
 CHEAP_PORTS = 400
 """At 7 us each, settling these takes 3 ms."""

@@ -19,6 +19,9 @@ PSUTIL = "psutil"
 SOCK_DIAG = "sock_diag"
 SAMPLERS = (AUTO, PSUTIL, SOCK_DIAG)
 """The ways to list the sockets of a host. ``auto`` chooses one of the others."""
+ALWAYS, NEVER = "always", "never"
+PROBES = (ALWAYS, AUTO, NEVER)
+"""When to make the experiment; ``auto`` if it is cheap or decides the state."""
 
 
 class TcpState(Enum):

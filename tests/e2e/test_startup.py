@@ -20,7 +20,6 @@ ALWAYS = {
     "model.records",
     "model.sample",
     "model.settings",
-    "model.settling",
     "model.sockets",
     "model.thresholds",
     "model.usage",

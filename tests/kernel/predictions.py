@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 import psutil
 
-from check_ephemeral_port.model.settling import AUTO, NEVER
+from check_ephemeral_port.model.sockets import AUTO, NEVER
 from tests.kernel.situations import SITUATIONS, Asked, Situation
 from tests.support.namespace import run_in_namespace
 from tests.support.plugin_process import check

@@ -2,7 +2,7 @@
 
 import pytest
 
-from check_ephemeral_port.model.settling import NEVER, PROBES
+from check_ephemeral_port.model.sockets import NEVER, PROBES
 from tests.kernel.situations import SITUATIONS
 from tests.support.plugin_process import check
 from tests.support.sockets import successes_until_refused

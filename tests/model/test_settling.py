@@ -11,14 +11,12 @@ from check_ephemeral_port.model.bounds import Bounds
 from check_ephemeral_port.model.ports import PortPool, PortRange
 from check_ephemeral_port.model.settings import ConnectRules
 from check_ephemeral_port.model.settling import (
-    ALWAYS,
     CHEAP_PORTS,
-    NEVER,
     Limits,
     is_decided,
     ports_to_settle,
 )
-from check_ephemeral_port.model.sockets import AUTO, endpoint
+from check_ephemeral_port.model.sockets import ALWAYS, AUTO, NEVER, endpoint
 from check_ephemeral_port.model.thresholds import ThresholdRange, parse_range
 from check_ephemeral_port.model.usage import Question, Watch, host_usage
 from tests.support.builders import bound, connected, sample
