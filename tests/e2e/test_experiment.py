@@ -128,7 +128,7 @@ def test_an_older_kernel_is_asked_until_the_state_is_clear(connects):
 
 @SMALL
 @pytest.mark.parametrize(
-    "plain, bind_first, known", [(0, 60, False), (300, 65, True), (300, 0, True)]
+    "plain, bind_first, known", [(0, 60, False), (200, 65, True), (300, 0, True)]
 )
 def test_with_few_descriptors_it_says_what_it_knows(plain, bind_first, known, connects):
     with clients(plain, bind_first):
