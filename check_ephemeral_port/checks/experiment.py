@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 
+from ..model.connections import NO_VRF
 from ..model.records import NamedTuple
 from ..model.settling import Limits, is_decided, ports_to_settle
 from ..model.sockets import ALWAYS, AUTO, NEVER
@@ -35,31 +36,53 @@ def settle(
 ) -> Settled:
     """Settle unclear ports as far as necessary and possible.
 
-    ``count``: counts the usage again, given the ports that are settled.
+    ``count``: counts the usage again, given the ports that are settled, by VRF.
     """
     limits, note = _limits(options), ""
-    settled: Mapping[int, bool] = {}
+    settled: dict[int, Mapping[int, bool]] = {}
     # a person who asks for tables wants exact figures
     wants_all = options.verbose and options.probe == AUTO
     ports = ports_to_settle(usage, ALWAYS if wants_all else options.probe, limits)
-    if ports:
-        from ..system.silent_connect import settle_ports
+    for vrf, unclear in ports.items():
 
-        def is_enough(known: Mapping[int, bool]) -> bool:
-            return options.probe == AUTO and is_decided(count(known), limits)
+        def is_enough(known: Mapping[int, bool], vrf: int = vrf) -> bool:
+            if options.probe != AUTO:
+                return False
+            return is_decided(count({**settled, vrf: known}), limits)
 
         try:
-            settled = settle_ports(ports, SETTLE_LIMIT_SECONDS, is_enough)
-            usage = count(settled)
+            settled[vrf] = settle_table(usage, vrf, unclear, is_enough)
         except SystemReadError as error:  # the bounds stay as they are
             note = str(error)
+    if settled:
+        usage = count(settled)
     decided = is_decided(usage, limits)
     if not decided:  # the worst case counts
         usage = count(settled, find_shared=True)
-        left = len(ports) - len(settled)
+        left = sum(map(len, ports.values())) - sum(map(len, settled.values()))
         if left and not note:
             note = f"probe: out of time or descriptors, {left} ports not settled"
     return Settled(usage, decided, note)
+
+
+def settle_table(
+    usage: HostUsage,
+    vrf: int,
+    ports: Iterable[int],
+    is_enough: Callable[[Mapping[int, bool]], bool] = lambda _: False,
+) -> Mapping[int, bool]:
+    """Settle ports of the table of one VRF; see :func:`~.silent_connect.settle_ports`.
+
+    Raises :class:`SystemReadError`.
+    """
+    from ..system.silent_connect import settle_ports
+
+    neighbor = None
+    if vrf != NO_VRF:
+        neighbor = usage.tcp_uses[vrf].connections.any_destination()
+        if not neighbor:
+            raise SystemReadError("probe: no address in the VRF is known")
+    return settle_ports(ports, SETTLE_LIMIT_SECONDS, is_enough, neighbor)
 
 
 def _limits(options: Options) -> Limits:
@@ -82,17 +105,23 @@ def try_destinations(
     return {to: found for to, found in outcomes.items() if found is not None}
 
 
-def settle_for_cause(observation: Observation, options: Options) -> Mapping[int, bool]:
-    """The ports that did not matter for an alarm, but matter for its cause."""
-    unclear = observation.usage.tcp_use.unclear
+def settle_for_cause(
+    observation: Observation, destination: Destination | None, options: Options
+) -> Mapping[int, bool]:
+    """The ports that did not matter for an alarm, but matter for its cause.
+
+    ``destination``: the one that the alarm is about.
+    """
+    usage = observation.usage
+    vrf = usage.vrf_of(destination)
+    unclear = usage.tcp_uses[vrf].unclear
     if options.probe == NEVER or not unclear:
         return {}
     from ..system.namespaces.enter import in_namespace
-    from ..system.silent_connect import settle_ports
 
     try:
         return in_namespace(
-            observation.namespace, lambda: settle_ports(unclear, SETTLE_LIMIT_SECONDS)
+            observation.namespace, lambda: settle_table(usage, vrf, unclear)
         )
     except SystemReadError:  # an unknown cause is not worth an alarm
         return {}

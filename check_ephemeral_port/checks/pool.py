@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 
-from ..model.connect import fullest_destinations
+from ..model.connections import NO_VRF
 from ..model.observation import Observation
 from ..model.sockets import NEVER, TCP, UDP, SocketEntry, TcpState
 from ..model.usage import HostUsage, Question, Watch, host_usage
@@ -23,10 +23,11 @@ from ..system.sockets.sampling import take_sample
 TYPE_CHECKING = False
 if TYPE_CHECKING:  # most runs don't need it
     from ..model.advice.facts import Advice, Listener
-    from ..model.connect import ConnectUsage
+    from ..model.connect import ConnectUsage, TcpUse
     from ..model.forecast.forecast import HostForecast
     from ..model.holders import Holder
     from ..model.namespaces import Namespace, NamespaceFailure
+    from ..model.sample import SocketSample
     from ..model.sockets import Destination
     from ..plugin.output.result import Detail
     from ..plugin.pool.figures import UsageFigure
@@ -140,7 +141,7 @@ def observe_here(
     with stopwatch.stage("counting ports"):
         usage = count()
     tells_worst_case = options.probe == NEVER
-    if usage.tcp_use.unclear or usage.tcp_use.unseen:
+    if any(use.is_unclear for use in usage.tcp_uses.values()):
         from .experiment import settle  # late: an idle host has nothing to settle
 
         with stopwatch.stage("settling unclear ports"):
@@ -168,7 +169,7 @@ def observe_here(
         forecast=forecast,
         found_port=found_port,
         tells_worst_case=tells_worst_case,
-        device_names=_device_names(usage),
+        device_names=_device_names(sample, usage),
         pool_notes=settings.notes,
     )
 
@@ -183,8 +184,8 @@ def _watch(option: DestinationOption) -> Watch:
     return Watch(f"{host}:{option.port}", remotes, device)
 
 
-def _device_names(usage: HostUsage) -> Mapping[int, str]:
-    devices = usage.tcp_use.connections.devices
+def _device_names(sample: SocketSample, usage: HostUsage) -> Mapping[int, str]:
+    devices = {*sample.connections.devices, *usage.tcp_uses} - {NO_VRF}
     if not devices:
         return {}
     from ..system.names import device_names
@@ -194,8 +195,11 @@ def _device_names(usage: HostUsage) -> Mapping[int, str]:
 
 def _full_destinations(usage: HostUsage) -> set[Destination]:
     """Those where no port should remain."""
-    watched = (*usage.watched, *usage.on_devices)
-    connects = [usage.tcp_connect, *(connect for _, connect in watched)]
+    connects = [
+        usage.tcp_connect,
+        *usage.in_vrfs.values(),
+        *(connect for _, connect in (*usage.watched, *usage.on_devices)),
+    ]
     return {
         connect.destination
         for connect in connects
@@ -271,7 +275,8 @@ def explain(
             if alarming and alarming.connect and not judgment.is_ok:
                 from .experiment import settle_for_cause
 
-                settled = settle_for_cause(observation, options)
+                to = alarming.destination
+                settled = settle_for_cause(observation, to, options)
             advice = _advise(observation, alarming, found.entries, settled, options)
         causes = causes_of(advice)
     if not options.verbose:
@@ -289,8 +294,7 @@ def _fullest(observation: Observation, options: Options) -> Sequence[ConnectUsag
     """The destinations that the tables show, the fullest first."""
     if not options.verbose:
         return []
-    use, pool = observation.usage.tcp_use, observation.pool
-    return fullest_destinations(use, pool, _rows(options))
+    return observation.usage.fullest(_rows(options))
 
 
 def _find_sockets(
@@ -400,12 +404,13 @@ def _advise(
         return []
     connect = alarming.connect if alarming else None
     usage, entries = observation.usage, observation.sample.entries
-    bound_first = bound_before_connect(usage, entries, settled)
+    use = usage.use_of(connect.destination if connect else None)
+    bound_first = bound_before_connect(use, entries, settled)
     facts = Facts(usage, settings, connect, bound_first)
     if options.verbose:
         facts = facts._replace(
             listeners=_listeners(observation, sockets),
-            bound_by=_processes_that_bound(facts.bound_first, observation, options),
+            bound_by=_processes_that_bound(bound_first, use, observation, options),
         )
     return advise(facts)
 
@@ -424,7 +429,7 @@ def _listeners(
 
 
 def _processes_that_bound(
-    ports: frozenset[int], observation: Observation, options: Options
+    ports: frozenset[int], use: TcpUse, observation: Observation, options: Options
 ) -> list[str]:
     from ..model.advice.bind_before_connect import destinations_of, many_bound_first
     from ..plugin.names import holder_name
@@ -432,7 +437,7 @@ def _processes_that_bound(
 
     if not many_bound_first(len(ports), observation.pool.capacity):
         return []
-    use, namespace = observation.usage.tcp_use, observation.namespace
+    namespace = observation.namespace
     destinations = destinations_of(use.connections, ports, NAMED_BINDERS)
     sockets, hidden = find_holders(
         [], observation.pool, destinations, options.sampler, namespace

@@ -20,7 +20,6 @@ from .connections import (
     packed_source,
     port_numbers,
     unpack_destination,
-    without_device,
 )
 from .port_set import PortSet
 from .ports import PortPool
@@ -91,6 +90,11 @@ class TcpUse(NamedTuple):
         """Ports of connections of which the kernel doesn't show whether they were bound
         first."""
         return self.connected.without(self.bound).without(self.not_bound)
+
+    @property
+    def is_unclear(self) -> bool:
+        """Whether an experiment could tell more."""
+        return bool(self.unseen or self.unclear)
 
 
 def tcp_use(
@@ -252,10 +256,9 @@ def _held_for(use: TcpUse, key: PackedDestination) -> tuple[array[int], array[in
     if the peer used timestamps."""
     taken = use.connections.held.get(key, bytearray())
     waiting = use.connections.time_wait.get(key, bytearray())
-    base = without_device(key)
-    if base != key:  # sockets without a device are in the way of those with one
-        taken = taken + use.connections.held.get(base, bytearray())
-        waiting = waiting + use.connections.time_wait.get(base, bytearray())
+    for other in use.connections.other_keys(key):
+        taken = taken + use.connections.held.get(other, bytearray())
+        waiting = waiting + use.connections.time_wait.get(other, bytearray())
     if waiting and use.rules.allow_reuse(unpack_destination(key)):
         return port_numbers(taken), port_numbers(waiting)
     return port_numbers(taken + waiting), port_numbers(b"")

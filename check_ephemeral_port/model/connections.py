@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from array import array
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from .sockets import TCP, Destination, Endpoint, SocketEntry, TcpState, is_ipv6
 
@@ -30,6 +30,8 @@ TIME_WAIT_SECONDS = 60
 
 IPV4_KEY_BYTES, IPV6_KEY_BYTES, DEVICE_BYTES = 22, 34, 4
 PIECE_BYTES = 65536
+NO_VRF = 0
+"""Stands for the sockets outside of all VRFs; see :mod:`.vrf`."""
 _V4_MAPPED_SOURCE = bytes(10) + b"\xff\xff"
 _SWAP = array("H", b"\0\1")[0] != 1
 
@@ -45,6 +47,8 @@ class Connections:
         if the rules allow it."""
         self.devices: set[int] = set()
         """Indices of the devices that connections are bound to."""
+        self.vrf_of: Mapping[int, int] = {}
+        """See :mod:`.vrf`; set after the last connection is counted."""
         self.states: defaultdict[TcpState, int] = defaultdict(int)
         """Number of connections by state."""
 
@@ -96,16 +100,35 @@ class Connections:
         for key, ports in self.held.items():
             waiting = self.time_wait.get(key)
             size = (len(ports) + (len(waiting) if waiting else 0)) // 2
-            yield size + self._without_device(key), key
+            yield size + self._from_other_keys(key), key
         for key, ports in self.time_wait.items():
             if key not in self.held:
-                yield len(ports) // 2 + self._without_device(key), key
+                yield len(ports) // 2 + self._from_other_keys(key), key
 
-    def _without_device(self, key: PackedDestination) -> int:
-        """How many connections without a device are in the way of one on a device."""
+    def _from_other_keys(self, key: PackedDestination) -> int:
+        return sum(len(self.ports(other)) for other in self.other_keys(key))
+
+    def other_keys(self, key: PackedDestination) -> Iterator[PackedDestination]:
+        """The keys whose connections are in the way of a connect() to this destination,
+        other than its own key.
+
+        To one on a device, these are the same destination without a device, and the
+        same on the VRF of the device. kernel: ``inet_bound_dev_eq()``.
+        """
         if len(key) in (IPV4_KEY_BYTES, IPV6_KEY_BYTES):
-            return 0
-        return len(self.ports(without_device(key)))
+            return
+        device, base = device_of(key), without_device(key)
+        yield base
+        vrf = self.vrf_of.get(device, device)
+        if vrf != device:
+            yield base + vrf.to_bytes(DEVICE_BYTES, "big")
+
+    def any_destination(self) -> Destination | None:
+        """One of the destinations; ``None`` if there is none."""
+        for table in (self.held, self.time_wait):
+            for key in table:
+                return unpack_destination(key)
+        return None
 
     def ports(self, key: PackedDestination) -> array[int]:
         """The ports to one destination, TIME_WAIT included."""

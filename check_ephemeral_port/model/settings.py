@@ -37,6 +37,9 @@ class ConnectRules(NamedTuple):
     autobind_reuse: bool = False
     """``net.ipv4.ip_autobind_reuse``: bind() to port 0 can hand out a port that is in
     use, if all its sockets set SO_REUSEADDR."""
+    l3mdev_accept: bool = False
+    """``net.ipv4.tcp_l3mdev_accept``: VRFs have no port tables of their own. See
+    :mod:`.vrf`."""
 
     def allow_reuse(self, destination: Destination) -> bool:
         """Whether connect() can take over a TIME_WAIT to this destination, once it is

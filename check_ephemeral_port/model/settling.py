@@ -6,9 +6,10 @@ sockets are invisible, any other port may be bound, too.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from .connect import ConnectUsage
+from .connect import ConnectUsage, TcpUse
+from .connections import NO_VRF
 from .port_set import PortSet
 from .records import NamedTuple
 from .settings import Sharing
@@ -29,13 +30,24 @@ class Limits(NamedTuple):
     bind_used_percent: Sequence[ThresholdRange | None] = ()
 
 
-def ports_to_settle(usage: HostUsage, probe: str, limits: Limits) -> PortSet:
-    """The ports to settle by experiment; empty if it is not worth it."""
-    use = usage.tcp_use
-    if probe == NEVER or use.rules.sharing is not Sharing.UNLESS_BOUND:
+def ports_to_settle(
+    usage: HostUsage, probe: str, limits: Limits
+) -> Mapping[int, PortSet]:
+    """The ports to settle by experiment, by VRF; empty if it is not worth it."""
+    if probe == NEVER:
+        return {}
+    is_wanted = probe == ALWAYS or not is_decided(usage, limits)
+    ports = {
+        vrf: _ports_to_settle(usage, use, is_wanted)
+        for vrf, use in usage.tcp_uses.items()
+    }
+    return {vrf: unclear for vrf, unclear in ports.items() if unclear}
+
+
+def _ports_to_settle(usage: HostUsage, use: TcpUse, is_wanted: bool) -> PortSet:
+    if use.rules.sharing is not Sharing.UNLESS_BOUND:
         return PortSet()
     ports = use.unclear
-    is_wanted = probe == ALWAYS or not is_decided(usage, limits)
     if use.unseen and is_wanted:
         for span in usage.pool.spans:
             ports.update(range(span.first, span.last + 1))
@@ -47,10 +59,11 @@ def is_decided(usage: HostUsage, limits: Limits) -> bool:
     """Whether the state is the same however the unclear ports turn out, and some port
     remains in any case."""
     every = [connect for _, connect in (*usage.watched, *usage.on_devices)]
+    every += usage.in_vrfs.values()
     if usage.tcp_connect:
         every.append(usage.tcp_connect)
     bind = usage.tcp_bind
-    if bind and usage.tcp_use.unseen:
+    if bind and usage.tcp_uses[NO_VRF].unseen:
         percents = bind.percent(bind.used.best), bind.percent(bind.used.high)
         if any(_differs(limit, *percents) for limit in limits.bind_used_percent):
             return False

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from .bind import tcp_bind_usage, udp_bind_usage
 from .bounds import Usage
-from .connect import ConnectUsage, TcpUse, destination_filter, fullest_of, tcp_use
+from .connect import (
+    ConnectUsage,
+    TcpUse,
+    destination_filter,
+    fullest_destinations,
+    fullest_of,
+    tcp_use,
+)
+from .connections import NO_VRF, PackedDestination
 from .ports import PortPool
 from .records import NamedTuple
 from .sample import SocketSample
 from .settings import ConnectRules
-from .sockets import TCP, UDP, Endpoint, TcpState
+from .sockets import TCP, UDP, Destination, Endpoint, SocketEntry, TcpState
 
 
 class Watch(NamedTuple):
@@ -43,19 +51,44 @@ class HostUsage(NamedTuple):
     """The answer to a :class:`Question`."""
 
     pool: PortPool
-    tcp_use: TcpUse
+    tcp_uses: Mapping[int, TcpUse]
+    """The use of each port table, by VRF."""
     tcp_connect: ConnectUsage | None
-    """The usage for the fullest destination."""
+    """The usage for the fullest destination outside of VRFs, or of those watched."""
+    in_vrfs: Mapping[int, ConnectUsage]
+    """The usage for the fullest destination in each VRF; empty if the user watches
+    destinations."""
     watched: Sequence[tuple[Watch, ConnectUsage]]
     """Each watch, with the fullest destination among its addresses."""
     on_devices: Sequence[tuple[Watch, ConnectUsage]]
     """To watched destinations, for sockets that are bound to a device."""
     tcp_bind: Usage | None
+    """For sockets outside of VRFs."""
     udp_bind: Usage | None
     tcp_sockets: int
     tcp_time_wait: int | None
     """``None`` if the sampler cannot see them."""
     udp_sockets: int
+
+    def vrf_of(self, destination: Destination | None) -> int:
+        """The VRF whose port table has the connections to this destination."""
+        return _vrf_of(destination.device if destination else 0, self.tcp_uses)
+
+    def use_of(self, destination: Destination | None) -> TcpUse:
+        """The use of the port table that has the connections to this destination."""
+        return self.tcp_uses[self.vrf_of(destination)]
+
+    def fullest(
+        self, count: int, wanted: Callable[[PackedDestination], bool] | None = None
+    ) -> list[ConnectUsage]:
+        """The fullest destinations of all port tables; see
+        :func:`~.connect.fullest_destinations`."""
+        found = [
+            connect
+            for use in self.tcp_uses.values()
+            for connect in fullest_destinations(use, self.pool, count, wanted)
+        ]
+        return sorted(found, key=_used, reverse=True)[:count]
 
 
 def host_usage(
@@ -63,36 +96,56 @@ def host_usage(
     pool: PortPool,
     rules: ConnectRules,
     question: Question = Question(),
-    settled: Mapping[int, bool] = {},
+    settled: Mapping[int, Mapping[int, bool]] = {},
     find_shared: bool = False,
 ) -> HostUsage:
-    """All usages that the question asks for; ``settled`` and ``find_shared`` as in
-    :func:`tcp_use`."""
-    states = sample.connections.states
-    tcp = [entry for entry in sample.entries if entry.protocol == TCP]
-    udp = [entry for entry in sample.entries if entry.protocol == UDP]
-    use = tcp_use(sample, pool, rules, settled, find_shared)
-    connect, watched = None, []
+    """All usages that the question asks for.
+
+    ``settled``, by VRF, and ``find_shared``: see :func:`tcp_use`.
+    """
+    parts = {NO_VRF: sample}
+    if sample.connections.vrf_of:
+        from .vrf import samples_by_vrf  # late: few hosts have VRFs
+
+        parts = samples_by_vrf(sample, rules)
+    uses = {
+        vrf: tcp_use(part, pool, rules, settled.get(vrf, {}), find_shared)
+        for vrf, part in parts.items()
+    }
+    source = question.source
+
+    def to(watch: Watch) -> ConnectUsage:
+        wanted = destination_filter(source, watch.remotes, watch.device)
+        return fullest_of(uses[_vrf_of(watch.device, uses)], pool, wanted)
+
+    connect = None
+    watched, on_devices, in_vrfs = [], [], {}
     if question.tcp and question.watches:
-        for watch in question.watches:
-            wanted = destination_filter(question.source, watch.remotes, watch.device)
-            watched.append((watch, fullest_of(use, pool, wanted)))
-        connect = max((u for _, u in watched), key=lambda u: u.ports.used.best)
+        watched = [(watch, to(watch)) for watch in question.watches]
+        connect = max((found for _, found in watched), key=_used)
+        others = [
+            watch._replace(device=device)
+            for watch in question.watches
+            for device in sorted(sample.connections.devices - {watch.device})
+        ]
+        found = [(watch, to(watch)) for watch in others]
+        on_devices = [pair for pair in found if pair[1].destination]
     elif question.tcp:
-        connect = fullest_of(use, pool, destination_filter(question.source))
+        wanted = destination_filter(source)
+        in_vrfs = {vrf: fullest_of(use, pool, wanted) for vrf, use in uses.items()}
+        connect = in_vrfs.pop(NO_VRF)
+    tcp, udp = _of(TCP, parts[NO_VRF].entries), _of(UDP, sample.entries)
+    states = sample.connections.states
     return HostUsage(
         pool,
-        use,
+        uses,
         connect,
+        in_vrfs,
         watched,
-        [
-            found
-            for watch, _ in watched
-            for found in _on_devices(use, pool, watch, question.source)
-        ],
-        tcp_bind_usage(tcp, pool, question.source, use) if question.tcp else None,
-        udp_bind_usage(udp, pool, question.source) if question.udp else None,
-        tcp_sockets=len(tcp) + len(sample.connections),
+        on_devices,
+        tcp_bind_usage(tcp, pool, source, uses[NO_VRF]) if question.tcp else None,
+        udp_bind_usage(udp, pool, source) if question.udp else None,
+        tcp_sockets=len(_of(TCP, sample.entries)) + len(sample.connections),
         tcp_time_wait=(
             states.get(TcpState.TIME_WAIT, 0) if sample.visibility.time_wait else None
         ),
@@ -100,12 +153,14 @@ def host_usage(
     )
 
 
-def _on_devices(
-    use: TcpUse, pool: PortPool, watch: Watch, source: str | None
-) -> Iterator[tuple[Watch, ConnectUsage]]:
-    """A watched destination for each other device that connections are bound to."""
-    for device in sorted(use.connections.devices - {watch.device}):
-        wanted = destination_filter(source, watch.remotes, device)
-        connect = fullest_of(use, pool, wanted)
-        if connect.destination:
-            yield watch._replace(device=device), connect
+def _vrf_of(device: int, uses: Mapping[int, TcpUse]) -> int:
+    vrf = uses[NO_VRF].connections.vrf_of.get(device, NO_VRF)
+    return vrf if vrf in uses else NO_VRF  # VRFs can share one table
+
+
+def _of(protocol: str, entries: Iterable[SocketEntry]) -> list[SocketEntry]:
+    return [entry for entry in entries if entry.protocol == protocol]
+
+
+def _used(connect: ConnectUsage) -> int:
+    return connect.ports.used.best

@@ -12,20 +12,28 @@ HOST_PORT = "HOST:PORT"
 """Stands for a destination of ``-d`` in the name of a label."""
 DEVICE = "DEVICE"
 """Stands for a network device in the name of a label."""
+VRF = "VRF"
+"""Stands for a VRF in the name of a label."""
 
 
 class Label(NamedTuple):
     """One perfdata label."""
 
     name: str
-    """As printed, but with :data:`HOST_PORT` for a destination and :data:`DEVICE` for a
-    device."""
+    """As printed, but with :data:`HOST_PORT` for a destination, :data:`DEVICE` for a
+    device and :data:`VRF` for a VRF."""
     unit: str
     """``%``, ``s``, or nothing for a number of ports, sockets or namespaces."""
     meaning: str
 
 
 POOL_LABELS = (
+    Label(
+        "tcp_connect%VRF",
+        "%",
+        "tcp_connect in this VRF; only if sockets are in it, and without -d",
+    ),
+    Label("tcp_connect%VRF_free", "", "tcp_connect_free in this VRF"),
     Label(
         "tcp_connect_HOST:PORT%DEVICE",
         "%",

@@ -9,7 +9,8 @@ entry and no TIME_WAIT remains. No privilege is needed.
 
 The experiment connects to port 0 of a loopback address. No program uses this
 destination, so no connection is in the way: connect() is refused only if it can share
-no port. Source: kernel, ``__inet_hash_connect()``, ``tcp_sendmsg_fastopen()``.
+no port. To ask the port table of a VRF, it connects to port 0 of an address in the VRF.
+Source: kernel, ``__inet_hash_connect()``, ``tcp_sendmsg_fastopen()``.
 
 It does not work if the client bit of ``net.ipv4.tcp_fastopen`` is off, if TCP Fast Open
 has detected a black hole and is off for a while, or if the loopback device is down.
@@ -28,7 +29,7 @@ import time
 from collections.abc import Callable, Generator, Iterable, Mapping
 from contextlib import closing
 
-from ..model.sockets import Destination, is_ipv6
+from ..model.sockets import Destination, Endpoint
 from .errors import SystemReadError
 
 TYPE_CHECKING = False
@@ -37,13 +38,12 @@ if TYPE_CHECKING:
 
 TCP_FASTOPEN_CONNECT = 30
 TCP_FASTOPEN_NO_COOKIE = 34
-SO_BINDTOIFINDEX = 62
 IP_BIND_ADDRESS_NO_PORT = 24
 IP_LOCAL_PORT_RANGE = 51
 """Narrows the choice of one socket, from Linux 6.3 on; see ip(7)."""
 
-NO_PROGRAM = ("127.0.0.1", 0)
-"""A destination that no program has."""
+OUTSIDE = Destination("", Endpoint("127.0.0.1", 0))
+"""A destination outside of VRFs that no program has."""
 CHECK_TIME_EVERY = 256
 """Least number of ports between two checks of the time."""
 
@@ -56,8 +56,11 @@ def settle_ports(
     ports: Iterable[int],
     limit_seconds: float,
     is_enough: Callable[[Mapping[int, bool]], bool] = lambda _: False,
+    neighbor: Destination | None = None,
 ) -> Mapping[int, bool]:
     """For each port, whether it is bound, so that connect() cannot share it.
+
+    To ask the port table of a VRF, pass any destination inside as ``neighbor``.
 
     Tries port by port where the kernel can narrow the choice to one port. Elsewhere it
     holds ports until connect() is refused, or until ``is_enough`` says so about what is
@@ -65,14 +68,17 @@ def settle_ports(
     the result.
     Raises :class:`NotSilent`.
     """
+    to = OUTSIDE
+    if neighbor:
+        to = neighbor._replace(remote=neighbor.remote._replace(port=0))
     if _can_choose_port():
-        return settle_one_by_one(ports, limit_seconds)
-    return settle_by_holding(ports, limit_seconds, is_enough)
+        return settle_one_by_one(ports, limit_seconds, to)
+    return settle_by_holding(ports, limit_seconds, is_enough, to)
 
 
 def _can_choose_port() -> bool:
     try:
-        with _silent_socket(socket.AF_INET) as client:
+        with _silent_socket(OUTSIDE) as client:
             _choose_port(client, 1)
     except OSError as error:
         if error.errno == errno.ENOPROTOOPT:  # before Linux 6.3
@@ -81,20 +87,23 @@ def _can_choose_port() -> bool:
     return True
 
 
-def settle_one_by_one(ports: Iterable[int], limit_seconds: float) -> Mapping[int, bool]:
+def settle_one_by_one(
+    ports: Iterable[int], limit_seconds: float, to: Destination = OUTSIDE
+) -> Mapping[int, bool]:
     """See :func:`settle_ports`. Takes about 7 us a port. Other programs notice nothing.
 
     Raises :class:`NotSilent`.
     """
     bound: dict[int, bool] = {}
     end = time.monotonic() + limit_seconds
+    address = _socket_address(to)
     try:
         for port in ports:
             if len(bound) % CHECK_TIME_EVERY == 0 and time.monotonic() > end:
                 break
-            with _silent_socket(socket.AF_INET) as client:
+            with _silent_socket(to) as client:
                 _choose_port(client, port)
-                bound[port] = not _gets_port(client, NO_PROGRAM)
+                bound[port] = not _gets_port(client, address)
     except OSError as error:
         raise _not_silent(error) from None
     return bound
@@ -104,6 +113,7 @@ def settle_by_holding(
     ports: Iterable[int],
     limit_seconds: float,
     is_enough: Callable[[Mapping[int, bool]], bool] = lambda _: False,
+    to: Destination = OUTSIDE,
 ) -> Mapping[int, bool]:
     """See :func:`settle_ports`. Takes 10 to 17 us a port that connect() can share.
 
@@ -115,7 +125,7 @@ def settle_by_holding(
         return bound
     _raise_descriptor_limit()
     end, next_check = time.monotonic() + limit_seconds, CHECK_TIME_EVERY
-    with closing(hold_ports()) as held:
+    with closing(hold_ports(to)) as held:
         try:
             for number, port in enumerate(held, start=1):
                 if port in unseen:
@@ -142,7 +152,7 @@ def _raise_descriptor_limit() -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
-def hold_ports() -> Generator[int, None, None]:
+def hold_ports(to: Destination = OUTSIDE) -> Generator[int, None, None]:
     """The ports that connect() can share, each held until the iterator is closed.
 
     It ends when connect() is refused: by then it has returned every port that connect()
@@ -150,11 +160,12 @@ def hold_ports() -> Generator[int, None, None]:
     Raises :class:`NotSilent`, also if the process has no descriptor left.
     """
     held: list[socket.socket] = []
+    address = _socket_address(to)
     try:
         while True:
-            client = _silent_socket(socket.AF_INET)
+            client = _silent_socket(to)
             held.append(client)
-            if not _gets_port(client, NO_PROGRAM):
+            if not _gets_port(client, address):
                 return
             yield client.getsockname()[1]
     except OSError as error:
@@ -169,27 +180,30 @@ def finds_port(destination: Destination) -> bool | None:
 
     It takes over a TIME_WAIT as a real connect() would. ``None`` if it cannot be tried.
     """
-    source, remote, device = destination
-    family: socket.AddressFamily = socket.AF_INET
-    scope: tuple[int, ...] = ()
-    if is_ipv6(remote.address):
-        family, scope = socket.AF_INET6, (0, device)
+    address = _socket_address(destination)
     try:
-        with _silent_socket(family) as client:
-            if device:
-                client.setsockopt(socket.SOL_SOCKET, SO_BINDTOIFINDEX, device)
+        with _silent_socket(destination) as client:
             client.setsockopt(socket.IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 1)
-            client.bind((source, 0, *scope))
-            return _gets_port(client, (remote.address, remote.port, *scope))
+            client.bind((destination.source, 0, *address[2:]))
+            return _gets_port(client, address)
     except OSError:  # no route, no such address any more, no silent connect
         return None
 
 
-def _silent_socket(family: socket.AddressFamily) -> socket.socket:
+def _socket_address(to: Destination) -> tuple[Any, ...]:
+    return (*to.remote, 0, to.device) if to.remote.is_ipv6 else to.remote
+
+
+def _silent_socket(to: Destination) -> socket.socket:
+    """A socket for a connect() to this destination, bound to its device."""
     if sys.platform != "linux":  # the options have other meanings there
         raise OSError(errno.EOPNOTSUPP, "Linux only")
+    family = socket.AF_INET6 if to.remote.is_ipv6 else socket.AF_INET
     client = socket.socket(family, socket.SOCK_STREAM)
     try:
+        if to.device:
+            name = socket.if_indextoname(to.device).encode()
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, name)
         client.setblocking(False)
         client.setsockopt(socket.IPPROTO_TCP, TCP_FASTOPEN_CONNECT, 1)
         client.setsockopt(socket.IPPROTO_TCP, TCP_FASTOPEN_NO_COOKIE, 1)

@@ -3,14 +3,17 @@
 import json
 from typing import Any, NamedTuple
 
-from check_ephemeral_port.plugin.labels import DEVICE, HOST_PORT, POOL_LABELS
+from check_ephemeral_port.plugin.labels import DEVICE, HOST_PORT, POOL_LABELS, VRF
 
 
 def _one_of(*endings: str, unit: str = "", of_destinations: bool = False) -> str:
     """A regular expression for the labels with this unit and one of these endings."""
     return "|".join(
-        # a device whose name has an underscore is not drawn: it could be an ending
-        label.name.replace(HOST_PORT, ".*:[0-9]+").replace(DEVICE, "[^_]+")
+        # a device or VRF with an underscore in its name is not drawn: it could be an
+        # ending
+        label.name.replace(HOST_PORT, ".*:[0-9]+")
+        .replace(DEVICE, "[^_]+")
+        .replace(VRF, "[^_]+")
         for label in POOL_LABELS
         if label.unit == unit
         and label.name.endswith(endings)

@@ -11,6 +11,7 @@ import os
 import re
 import shlex
 import socket
+from base64 import b64decode
 from collections.abc import Sequence
 from contextlib import ExitStack
 from functools import cache, partial
@@ -50,6 +51,7 @@ from check_ephemeral_port.system.sockets.sockstat import (
     read_time_wait_sockets,
 )
 from check_ephemeral_port.system.state_file import decode_history, encode_history
+from check_ephemeral_port.system.vrfs import decode_links
 from tests.support.builders import HISTORY
 from tests.support.c_library import sysctls
 from tests.support.recorded import recorded
@@ -186,6 +188,11 @@ def netsh_seeds() -> list[bytes]:
     ]
 
 
+def links_seeds() -> list[bytes]:
+    """Recorded answers about network devices."""
+    return [b64decode(part) for part in recorded("linux/links.txt").split("\n\n")]
+
+
 WORDS = [word.encode() for word in sorted({*re.findall(r"[^\s`'|]+", DOCUMENTED)})]
 COMMAND_LINES = [
     "\0".join(shlex.split(text)).encode()
@@ -215,6 +222,7 @@ TARGETS: dict[str, Target] = {
         (ValueError,),
         kernel_answers(socket.SOCK_DGRAM, UDP),
     ),
+    "links": Target(decode_links, (ValueError,), links_seeds()),
     "tally": Target(assert_counts_as_many_as_are_listed, (ValueError,), TCP_ANSWERS),
     "command_line": Target(command_line, (UsageError,), COMMAND_LINES),
     **{

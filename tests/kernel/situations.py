@@ -19,6 +19,8 @@ from tests.support.namespace import (
     add_address,
     add_link,
     add_silent_neighbor,
+    add_vrf,
+    has_vrf,
     set_sysctl,
 )
 from tests.support.plugin_process import PluginRun
@@ -717,6 +719,61 @@ for _east, _west, _bound in ((0, 100, 0), (60, 100, 0), (95, 20, 0), (40, 40, 50
         + (f", {_bound} IPv4 clients that bind first" if _bound else ""),
         estimated=False,
     )(_link_local(_east, _west, _bound))
+
+
+# --- connect: VRFs ---------------------------------------------------------------
+
+VRF = "red"
+
+
+def _in_vrf(
+    inside: int, on_link: int, outside: int, bound: str, accept: int, asked_on: str
+) -> Callable[[], Asked]:
+    """Clients inside a VRF, on a device of the VRF, and outside.
+
+    ``bound``: where 60 more clients bind first.
+    """
+
+    def prepare() -> Asked:
+        set_sysctl("tcp_l3mdev_accept", accept)
+        add_vrf(VRF)
+        for link in LINKS:
+            add_link(link, "10.9.0.1/24", vrf=VRF if link == "east" else "")
+            add_silent_neighbor(NEIGHBOR[0], link)
+        held: list[Any] = []
+        if bound:
+            held += _fill(60, [lambda: _bind_before_connect_on(bound)])
+        for link, count in ((VRF, inside), ("east", on_link)):
+            held += _fill(count, [partial(_connect_to_neighbor, on_device(link))])
+        held += _fill(outside, [_connect_to_neighbor])
+        return _ask_on_device(asked_on, held)
+
+    return prepare
+
+
+if has_vrf():
+    for _inside, _on_link, _outside, _bound_on, _accept, _asked_on in (
+        (50, 0, 0, "", 0, VRF),
+        (50, 30, 0, "", 0, "east"),
+        (10, 30, 90, "", 0, "east"),
+        (10, 30, 90, "", 0, VRF),
+        (95, 0, 10, "", 0, ""),
+        (35, 0, 0, VRF, 0, VRF),
+        (35, 0, 30, VRF, 0, ""),
+        (20, 10, 35, "west", 0, VRF),
+        (20, 10, 35, "west", 0, ""),
+        (20, 10, 35, VRF, 1, ""),
+        (20, 10, 35, VRF, 1, "east"),
+        (20, 10, 90, "", 1, "east"),
+    ):
+        situation(
+            f"a VRF: {_inside} clients inside, {_on_link} on its device,"
+            f" {_outside} outside"
+            + (f", 60 that bind first on {_bound_on}" if _bound_on else "")
+            + (", tcp_l3mdev_accept=1" if _accept else "")
+            + f"; asked {f'on {_asked_on}' if _asked_on else 'without a device'}",
+            estimated=False,
+        )(_in_vrf(_inside, _on_link, _outside, _bound_on, _accept, _asked_on))
 
 
 # --- TCP bind --------------------------------------------------------------------

@@ -243,15 +243,16 @@ def test_connections_that_a_listener_accepted_were_not_bound_first():
     seen = sample(*entries)
 
     def found(settled=()):
-        usage = host_usage(seen, pool(), ConnectRules(), settled=dict(settled))
-        return bound_before_connect(usage, seen.entries)
+        usage = host_usage(seen, pool(), ConnectRules(), settled={0: dict(settled)})
+        return bound_before_connect(usage.use_of(None), seen.entries)
 
     assert found() == NONE
     assert found({40001: False}) == NONE
     assert found({40002: True, 40004: True}) == {40004}
     usage = host_usage(seen, pool(), ConnectRules())
     later = {40001: True, 40004: False}
-    assert bound_before_connect(usage, seen.entries, later) == {40001}
+    use = usage.use_of(None)
+    assert bound_before_connect(use, seen.entries, later) == {40001}
 
 
 def test_the_destination_with_most_of_the_ports_comes_first():

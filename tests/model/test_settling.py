@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from check_ephemeral_port.model.bounds import Bounds
+from check_ephemeral_port.model.connections import NO_VRF
 from check_ephemeral_port.model.ports import PortPool, PortRange
 from check_ephemeral_port.model.settings import ConnectRules
 from check_ephemeral_port.model.settling import (
@@ -47,31 +48,36 @@ def test_few_unclear_ports_are_always_worth_it():
 def with_unseen(unseen, settled=()):
     """One connection, and invisible sockets."""
     some = sample(connected(32768), unseen=unseen)
-    return host_usage(some, POOL, ConnectRules(), settled=dict(settled))
+    return host_usage(some, POOL, ConnectRules(), settled={NO_VRF: dict(settled)})
+
+
+def to_settle(usage, probe, limits):
+    """The ports outside of VRFs."""
+    return [*ports_to_settle(usage, probe, limits)[NO_VRF]]
 
 
 def test_if_sockets_are_invisible_any_port_may_be_bound():
     assert not is_decided(with_unseen(900), DEFAULTS)
-    assert len(ports_to_settle(with_unseen(900), AUTO, DEFAULTS)) == 1000
+    assert len(to_settle(with_unseen(900), AUTO, DEFAULTS)) == 1000
     # only the port of the connection is unclear
-    assert [*ports_to_settle(with_unseen(90), AUTO, DEFAULTS)] == [32768]
-    assert len(ports_to_settle(with_unseen(90), ALWAYS, DEFAULTS)) == 1000
+    assert to_settle(with_unseen(90), AUTO, DEFAULTS) == [32768]
+    assert len(to_settle(with_unseen(90), ALWAYS, DEFAULTS)) == 1000
     bind = Limits(bind_used_percent=(parse_range("5"),))
-    assert len(ports_to_settle(with_unseen(90), AUTO, bind)) == 1000
+    assert len(to_settle(with_unseen(90), AUTO, bind)) == 1000
 
 
 def test_the_experiment_finds_the_ports_of_invisible_sockets():
     found = with_unseen(900, {port: port >= 33000 for port in range(32768, 33768)})
-    assert found.tcp_use.unseen == 0
+    assert found.use_of(None).unseen == 0
     assert found.tcp_connect.ports.used == Bounds(769, 769, 769)
     assert found.tcp_bind.used == Bounds(769, 769, 769)
 
 
 def test_ports_that_are_settled_leave_room_for_fewer_invisible_sockets():
     found = with_unseen(900, {32769: True, **dict.fromkeys(range(32800, 33000), False)})
-    assert found.tcp_use.unseen == 1000 - 2 - 200
+    assert found.use_of(None).unseen == 1000 - 2 - 200
     found = with_unseen(9, {32769: True, 32770: False})
-    assert found.tcp_use.unseen == 8
+    assert found.use_of(None).unseen == 8
 
 
 def test_without_unclear_ports_there_is_nothing_to_settle():

@@ -32,14 +32,14 @@ def test_shared_by_destination_the_4_tuple_and_unconnected_sockets_count():
     found = usage(Sharing.BY_DESTINATION, *ENTRIES)
     assert found.tcp_connect.ports.used == Bounds(3, 3, 3)
     assert found.tcp_connect.destination.remote.address in ("192.0.2.8", THEM)
-    assert {*found.tcp_use.unclear} == set()
+    assert {*found.use_of(None).unclear} == set()
 
 
 def test_never_shared_every_used_tcp_port_counts_for_every_destination():
     found = usage(Sharing.NEVER, *ENTRIES)
     assert found.tcp_connect.ports.used == found.tcp_bind.used == Bounds(5, 5, 5)
     assert found.tcp_connect.destination is None
-    assert fullest_destinations(found.tcp_use, WITHOUT_FIRST_CHOICE, 5) == []
+    assert fullest_destinations(found.use_of(None), WITHOUT_FIRST_CHOICE, 5) == []
     assert (found.tcp_sockets, found.tcp_time_wait) == (5, 1)
     assert found.udp_bind.used == Bounds(1, 1, 1)
 
@@ -52,14 +52,14 @@ def test_never_shared_a_watched_destination_has_the_same_usage_as_all():
 
 def test_linux_has_unclear_and_likely_bound_ports():
     found = usage(Sharing.UNLESS_BOUND, *ENTRIES, ports=pool())
-    assert found.tcp_use.unclear and found.tcp_use.likely_bound
+    assert found.use_of(None).unclear and found.use_of(None).likely_bound
 
 
 @pytest.mark.parametrize("sharing", [Sharing.BY_DESTINATION, Sharing.NEVER])
 def test_without_first_choice_ports_there_is_no_separate_usage_of_them(sharing):
     found = usage(sharing, *(connected(port) for port in range(40000, 40030)))
     assert found.tcp_connect.first_choice == found.tcp_connect.ports
-    assert found.tcp_use.likely_bound == set()
+    assert found.use_of(None).likely_bound == set()
 
 
 def test_a_socket_in_an_unknown_state_blocks_its_port_for_every_destination():

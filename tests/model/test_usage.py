@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from check_ephemeral_port.model.bind import overlaps
 from check_ephemeral_port.model.bounds import Bounds, Usage
 from check_ephemeral_port.model.connect import connect_usage
-from check_ephemeral_port.model.connections import pack_destination
+from check_ephemeral_port.model.connections import NO_VRF, pack_destination
 from check_ephemeral_port.model.settings import ConnectRules
 from check_ephemeral_port.model.sockets import Destination, TcpState, endpoint
 from check_ephemeral_port.model.usage import Question, Watch, host_usage
@@ -31,12 +31,13 @@ ON_LOOPBACK = ConnectRules(reuse=2)
 def usage(*entries, rules=ConnectRules(), settled=None, unseen=0, **question):
     delay = rules.reuse_delay_seconds
     seen = sample(*entries, unseen=unseen, reuse_delay_seconds=delay)
-    return host_usage(seen, pool(), rules, Question(**question), settled or {})
+    by_vrf = {NO_VRF: settled or {}}
+    return host_usage(seen, pool(), rules, Question(**question), by_vrf)
 
 
 def free_to_them(*entries, **how):
     answer = usage(*entries, **how)
-    return connect_usage(answer.tcp_use, pool(), TO_THEM).ports.free
+    return connect_usage(answer.use_of(None), pool(), TO_THEM).ports.free
 
 
 def test_a_connection_uses_a_port_of_its_own_destination_only():
@@ -244,13 +245,13 @@ def test_another_socket_never_frees_a_port(entries, another, source):
 @given(SAMPLES)
 def test_no_destination_is_fuller_than_the_fullest(entries):
     answer = usage(*entries)
-    for _, key in answer.tcp_use.connections.sizes():
-        other = connect_usage(answer.tcp_use, pool(), key)
+    for _, key in answer.use_of(None).connections.sizes():
+        other = connect_usage(answer.use_of(None), pool(), key)
         assert other.ports.used.best <= answer.tcp_connect.ports.used.best
 
 
 @given(SAMPLES, st.randoms())
 def test_no_port_is_unclear_after_all_unclear_ports_were_probed(entries, random):
-    unclear = usage(*entries).tcp_use.unclear
+    unclear = usage(*entries).use_of(None).unclear
     settled = {port: random.random() < 0.5 for port in unclear}
-    assert not usage(*entries, settled=settled).tcp_use.unclear
+    assert not usage(*entries, settled=settled).use_of(None).unclear

@@ -12,6 +12,7 @@ from check_ephemeral_port.plugin.labels import (
     POOL_LABELS,
     PORT_LABELS,
     REMOTE_PORT_LABELS,
+    VRF,
 )
 from tests.support.plugin_process import check
 from tests.support.sockets import (
@@ -52,7 +53,8 @@ def connect_on_lo():
 
 
 def in_table(labels):
-    return [(label.name, label.unit) for label in labels]
+    """All labels but those of VRFs, which few kernels have; see test_vrf.py."""
+    return [(label.name, label.unit) for label in labels if VRF not in label.name]
 
 
 @pytest.mark.namespace(ports="40000-40039", host=True)

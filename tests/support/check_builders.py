@@ -50,15 +50,18 @@ def observe(
     unseen: int = 0,
     time_wait: bool = True,
     sharing: Sharing = Sharing.UNLESS_BOUND,
+    vrf: int = 0,
     **question: Any,
 ) -> Observation:
+    """``vrf``: the index of a VRF named red."""
     seen = sample(*entries, unseen=unseen)
+    seen.connections.vrf_of = {vrf: vrf}
     visibility = seen.visibility._replace(time_wait=time_wait)
     seen = seen._replace(visibility=visibility)
     usage = host_usage(
         seen, pool(), ConnectRules(sharing=sharing), Question(**question)
     )
-    return Observation(pool(), "/proc/range", seen, usage)
+    return Observation(pool(), "/proc/range", seen, usage, device_names={vrf: "red"})
 
 
 class Made:

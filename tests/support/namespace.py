@@ -47,16 +47,35 @@ def add_address(address: str) -> None:
         _wait_for_route(address.partition("/")[0])
 
 
-def add_link(name: str, *addresses: str) -> None:
-    """Add a network device with these addresses. No other host is on its link."""
+def add_link(name: str, *addresses: str, vrf: str = "") -> None:
+    """Add a network device with these addresses, perhaps to a VRF. No other host is on
+    its link."""
     peer = f"{name}-peer"
     for words in (
         ["link", "add", name, "type", "veth", "peer", peer],
+        *([["link", "set", name, "master", vrf]] if vrf else []),
         ["link", "set", peer, "up"],
         ["link", "set", name, "up"],
         *(["address", "add", each, "dev", name, *_flags(each)] for each in addresses),
     ):
         subprocess.run(["ip", *words], check=True)
+
+
+def has_vrf() -> bool:
+    """Whether this kernel has VRFs. Small kernels, as for cloud guests, have none."""
+    command = ["unshare", "-rn", "ip", "link", "add", "red", "type", "vrf", "table"]
+    try:
+        return subprocess.run([*command, "1"], capture_output=True).returncode == 0
+    except FileNotFoundError:  # why_unavailable() says so
+        return False
+
+
+def add_vrf(name: str) -> None:
+    """Add a VRF with a routing table of its own."""
+    subprocess.run(
+        ["ip", "link", "add", name, "type", "vrf", "table", "100"], check=True
+    )
+    subprocess.run(["ip", "link", "set", name, "up"], check=True)
 
 
 def _flags(address: str) -> list[str]:

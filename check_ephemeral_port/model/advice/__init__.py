@@ -28,7 +28,7 @@ def advise(facts: Facts) -> list[Advice]:
         or advise_odd_size(pool)
     ]
     if connect:
-        use = facts.usage.tcp_use
+        use = facts.usage.use_of(connect.destination)
         waiting = time_wait_ports(use.connections, connect.destination)
         bound = len(facts.bound_first)
         of_connect = [

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from heapq import nlargest
 
-from ..connect import ConnectUsage
+from ..connect import ConnectUsage, TcpUse
 from ..connections import Connections, unpack_destination
 from ..sockets import TCP, Destination, SocketEntry
-from ..usage import HostUsage
 from .facts import MAIN_CAUSE, Advice
 
 MANY = 0.05
@@ -38,7 +37,7 @@ def many_bound_first(bound: int, capacity: int) -> bool:
 
 
 def bound_before_connect(
-    usage: HostUsage,
+    use: TcpUse,
     entries: Iterable[SocketEntry],
     settled: Mapping[int, bool] = {},
 ) -> frozenset[int]:
@@ -48,7 +47,6 @@ def bound_before_connect(
     on the port of a listener were accepted. ``settled``: see
     :func:`~..connect.tcp_use`, for ports that were settled after the usage was counted.
     """
-    use = usage.tcp_use
     bound = {port for port in use.bound if port in use.connected}
     bound |= {port for port, is_bound in settled.items() if is_bound}
     listed = {entry.local.port for entry in entries if entry.protocol == TCP}

@@ -32,9 +32,10 @@ def connection_rate(usage: HostUsage, sees_age: bool) -> ConnectionRate | None:
     sockets hold stay used. ``sees_age``: the sampler sees the age of TIME_WAIT, so the
     table of TIME_WAIT has only those older than the reuse delay.
     """
-    connect, use = usage.tcp_connect, usage.tcp_use
+    connect = usage.tcp_connect
     if connect is None or connect.destination is None:
         return None
+    use = usage.use_of(connect.destination)
     if use.rules.sharing is not Sharing.UNLESS_BOUND:
         return None
     packed = use.connections.time_wait.get(pack_destination(connect.destination), b"")

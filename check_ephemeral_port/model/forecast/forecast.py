@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from zlib import crc32
 
 from ..bounds import Usage
-from ..connect import destination_filter, fullest_destinations
+from ..connect import destination_filter
 from ..ports import PortPool
 from ..records import NamedTuple
 from ..sockets import Destination
@@ -98,7 +98,8 @@ def forecast_usage(
         # first in the list: min() below takes it if others are as urgent
         connect = [forecast("tcp_connect", usage.tcp_connect.ports)]
         for to, ports in _fullest(usage, question.source):
-            one = forecast(f"tcp_connect {to.source} to {to.remote}", ports)
+            on = f" on {to.device}" if to.device else ""
+            one = forecast(f"tcp_connect {to.source} to {to.remote}{on}", ports)
             connect.append(one._replace(destination=to))
     found = HostForecast(
         min(connect, key=_urgency) if connect else None,
@@ -112,8 +113,7 @@ def forecast_usage(
 def _fullest(
     usage: HostUsage, source: str | None
 ) -> Iterator[tuple[Destination, Usage]]:
-    use, wanted = usage.tcp_use, destination_filter(source)
-    for found in fullest_destinations(use, usage.pool, KEPT_DESTINATIONS, wanted):
+    for found in usage.fullest(KEPT_DESTINATIONS, destination_filter(source)):
         if found.destination:
             yield found.destination, found.ports
 

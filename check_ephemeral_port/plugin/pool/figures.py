@@ -81,7 +81,7 @@ def usage_figures(observation: Observation) -> list[UsageFigure]:
         # one forecast for each figure, in the same order
         pairs = zip(figures, observation.forecast.in_order())
         figures = [figure._replace(forecast=forecast) for figure, forecast in pairs]
-    figures += _on_devices(observation)
+    figures += [*_on_devices(observation), *_in_vrfs(observation)]
     tried = observation.found_port
     return [
         figure._replace(
@@ -106,6 +106,21 @@ def _on_devices(observation: Observation) -> Iterator[UsageFigure]:
         device = clean_name(observation.device_names[watch.device])
         scope, suffix = f"to {watch.name} on {device}", f"_{_in_label(watch)}%{device}"
         yield UsageFigure("tcp_connect", connect.ports, TCP, scope, connect, suffix)
+
+
+def _in_vrfs(observation: Observation) -> Iterator[UsageFigure]:
+    """The fullest destination in each VRF."""
+    names = observation.device_names
+    for vrf, connect in observation.usage.in_vrfs.items():
+        name = clean_name(names[vrf])
+        scope = f"for TCP connect() in VRF {name}"
+        if connect.destination:
+            scope = f"to {_remote(connect.destination, names)}"
+            if connect.destination.device != vrf:
+                scope = f"{scope} in VRF {name}"
+        yield UsageFigure(
+            "tcp_connect", connect.ports, TCP, scope, connect, suffix=f"%{name}"
+        )
 
 
 def _figures(usage: HostUsage, devices: Mapping[int, str]) -> Iterator[UsageFigure]:

@@ -166,15 +166,19 @@ def pool_notes(observation: Observation) -> Section:
 
 def unclear_notes(observation: Observation) -> Section:
     """The reasons why bounds differ."""
-    use, visibility = observation.usage.tcp_use, observation.sample.visibility
+    uses = observation.usage.tcp_uses.values()
+    visibility = observation.sample.visibility
     lines = []
-    if use.unclear:
+    unclear = sum(len(use.unclear) for use in uses)
+    if unclear:
+        likely = sum(len(use.likely_bound) for use in uses)
         lines.append(
-            f"{len(use.unclear)} connected TCP ports may have been bound before,"
-            f" {len(use.likely_bound)} most likely were"
+            f"{unclear} connected TCP ports may have been bound before,"
+            f" {likely} most likely were"
         )
-    if use.unseen:
-        lines.append(f"up to {use.unseen} more TCP sockets are not visible")
+    unseen = max(use.unseen for use in uses)
+    if unseen:
+        lines.append(f"up to {unseen} more TCP sockets are not visible")
     for visible, what in (
         (visibility.time_wait, "TIME_WAIT"),
         (visibility.time_wait_age or not visibility.time_wait, "the age of TIME_WAIT"),

@@ -66,6 +66,8 @@ def _connect_rules(ipv4: str) -> ConnectRules:
         timestamps=read_number(f"{ipv4}/tcp_timestamps") != 0,
         # absent before Linux 5.7
         autobind_reuse=read_number(f"{ipv4}/ip_autobind_reuse") == 1,
+        # absent if the kernel has no VRFs
+        l3mdev_accept=read_number(f"{ipv4}/tcp_l3mdev_accept") == 1,
     )
 
 

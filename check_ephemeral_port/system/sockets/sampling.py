@@ -47,6 +47,23 @@ def take_sample(
     ``reuse_delay_seconds``: see :class:`~.settings.ConnectRules`.
     Raises :class:`SystemReadError` if the sockets cannot be listed.
     """
+    sample = _take_sample(pool, protocols, reuse_delay_seconds, sampler)
+    if any(entry.device for entry in sample.entries) or sample.connections.devices:
+        from ..vrfs import read_vrfs
+
+        try:
+            sample.connections.vrf_of = read_vrfs()
+        except SystemReadError as error:  # a sandbox refuses netlink
+            sample = sample._replace(notes=[*sample.notes, str(error)])
+    return sample
+
+
+def _take_sample(
+    pool: PortPool,
+    protocols: Sequence[str],
+    reuse_delay_seconds: float,
+    sampler: str,
+) -> SocketSample:
     if sampler == AUTO and sys.platform != "linux":
         sampler = PSUTIL
     if sampler == SOCK_DIAG or (sampler == AUTO and _many_sockets()):

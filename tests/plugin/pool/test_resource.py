@@ -5,6 +5,9 @@ import pytest
 from tests.support.builders import bound, connected, waiting
 from tests.support.check_builders import checked, clients, udp_sockets, watch
 
+RED = 3
+"""The index of a VRF."""
+
 
 def labels(check):
     return [perfdata.partition("=")[0].strip("'") for perfdata in check.perfdata]
@@ -30,6 +33,17 @@ def test_perfdata_of_a_host():
         "udp_bind_free=39;;;0;40",
         "udp_sockets=1;;;0",
     ]
+
+
+def test_a_vrf_has_labels_and_a_sentence_of_its_own():
+    inside = clients(39, device=RED)
+    check = checked(*clients(4), *inside, question={"vrf": RED})
+    assert perfdata_of(check, "tcp_connect").startswith("10%")
+    assert perfdata_of(check, "tcp_connect%red") == "97.5%;80;90;0;100"
+    assert perfdata_of(check, "tcp_connect%red_free") == "1;;;0;40"
+    assert perfdata_of(check, "tcp_bind").startswith("10%")
+    sentence = "97% of 40 ports to 192.0.2.7:443 on red used, 1 remaining"
+    assert sentence in check.summary_str
 
 
 @pytest.mark.parametrize("left_out", ["tcp", "udp"])

@@ -5,7 +5,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from check_ephemeral_port.model.bounds import Bounds, Usage
-from check_ephemeral_port.model.connect import fullest_destinations
 from check_ephemeral_port.model.holders import Holder, NoProcess, Process
 from check_ephemeral_port.model.observation import Observation
 from check_ephemeral_port.model.ports import PortPool, PortRange
@@ -37,7 +36,7 @@ def lines(verbose=3, rows=5, holders=()):
     observation = Observation(pool(), "/proc/range", seen, usage)
     resource = EphemeralPorts(observation)
     stages = [("sampling", 0.0123)]
-    fullest = fullest_destinations(usage.tcp_use, pool(), rows)
+    fullest = usage.fullest(rows)
     return detail_lines(
         pool_sections(observation, resource.figures, fullest, holders, stages, verbose)
     )
@@ -91,7 +90,7 @@ def observed(question=Question(), notes=()):
 def test_rows_with_the_largest_numbers_are_no_longer_than_80_columns():
     resource = EphemeralPorts(observed())
     usage = resource.observation.usage
-    fullest = fullest_destinations(usage.tcp_use, usage.pool, 20)
+    fullest = usage.fullest(20)
     rows = detail_lines(
         pool_sections(resource.observation, resource.figures, fullest, [], [], 3)
     )
