@@ -30,18 +30,19 @@ def samples_by_vrf(
     vrf_of = sample.connections.vrf_of
     if rules.l3mdev_accept or not vrf_of:
         return {NO_VRF: sample}
-    connections: dict[int, Connections] = defaultdict(Connections)
-    entries: dict[int, list[SocketEntry]] = defaultdict(list)
-    for entry in sample.entries:
-        entries[vrf_of.get(entry.device or 0, NO_VRF)].append(entry)
     whole = sample.connections
+    connections = {vrf: Connections() for vrf in (NO_VRF, *vrf_of.values())}
+    for part in connections.values():
+        part.vrf_of = vrf_of
     for key, ports in whole.held.items():
         connections[vrf_of.get(device_of(key), NO_VRF)].held[key] = ports
     for key, ports in whole.time_wait.items():
         connections[vrf_of.get(device_of(key), NO_VRF)].time_wait[key] = ports
-    for part in connections.values():
-        part.vrf_of = vrf_of
+    entries: dict[int, list[SocketEntry]] = defaultdict(list)
+    for entry in sample.entries:
+        entries[vrf_of.get(entry.device or 0, NO_VRF)].append(entry)
     return {
-        vrf: sample._replace(entries=entries[vrf], connections=connections[vrf])
-        for vrf in sorted({NO_VRF, *connections, *entries})
+        vrf: sample._replace(entries=entries[vrf], connections=part)
+        for vrf, part in connections.items()
+        if vrf == NO_VRF or vrf in entries or part.any_destination()
     }

@@ -71,6 +71,13 @@ def test_which_connections_are_in_the_way_of_which():
     assert (used(EAST, *every), used(EAST, *every, rules=SHARED)) == (6, 1 + 6)
 
 
+def test_a_host_with_sockets_in_a_vrf_only():
+    assert used(RED, connected(40000, device=RED)) == 1
+    assert used(0, connected(40000, device=RED)) == 0
+    assert usage(bound(40000, device=EAST)).in_vrfs[RED].ports.used.best == 1
+    assert usage(connected(40000, device=WEST)).in_vrfs == {}
+
+
 def test_ports_are_settled_for_one_table():
     entries = [connected(40001), connected(40001, device=RED)]
     found = usage(*entries, settled={RED: {40001: True}})
