@@ -37,6 +37,7 @@ class DestinationOption(NamedTuple):
     """``--destination HOST:PORT``, before the name is resolved."""
 
     host: str
+    """A name or an address, and perhaps ``%DEVICE``."""
     port: int
 
 
@@ -459,15 +460,17 @@ def _type(parse: Callable[[str], Any]) -> Callable[[str], Any]:
 
 
 def parse_destination(text: str) -> DestinationOption:
-    """Parse ``HOST:PORT`` or ``[IPV6]:PORT``. Raises ``ValueError``."""
+    """Parse ``HOST:PORT`` or ``[IPV6]:PORT``, with ``%DEVICE`` behind the host or not.
+
+    Raises ``ValueError``."""
     match = re.fullmatch(
-        r"(?:\[([0-9A-Za-z:.%_-]+)\]|([0-9A-Za-z._-]+)):([0-9]+)", text
+        r"(?:\[([0-9A-Za-z:.%_-]+)\]|([0-9A-Za-z._-]+)(%[^%:\s]+)?):([0-9]+)", text
     )
     if not match:
         raise ValueError(f"{text!r} is not HOST:PORT or [IPV6]:PORT")
     # one spelling, since it becomes part of perfdata labels
     host = _canonical_address(match[1]) if match[1] else match[2].lower()
-    return DestinationOption(host, parse_port(match[3]))
+    return DestinationOption(host + (match[3] or ""), parse_port(match[4]))
 
 
 def parse_host(text: str) -> str:

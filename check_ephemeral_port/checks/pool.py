@@ -177,11 +177,13 @@ def observe_here(
 def _watch(option: DestinationOption) -> Watch:
     from ..system.names import device_index, resolve
 
-    remotes = resolve(option.host, option.port)
-    host = f"[{option.host}]" if ":" in option.host else option.host
-    zone = option.host.partition("%")[2]
-    device = device_index(zone) if zone else 0
-    return Watch(f"{host}:{option.port}", remotes, device)
+    host, _, device = option.host.partition("%")
+    name = f"[{option.host}]" if ":" in host else option.host
+    # a link-local address has no meaning without its device
+    remotes = resolve(option.host if ":" in host else host, option.port)
+    return Watch(
+        f"{name}:{option.port}", remotes, device_index(device) if device else 0
+    )
 
 
 def _device_names(sample: SocketSample, usage: HostUsage) -> Mapping[int, str]:

@@ -50,7 +50,8 @@ Other values
     alarms when less than 30 minutes remain.
 ``HOST:PORT``
     A name or an IPv4 address, or an IPv6 address in brackets: ``[2001:db8::7]:443``. A
-    link-local address needs its device: ``[fe80::1%eth0]:443``.
+    link-local address needs its device: ``[fe80::1%eth0]:443``. With the others,
+    ``192.0.2.7%eth1:443`` watches the connections that are bound to this device or VRF.
 ``ADDRESS``
     An IPv4 or IPv6 address. ``0.0.0.0`` and ``::`` are the wildcard addresses.
 ``NAME|PID|PATH``

@@ -48,6 +48,19 @@ def test_sockets_without_a_device_take_ports_from_those_with_one():
 
 
 @ALONE
+def test_a_destination_can_be_watched_on_one_device():
+    with listen(), held_sockets(*open_sockets(10, connect_on_lo)):
+        run = check("-d", "127.0.0.1%lo:5000", "-d", "localhost%lo:5000")
+        for name in ("127.0.0.1", "localhost"):
+            assert run.perfdata[f"tcp_connect_{name}%lo:5000_free"] == 30
+        absent = check("-d", "127.0.0.1%absent:5000")
+    assert (
+        absent.stdout
+        == "EPHEMERAL_PORT UNKNOWN - there is no network device 'absent'\n"
+    )
+
+
+@ALONE
 def test_psutil_does_not_see_the_device_so_the_bounds_are_wide():
     with listen(), held_sockets(*open_sockets(20, connect_on_lo)):
         run = check("--sampler", "psutil", "-vv", "-d", SERVER_NAME)
