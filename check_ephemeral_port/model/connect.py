@@ -93,7 +93,7 @@ class TcpUse(NamedTuple):
 
     @property
     def is_unclear(self) -> bool:
-        """Whether an experiment could tell more."""
+        """Whether an experiment could show more."""
         return bool(self.unseen or self.unclear)
 
 
