@@ -133,9 +133,8 @@ def observe_here(
     protocols = [name for name, wanted in ((TCP, tcp), (UDP, udp)) if wanted]
     with stopwatch.stage("reading the ephemeral range"):
         settings = read_port_settings(protocols=protocols)
-    delay = settings.rules.reuse_delay_seconds
     with stopwatch.stage("sampling the sockets"):
-        sample = take_sample(settings.pool, protocols, delay, options.sampler)
+        sample = take_sample(settings.pool, protocols, settings.rules, options.sampler)
     question = Question(tcp, udp, options.source, watches)
     count = partial(host_usage, sample, settings.pool, settings.rules, question)
     with stopwatch.stage("counting ports"):

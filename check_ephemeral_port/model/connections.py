@@ -56,18 +56,21 @@ class Connections:
         return sum(self.states.values())
 
     def take(
-        self, entries: Iterable[SocketEntry], reuse_delay_seconds: float
+        self, entries: Iterable[SocketEntry], least_age_seconds: float
     ) -> list[SocketEntry]:
-        """Count the entries that are connections, and return the others."""
+        """Count the entries that are connections, and return the others.
+
+        ``least_age_seconds``: see :meth:`.settings.ConnectRules.least_age_seconds`.
+        """
         others = []
         for entry in entries:
             if entry.protocol == TCP and entry.remote and entry.state:
-                self.add(entry, reuse_delay_seconds)
+                self.add(entry, least_age_seconds)
             else:
                 others.append(entry)
         return others
 
-    def add(self, entry: SocketEntry, reuse_delay_seconds: float) -> None:
+    def add(self, entry: SocketEntry, least_age_seconds: float) -> None:
         """Count one connection."""
         assert entry.state and entry.destination
         self.states[entry.state] += 1
@@ -75,7 +78,7 @@ class Connections:
             self.devices.add(entry.device)
         table = self.held
         if entry.state is TcpState.TIME_WAIT and is_old_enough(
-            entry.time_wait_age_seconds, reuse_delay_seconds
+            entry.time_wait_age_seconds, least_age_seconds
         ):
             table = self.time_wait
         table[pack_destination(entry.destination)] += entry.local.port.to_bytes(
@@ -150,20 +153,19 @@ class Connections:
         yield from found.items()
 
 
-def is_old_enough(age_seconds: float | None, reuse_delay_seconds: float) -> bool:
+def is_old_enough(age_seconds: float | None, least_age_seconds: float) -> bool:
     """Whether a TIME_WAIT is old enough for connect() to take it over.
 
     If the age is unknown, the answer is yes: TIME_WAIT lasts 60 times as long as the
     usual delay, so the delay has most likely passed.
-    kernel: ``tcp_twsk_unique()``.
     """
-    return age_seconds is None or age_seconds >= reuse_delay_seconds
+    return age_seconds is None or age_seconds >= least_age_seconds
 
 
-def longest_expiry_ms(reuse_delay_seconds: float) -> float:
+def longest_expiry_ms(least_age_seconds: float) -> float:
     """The same rule as a limit in milliseconds: a TIME_WAIT is old enough if it expires
     in at most this time."""
-    return (TIME_WAIT_SECONDS - reuse_delay_seconds) * 1000
+    return (TIME_WAIT_SECONDS - least_age_seconds) * 1000
 
 
 def port_numbers(packed: bytes | PackedPorts) -> array[int]:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from .connections import Connections
 from .records import NamedTuple
+from .settings import ConnectRules
 from .sockets import SocketEntry, SocketListing, Visibility
 
 
@@ -31,11 +32,16 @@ class SocketSample(NamedTuple):
         return len(self.entries) + len(self.connections)
 
 
-def sum_up(listing: SocketListing, reuse_delay_seconds: float) -> SocketSample:
-    """Turn a listing into a sample by counting its connections.
-
-    ``reuse_delay_seconds``: see :class:`~.settings.ConnectRules`.
-    """
+def sum_up(listing: SocketListing, rules: ConnectRules) -> SocketSample:
+    """Turn a listing into a sample by counting its connections."""
     connections = Connections()
-    others = connections.take(listing.entries, reuse_delay_seconds)
-    return SocketSample(others, connections, *listing[1:])
+    least_age = rules.least_age_seconds(listing.monotonic_seconds)
+    others = connections.take(listing.entries, least_age)
+    return SocketSample(
+        others,
+        connections,
+        listing.visibility,
+        listing.sampler,
+        listing.unseen_tcp_sockets,
+        listing.notes,
+    )

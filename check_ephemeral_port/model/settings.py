@@ -9,6 +9,10 @@ from .ports import PortPool
 from .records import NamedTuple
 from .sockets import Destination, is_loopback
 
+CLOCK_TICK_SECONDS = 0.01
+"""The age of a TIME_WAIT is at most this inexact: kernels count 100 to 1000 ticks a
+second."""
+
 
 class Sharing(Enum):
     """When connect() can take a local port that another socket holds."""
@@ -29,8 +33,10 @@ class ConnectRules(NamedTuple):
     reuse: int | None = 0
     """``net.ipv4.tcp_tw_reuse``: 0 never, 1 always, 2 on loopback. ``None`` if
     unknown."""
-    reuse_delay_seconds: float = 1.0
-    """``net.ipv4.tcp_tw_reuse_delay``, converted to seconds."""
+    reuse_delay_seconds: float | None = 1.0
+    """``net.ipv4.tcp_tw_reuse_delay``, converted to seconds. ``None`` before Linux
+    6.14: TIME_WAIT can be taken over as soon as the next full second of the monotonic
+    clock begins."""
     timestamps: bool = True
     """``net.ipv4.tcp_timestamps``. Without timestamps, TIME_WAIT is never reused."""
     sharing: Sharing = Sharing.UNLESS_BOUND
@@ -40,6 +46,20 @@ class ConnectRules(NamedTuple):
     l3mdev_accept: bool = False
     """``net.ipv4.tcp_l3mdev_accept``: VRFs have no port tables of their own. See
     :mod:`.vrf`."""
+
+    def least_age_seconds(self, monotonic_seconds: float) -> float:
+        """The least age at which connect() can take over a TIME_WAIT at this time.
+
+        kernel: ``tcp_twsk_unique()``, ``ktime_get_seconds()``.
+        """
+        if self.reuse_delay_seconds is not None:
+            return self.reuse_delay_seconds
+        return max(0.0, monotonic_seconds % 1 - CLOCK_TICK_SECONDS)
+
+    @property
+    def longest_delay_seconds(self) -> float:
+        """The longest time until connect() can take over a TIME_WAIT."""
+        return 1.0 if self.reuse_delay_seconds is None else self.reuse_delay_seconds
 
     def allow_reuse(self, destination: Destination) -> bool:
         """Whether connect() can take over a TIME_WAIT to this destination, once it is

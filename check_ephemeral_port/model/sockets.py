@@ -164,3 +164,5 @@ class SocketListing(NamedTuple):
     """Maximum number of TCP sockets that exist but are invisible to the sampler."""
     notes: Sequence[str] = ()
     """Remarks about this listing, as text for the output."""
+    monotonic_seconds: float = 0.0
+    """The time of the listing, for which the ages of TIME_WAIT are true."""

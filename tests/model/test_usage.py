@@ -29,8 +29,7 @@ ON_LOOPBACK = ConnectRules(reuse=2)
 
 
 def usage(*entries, rules=ConnectRules(), settled=None, unseen=0, **question):
-    delay = rules.reuse_delay_seconds
-    seen = sample(*entries, unseen=unseen, reuse_delay_seconds=delay)
+    seen = sample(*entries, unseen=unseen, rules=rules)
     by_vrf = {NO_VRF: settled or {}}
     return host_usage(seen, pool(), rules, Question(**question), by_vrf)
 

@@ -8,6 +8,7 @@ from typing import Any
 from check_ephemeral_port.model.forecast.trend import Point, Series
 from check_ephemeral_port.model.ports import PortPool, PortRange
 from check_ephemeral_port.model.sample import SocketSample, sum_up
+from check_ephemeral_port.model.settings import ConnectRules
 from check_ephemeral_port.model.sockets import (
     TCP,
     UDP,
@@ -67,7 +68,7 @@ def bound(
 
 
 def sample(
-    *entries: SocketEntry, unseen: int = 0, reuse_delay_seconds: float = 1.0
+    *entries: SocketEntry, unseen: int = 0, rules: ConnectRules = ConnectRules()
 ) -> SocketSample:
     return sum_up(
         SocketListing(
@@ -76,7 +77,7 @@ def sample(
             sampler="test",
             unseen_tcp_sockets=unseen,
         ),
-        reuse_delay_seconds,
+        rules,
     )
 
 

@@ -4,6 +4,7 @@ import socket
 
 from check_ephemeral_port.model.connections import Connections
 from check_ephemeral_port.model.ports import PortRange
+from check_ephemeral_port.model.settings import ConnectRules
 from check_ephemeral_port.system.sockets.inet_diag import (
     NETLINK_SOCK_DIAG,
     decode_chunk,
@@ -34,7 +35,7 @@ def assert_counts_as_many_as_are_listed(data: bytes) -> None:
     since the kernel never sends such data.
     """
     connections = Connections()
-    counter = ConnectionCounter(connections, reuse_delay_seconds=30)
+    counter = ConnectionCounter(connections, ConnectRules(reuse_delay_seconds=30))
     listed = decode_chunk(data, "tcp")
     for times in (1, 2):
         counted = counter.read(data)

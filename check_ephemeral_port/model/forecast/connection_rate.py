@@ -40,7 +40,7 @@ def connection_rate(usage: HostUsage, sees_age: bool) -> ConnectionRate | None:
         return None
     packed = use.connections.time_wait.get(pack_destination(connect.destination), b"")
     waiting = {*port_numbers(packed)}
-    delay = min(use.rules.reuse_delay_seconds, TIME_WAIT_SECONDS)
+    delay = min(use.rules.longest_delay_seconds, TIME_WAIT_SECONDS)
     seen_seconds = TIME_WAIT_SECONDS - delay if sees_age else TIME_WAIT_SECONDS
     current = len(waiting) / seen_seconds if seen_seconds else None
     reused = use.rules.allow_reuse(connect.destination)

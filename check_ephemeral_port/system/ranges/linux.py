@@ -61,8 +61,8 @@ def _connect_rules(ipv4: str) -> ConnectRules:
     delay_ms = read_number(f"{ipv4}/tcp_tw_reuse_delay")
     return ConnectRules(
         reuse=read_number(f"{ipv4}/tcp_tw_reuse"),
-        # before Linux 6.14 there is no sysctl, and the delay is 1 second
-        reuse_delay_seconds=1.0 if delay_ms is None else delay_ms / 1000,
+        # absent before Linux 6.14
+        reuse_delay_seconds=None if delay_ms is None else delay_ms / 1000,
         timestamps=read_number(f"{ipv4}/tcp_timestamps") != 0,
         # absent before Linux 5.7
         autobind_reuse=read_number(f"{ipv4}/ip_autobind_reuse") == 1,

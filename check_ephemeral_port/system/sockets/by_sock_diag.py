@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
+from time import monotonic
 
 from ...model.connections import Connections
 from ...model.ports import PortPool
 from ...model.sample import SocketSample
+from ...model.settings import ConnectRules
 from ...model.sockets import TCP, Endpoint, SocketEntry, SocketListing, Visibility
 from .inet_diag import Chunk, decode_chunk
 from .inet_diag_count import ConnectionCounter
@@ -41,15 +43,15 @@ def list_by_sock_diag(
         return entries
 
     visibility, idle, notes = _coverage(pool, protocols)
-    return SocketListing(with_sock_diag(task, notes), visibility, SAMPLER, idle, notes)
+    entries = with_sock_diag(task, notes)
+    return SocketListing(entries, visibility, SAMPLER, idle, notes, monotonic())
 
 
 def sample_by_sock_diag(
-    pool: PortPool, protocols: Sequence[str], reuse_delay_seconds: float
+    pool: PortPool, protocols: Sequence[str], rules: ConnectRules
 ) -> SocketSample:
     """Sockets on ports of the pool. TCP connections are counted while they are read.
 
-    ``reuse_delay_seconds``: see :class:`~.settings.ConnectRules`.
     Raises :class:`SystemReadError` if sock_diag is not available.
     """
     # a dump is slow even then: the kernel walks the sockets of all network namespaces
@@ -62,7 +64,7 @@ def sample_by_sock_diag(
         for protocol in protocols:
             read: Callable[[bytes], Chunk] = partial(decode_chunk, protocol=protocol)
             if protocol == TCP:
-                read = ConnectionCounter(connections, reuse_delay_seconds).read
+                read = ConnectionCounter(connections, rules).read
             for socket_filter in _filters(pool):
                 entries += kernel.dump(protocol, socket_filter, read)
         connections.join_v4_mapped()

@@ -26,6 +26,7 @@ from itertools import repeat
 from operator import getitem, iconcat
 from struct import Struct, pack
 from struct import error as StructError
+from time import monotonic
 
 from ...model.connections import (
     DEVICE_BYTES,
@@ -35,6 +36,7 @@ from ...model.connections import (
     PortsByDestination,
     longest_expiry_ms,
 )
+from ...model.settings import ConnectRules
 from ...model.sockets import TCP, SocketEntry, TcpState
 from .inet_diag import (
     MESSAGE_BYTES,
@@ -85,10 +87,11 @@ _CONNECTIONS_ONLY = Chunk([], done=False, interrupted=False)
 class ConnectionCounter:
     """Counts the connections of a dump, chunk by chunk."""
 
-    def __init__(self, connections: Connections, reuse_delay_seconds: float) -> None:
+    def __init__(self, connections: Connections, rules: ConnectRules) -> None:
         self._connections = connections
-        self._reuse_delay_seconds = reuse_delay_seconds
-        self._reusable_ms = longest_expiry_ms(reuse_delay_seconds)
+        self._rules = rules
+        self._least_age_seconds = 0.0
+        self._reusable_ms = 0.0
         self._lengths: set[int] = set()
         self._run_patterns: list[re.Pattern[bytes]] = []
 
@@ -97,6 +100,8 @@ class ConnectionCounter:
 
         Raises ``ValueError`` if the data is malformed.
         """
+        self._least_age_seconds = self._rules.least_age_seconds(monotonic())
+        self._reusable_ms = longest_expiry_ms(self._least_age_seconds)
         try:
             if _are_alike(data):
                 self._count_alike(data)
@@ -196,7 +201,7 @@ class ConnectionCounter:
             if count:
                 connections.states[TCP_STATES[state]] += count
         rest = decode_chunk(data[offset:], TCP)
-        entries += connections.take(rest.entries, self._reuse_delay_seconds)
+        entries += connections.take(rest.entries, self._least_age_seconds)
         return rest._replace(entries=entries)
 
 

@@ -9,6 +9,7 @@ from itertools import zip_longest
 
 from ...model.ports import PortPool
 from ...model.sample import SocketSample, sum_up
+from ...model.settings import ConnectRules
 from ...model.sockets import (
     AUTO,
     PSUTIL,
@@ -36,7 +37,7 @@ longer than the rest of the check."""
 def take_sample(
     pool: PortPool,
     protocols: Sequence[str],
-    reuse_delay_seconds: float,
+    rules: ConnectRules,
     sampler: str = AUTO,
 ) -> SocketSample:
     """The sockets on ports of the pool at one moment.
@@ -44,10 +45,9 @@ def take_sample(
     ``sampler``: one of :data:`~check_ephemeral_port.model.sockets.SAMPLERS`. ``auto``
     merges the lists of psutil and sock_diag. It uses sock_diag alone on hosts with many
     sockets, and psutil alone where sock_diag is not available.
-    ``reuse_delay_seconds``: see :class:`~.settings.ConnectRules`.
     Raises :class:`SystemReadError` if the sockets cannot be listed.
     """
-    sample = _take_sample(pool, protocols, reuse_delay_seconds, sampler)
+    sample = _take_sample(pool, protocols, rules, sampler)
     if any(entry.device for entry in sample.entries) or sample.connections.devices:
         from ..vrfs import read_vrfs
 
@@ -61,7 +61,7 @@ def take_sample(
 def _take_sample(
     pool: PortPool,
     protocols: Sequence[str],
-    reuse_delay_seconds: float,
+    rules: ConnectRules,
     sampler: str,
 ) -> SocketSample:
     if sampler == AUTO and sys.platform != "linux":
@@ -70,11 +70,11 @@ def _take_sample(
         from .by_sock_diag import sample_by_sock_diag
 
         try:
-            return sample_by_sock_diag(pool, protocols, reuse_delay_seconds)
+            return sample_by_sock_diag(pool, protocols, rules)
         except SystemReadError:
             if sampler == SOCK_DIAG:
                 raise
-    return sum_up(list_sockets(pool, protocols, sampler), reuse_delay_seconds)
+    return sum_up(list_sockets(pool, protocols, sampler), rules)
 
 
 def list_sockets(
@@ -160,6 +160,7 @@ def merge_listings(listed: SocketListing, details: SocketListing) -> SocketListi
         f"{listed.sampler} and {details.sampler}",
         details.unseen_tcp_sockets,
         [*listed.notes, *details.notes],
+        details.monotonic_seconds,
     )
 
 

@@ -12,8 +12,7 @@ LOOPBACK = {"local": "127.0.0.1", "remote": "127.0.0.1"}
 
 
 def rate(*entries, rules=ConnectRules()):
-    delay = rules.reuse_delay_seconds
-    seen = sample(*entries, reuse_delay_seconds=delay)
+    seen = sample(*entries, rules=rules)
     return connection_rate(host_usage(seen, pool(), rules), sees_age=True)
 
 

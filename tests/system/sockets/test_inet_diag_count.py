@@ -15,6 +15,7 @@ from check_ephemeral_port.model.connections import (
     unpack_destination,
 )
 from check_ephemeral_port.model.sample import sum_up
+from check_ephemeral_port.model.settings import ConnectRules
 from check_ephemeral_port.model.sockets import SocketListing, TcpState
 from check_ephemeral_port.system.sockets.inet_diag import NLM_F_DUMP_INTR, decode_chunk
 from check_ephemeral_port.system.sockets.inet_diag_count import ConnectionCounter
@@ -26,6 +27,8 @@ ADDRESSES = {
     socket.AF_INET6: ["::1", "2001:db8::7", "::ffff:192.0.2.7"],
 }
 STATES = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13]
+
+OLD_AT_30_SECONDS = ConnectRules(reuse_delay_seconds=30)
 
 
 def message(family, state, port, device, expires_ms, padding):
@@ -65,14 +68,14 @@ def counted(connections):
 def assert_counted_as_listed(data):
     listed = decode_chunk(data, "tcp").entries
     connections = Connections()
-    counter = ConnectionCounter(connections, reuse_delay_seconds=30)
+    counter = ConnectionCounter(connections, OLD_AT_30_SECONDS)
     # the second time, the counter knows the lengths of the messages
     for times in (1, 2):
         chunk = counter.read(data)
         listing = SocketListing(
             entries=listed * times, visibility=SEES_ALL, sampler="list"
         )
-        expected = sum_up(listing, reuse_delay_seconds=30)
+        expected = sum_up(listing, OLD_AT_30_SECONDS)
         assert Counter(chunk.entries * times) == Counter(expected.entries)
         so_far = deepcopy(connections)
         so_far.join_v4_mapped()
@@ -94,7 +97,7 @@ def test_messages_of_two_lengths_are_counted_by_length():
         for expires_ms in (20_000, 59_000)
     )
     connections = Connections()
-    counter = ConnectionCounter(connections, reuse_delay_seconds=30)
+    counter = ConnectionCounter(connections, OLD_AT_30_SECONDS)
     data = connected + waiting * 2 + connected * 2 + young + waiting
     counter.read(data)
     with pytest.MonkeyPatch.context() as patch:
@@ -123,7 +126,7 @@ def test_one_device_among_messages_that_are_alike_is_noticed():
         message(socket.AF_INET, 1, 40000, device, 0, 1) for device in (0, 256)
     )
     connections = Connections()
-    ConnectionCounter(connections, 1.0).read(plain * 3 + on_device + plain)
+    ConnectionCounter(connections, ConnectRules()).read(plain * 3 + on_device + plain)
     assert sorted(map(len, connections.held.values())) == [2, 8]
     assert connections.devices == {256}
     assert connections.states == {TcpState.ESTABLISHED: 5}
@@ -164,4 +167,4 @@ def test_damaged_messages_are_counted_or_raise_a_value_error(messages, data):
 def test_a_truncated_message_is_an_error():
     data = message(socket.AF_INET, 1, 40000, 0, 0, 2)
     with pytest.raises(ValueError, match="malformed sock_diag"):
-        ConnectionCounter(Connections(), 1.0).read(data[:-4])
+        ConnectionCounter(Connections(), ConnectRules()).read(data[:-4])

@@ -13,6 +13,7 @@ import pytest
 from check_ephemeral_port.model.connections import port_numbers, unpack_destination
 from check_ephemeral_port.model.ports import PortPool, PortRange
 from check_ephemeral_port.model.sample import sum_up
+from check_ephemeral_port.model.settings import ConnectRules
 from check_ephemeral_port.model.sockets import (
     SAMPLERS,
     Destination,
@@ -149,7 +150,7 @@ def connections(sample):
 
 def sample_by(sampler, pool=POOL):
     # psutil shows no age of TIME_WAIT; with delay 0, every age is old enough
-    return take_sample(pool, BOTH, reuse_delay_seconds=0, sampler=sampler)
+    return take_sample(pool, BOTH, ConnectRules(reuse_delay_seconds=0), sampler=sampler)
 
 
 @pytest.fixture
@@ -177,8 +178,12 @@ def test_both_samplers_agree_socket_for_socket(few_sockets):
 @pytest.mark.namespace(ports="40000-40099")
 def test_counting_and_listing_agree():
     with sockets_of_every_kind():
-        counted = take_sample(POOL, BOTH, reuse_delay_seconds=30, sampler="sock_diag")
-        listed = sum_up(list_by_sock_diag(POOL, BOTH), reuse_delay_seconds=30)
+        counted = take_sample(
+            POOL, BOTH, ConnectRules(reuse_delay_seconds=30), sampler="sock_diag"
+        )
+        listed = sum_up(
+            list_by_sock_diag(POOL, BOTH), ConnectRules(reuse_delay_seconds=30)
+        )
     assert connections(counted) == connections(listed)
     assert rows(counted) == rows(listed)
 
@@ -214,7 +219,7 @@ def test_any_number_of_reserved_ports_is_possible():
 @pytest.mark.parametrize("sampler", SAMPLERS)
 def test_only_the_requested_protocols_are_listed(protocol, sampler):
     with sockets_of_every_kind():
-        sample = take_sample(POOL, [protocol], 1.0, sampler)
+        sample = take_sample(POOL, [protocol], ConnectRules(), sampler)
     assert {entry.protocol for entry in sample.entries} == {protocol}
     assert (len(sample.connections) > 0) == (protocol == "tcp")
 
