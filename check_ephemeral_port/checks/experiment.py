@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 
-from ..model.connections import NO_VRF
+from ..model.connections import NO_VRF, unpack_destination
 from ..model.records import NamedTuple
 from ..model.settling import Limits, is_decided, ports_to_settle
-from ..model.sockets import ALWAYS, AUTO, NEVER
+from ..model.sockets import ALWAYS, AUTO, NEVER, PSUTIL
 from ..model.usage import HostUsage
 from ..options import Options
 from ..system.errors import SystemReadError
@@ -19,6 +20,8 @@ if TYPE_CHECKING:  # most runs don't need it
 
 SETTLE_LIMIT_SECONDS = 2.0
 """Much longer than it takes to settle every port."""
+NAMED_LIMIT_SOCKETS = 20000
+"""Up to this number of TCP sockets, one more list of them takes a few milliseconds."""
 
 
 class Settled(NamedTuple):
@@ -39,10 +42,11 @@ def settle(
     ``count``: counts the usage again, given the ports that are settled, by VRF.
     """
     limits, note = _limits(options), ""
-    settled: dict[int, Mapping[int, bool]] = {}
     # a person who asks for tables wants exact figures
     wants_all = options.verbose and options.probe == AUTO
     ports = ports_to_settle(usage, ALWAYS if wants_all else options.probe, limits)
+    settled: dict[int, Mapping[int, bool]] = {}
+    left = 0
     for vrf, unclear in ports.items():
 
         def is_enough(known: Mapping[int, bool], vrf: int = vrf) -> bool:
@@ -52,17 +56,46 @@ def settle(
 
         try:
             settled[vrf] = settle_table(usage, vrf, unclear, is_enough)
+            left += len(unclear) - len(settled[vrf])
         except SystemReadError as error:  # the bounds stay as they are
             note = str(error)
     if settled:
         usage = count(settled)
+    named = named_ports(usage, options.sampler)
+    if named:
+        for vrf, bound in named.items():
+            settled[vrf] = {**settled.get(vrf, {}), **bound}
+        usage = count(settled)
     decided = is_decided(usage, limits)
     if not decided:  # the worst case counts
         usage = count(settled, find_shared=True)
-        left = sum(map(len, ports.values())) - sum(map(len, settled.values()))
         if left and not note:
             note = f"probe: out of time or descriptors, {left} ports not settled"
     return Settled(usage, decided, note)
+
+
+def named_ports(usage: HostUsage, sampler: str) -> Mapping[int, Mapping[int, bool]]:
+    """The unclear ports that bind() named, by VRF. They are bound, and the kernel shows
+    them without an experiment.
+
+    It is not asked if there are too many sockets.
+    """
+    unclear = {vrf: use.unclear for vrf, use in usage.tcp_uses.items()}
+    is_quick = usage.tcp_sockets <= NAMED_LIMIT_SOCKETS
+    if sampler == PSUTIL or not is_quick or not any(unclear.values()):
+        return {}
+    from ..system.sockets.by_sock_diag import named_connections
+
+    try:
+        named = named_connections(usage.pool)
+    except SystemReadError:  # the estimate stays as it is
+        return {}
+    found: dict[int, dict[int, bool]] = defaultdict(dict)
+    for _, key in named.sizes():
+        vrf = usage.vrf_of(unpack_destination(key))
+        ports = (port for port in named.ports(key) if port in unclear[vrf])
+        found[vrf].update(dict.fromkeys(ports, True))
+    return found
 
 
 def settle_table(

@@ -53,15 +53,17 @@ def connects(tmp_path, monkeypatch):
     return lambda: path.read_text().splitlines()
 
 
-def clients(plain=0, bind_first=0):
-    """A listener, and clients that connect to ten addresses in turn."""
+def clients(plain=0, bind_first=0, named=0):
+    """A listener, and clients that connect to ten addresses in turn. With ``named``,
+    bind() names their ports."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     sockets = [listen("0.0.0.0")]
-    for count, no_port in ((bind_first, False), (plain, True)):
-        for number in range(count):
-            remote = (f"127.0.1.{1 + number % 10}", SERVER_PORT)
-            sockets.append(connect(remote, "127.0.0.1", no_port))
+    ports = [*range(40000, 40000 + named), *[0] * (bind_first + plain)]
+    for number, port in enumerate(ports):
+        remote = (f"127.0.1.{1 + number % 10}", SERVER_PORT)
+        no_port = number >= named + bind_first
+        sockets.append(connect(remote, "127.0.0.1", no_port, port=port))
     resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
     return held_sockets(*sockets)
 
@@ -99,6 +101,16 @@ def test_an_older_kernel_is_not_asked_if_the_state_is_clear(options, connects):
             low, high = run.free_bounds("tcp_connect")
             assert low <= remaining() <= high
     assert run.exit_code == OK
+    assert connects() == []
+
+
+@LARGE
+@pytest.mark.parametrize("options", [(), ("--probe", "never")])
+def test_ports_that_bind_named_are_known_without_an_experiment(options, connects):
+    with clients(named=600):
+        run = check(*options)
+        free = remaining()
+    assert run.perfdata["tcp_connect_free"] == free == 400
     assert connects() == []
 
 

@@ -565,6 +565,39 @@ def _() -> Asked:
     return ask_bind("127.0.0.1", held)
 
 
+def _named(
+    count: int, destinations: int, plain: int, options: Sequence[SocketOption]
+) -> Callable[[], Asked]:
+    """Clients whose bind() names the port, and others that just connect."""
+
+    def prepare() -> Asked:
+        remotes = _remotes(destinations)
+        held: list[Any] = [listen("0.0.0.0")]
+        for number in range(count):
+            to = remotes[number % destinations]
+            port = 40000 + 7 * number % 100
+            held.append(connect(to, "127.0.0.1", options=options, port=port))
+        held += _clients(plain, remotes)
+        return ask_connect(remotes[0], held, source="127.0.0.1")
+
+    return prepare
+
+
+for _count, _destinations, _plain, _options in (
+    (1, 1, 0, []),
+    (30, 1, 0, []),
+    (60, 10, 0, []),
+    (100, 10, 0, [REUSE_ADDRESS]),
+    (60, 10, 40, []),
+    (80, 10, 300, [REUSE_ADDRESS]),
+):
+    situation(
+        f"bind() names the port{', SO_REUSEADDR' if _options else ''}:"
+        f" {_count} clients, " + _to(_destinations, _plain),
+        estimated=not _plain,
+    )(_named(_count, _destinations, _plain, _options))
+
+
 def _autobind_reuse(percent: int, destinations: int, plain: int) -> Callable[[], Asked]:
     def prepare() -> Asked:
         set_sysctl("ip_autobind_reuse", 1)

@@ -53,8 +53,9 @@ def connect(
     source: str | None = None,
     no_port: bool = True,
     options: Iterable[SocketOption] = (),
+    port: int = 0,
 ) -> socket.socket:
-    """connect() to a port of the kernel's choice.
+    """connect() to a port of the kernel's choice, unless bind() names one.
 
     With a source, the kernel chooses at connect(), without ``no_port`` at bind().
     ``options`` are arguments of setsockopt().
@@ -64,9 +65,9 @@ def connect(
         for option in options:
             client.setsockopt(*option)
         if source:
-            if no_port:
+            if no_port and not port:
                 client.setsockopt(socket.IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 1)
-            client.bind((source, 0))
+            client.bind((source, port))
         client.connect(remote)
     except OSError:
         client.close()

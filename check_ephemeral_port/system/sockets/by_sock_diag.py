@@ -7,13 +7,13 @@ from functools import partial
 from time import monotonic
 
 from ...model.connections import Connections
-from ...model.ports import PortPool
+from ...model.ports import PortPool, PortRange
 from ...model.sample import SocketSample
 from ...model.settings import ConnectRules
 from ...model.sockets import TCP, Endpoint, SocketEntry, SocketListing, Visibility
 from .inet_diag import Chunk, decode_chunk
 from .inet_diag_count import ConnectionCounter
-from .inet_diag_filter import on_local_ports
+from .inet_diag_filter import on_local_ports, with_named_port
 from .netlink import SockDiag, lists_idle_sockets, with_sock_diag
 from .sockstat import is_without_sockets, max_idle_tcp_sockets
 
@@ -74,6 +74,24 @@ def sample_by_sock_diag(
     return with_sock_diag(task, notes)
 
 
+def named_connections(pool: PortPool) -> Connections:
+    """The connections on ports of the pool for which bind() named the port.
+
+    Those in TIME_WAIT are missing. No privilege is necessary.
+    Raises :class:`SystemReadError` if sock_diag is not available.
+    """
+
+    def task(kernel: SockDiag) -> Connections:
+        connections = Connections()
+        for spans in _groups_of_spans(pool):
+            counter = ConnectionCounter(connections, ConnectRules())
+            kernel.dump(TCP, with_named_port(spans), counter.read)
+        connections.join_v4_mapped()
+        return connections
+
+    return with_sock_diag(task, [])
+
+
 def _coverage(
     pool: PortPool, protocols: Sequence[str]
 ) -> tuple[Visibility, int, list[str]]:
@@ -85,6 +103,10 @@ def _coverage(
 
 
 def _filters(pool: PortPool, remotes: Sequence[Endpoint] = ()) -> Iterator[bytes]:
-    spans = pool.spans
-    for start in range(0, len(spans), MAX_SPANS):
-        yield on_local_ports(spans[start : start + MAX_SPANS], remotes)
+    for spans in _groups_of_spans(pool):
+        yield on_local_ports(spans, remotes)
+
+
+def _groups_of_spans(pool: PortPool) -> Iterator[Sequence[PortRange]]:
+    for start in range(0, len(pool.spans), MAX_SPANS):
+        yield pool.spans[start : start + MAX_SPANS]

@@ -20,7 +20,7 @@ from ...model.connections import pack_address
 from ...model.ports import PortRange
 from ...model.sockets import Endpoint
 
-_JUMP, _REMOTE = 1, 8
+_JUMP, _AUTO, _REMOTE = 1, 6, 8
 _LOCAL_PORT_GE, _LOCAL_PORT_LE = 2, 3
 _LOCAL_PORT_EQ, _REMOTE_PORT_EQ = 11, 12
 
@@ -37,6 +37,16 @@ def on_local_ports(
     """
     connected = _connected_to(remotes)
     return _local_port_in(spans, len(connected)) + connected
+
+
+def with_named_port(spans: Sequence[PortRange]) -> bytes:
+    """The same, only sockets for which bind() named the port. TIME_WAIT is left out.
+
+    kernel: ``INET_DIAG_BC_AUTO``, ``SOCK_BINDPORT_LOCK``.
+    """
+    # true: jump past the end; false: skip that jump
+    not_auto = _OPERATION.pack(_AUTO, 4, 8) + _OPERATION.pack(_JUMP, 4, 8)
+    return _local_port_in(spans, len(not_auto)) + not_auto
 
 
 def with_port(port: int) -> bytes:

@@ -21,10 +21,14 @@ from check_ephemeral_port.model.sockets import (
     SocketListing,
     TcpState,
     Visibility,
+    endpoint,
 )
 from check_ephemeral_port.system.errors import SystemReadError
 from check_ephemeral_port.system.sockets import inet_diag, sampling, sockstat
-from check_ephemeral_port.system.sockets.by_sock_diag import list_by_sock_diag
+from check_ephemeral_port.system.sockets.by_sock_diag import (
+    list_by_sock_diag,
+    named_connections,
+)
 from check_ephemeral_port.system.sockets.sampling import (
     list_connections,
     merge_listings,
@@ -173,6 +177,26 @@ def test_both_samplers_agree_socket_for_socket(few_sockets):
     assert joined.visibility == by_sock_diag.visibility == SEES_ALL
     listening = [e for e in joined.entries if e.state is TcpState.LISTEN]
     assert [e.pid for e in listening] == [os.getpid()] * 2
+
+
+@pytest.mark.namespace(ports="40000-40099")
+def test_ports_that_bind_named_are_told_from_all_others():
+    def named(remote, port):
+        return connect(remote, "127.0.0.1", port=port)
+
+    server, inside = listen(), listen(port=40098)
+    to, accepting = server.getsockname(), inside.getsockname()
+    clients = [
+        *(named(to, port) for port in (40001, 40050)),
+        connect(to),
+        connect(to, "127.0.0.1"),
+        connect(to, "127.0.0.1", no_port=False),
+        connect(accepting),
+    ]
+    with held_sockets(server, inside, inside.accept()[0], *clients):
+        ((key, packed),) = named_connections(POOL).held.items()
+    assert unpack_destination(key) == Destination("127.0.0.1", endpoint(*to))
+    assert sorted(port_numbers(packed)) == [40001, 40050]
 
 
 @pytest.mark.namespace(ports="40000-40099")
