@@ -42,8 +42,9 @@ def list_by_sock_diag(
                 entries += kernel.dump(protocol, socket_filter, decode)
         return entries
 
-    visibility, idle, notes = _coverage(pool, protocols)
+    notes: list[str] = []
     entries = with_sock_diag(task, notes)
+    visibility, idle = _coverage(pool, protocols, entries, notes)
     return SocketListing(entries, visibility, SAMPLER, idle, notes, monotonic())
 
 
@@ -68,10 +69,12 @@ def sample_by_sock_diag(
             for socket_filter in _filters(pool):
                 entries += kernel.dump(protocol, socket_filter, read)
         connections.join_v4_mapped()
-        return SocketSample(entries, connections, visibility, SAMPLER, idle, notes)
+        return SocketSample(entries, connections, VISIBILITY, SAMPLER)
 
-    visibility, idle, notes = _coverage(pool, protocols)
-    return with_sock_diag(task, notes)
+    notes: list[str] = []
+    sample = with_sock_diag(task, notes)
+    visibility, idle = _coverage(pool, protocols, sample.entries, notes)
+    return sample._replace(visibility=visibility, unseen_tcp_sockets=idle, notes=notes)
 
 
 def named_connections(pool: PortPool) -> Connections:
@@ -93,13 +96,17 @@ def named_connections(pool: PortPool) -> Connections:
 
 
 def _coverage(
-    pool: PortPool, protocols: Sequence[str]
-) -> tuple[Visibility, int, list[str]]:
-    """The visibility, the maximum number of missing TCP sockets, and notes."""
-    if TCP not in protocols or lists_idle_sockets():
-        return VISIBILITY, 0, []
-    idle, notes = max_idle_tcp_sockets(pool.capacity)
-    return VISIBILITY._replace(bound_sockets=False), idle, notes
+    pool: PortPool,
+    protocols: Sequence[str],
+    entries: Sequence[SocketEntry],
+    notes: list[str],
+) -> tuple[Visibility, int]:
+    """The visibility, and the maximum number of missing TCP sockets."""
+    if TCP not in protocols or lists_idle_sockets(entries):
+        return VISIBILITY, 0
+    idle, reasons = max_idle_tcp_sockets(pool.capacity)
+    notes += reasons
+    return VISIBILITY._replace(bound_sockets=False), idle
 
 
 def _filters(pool: PortPool, remotes: Sequence[Endpoint] = ()) -> Iterator[bytes]:

@@ -6,10 +6,10 @@ import _socket  # not socket: see inet_diag
 import errno
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import closing
 
-from ...model.sockets import TCP, SocketEntry
+from ...model.sockets import TCP, SocketEntry, TcpState
 from ..errors import SystemReadError
 from .inet_diag import (
     ALL_STATES,
@@ -116,9 +116,15 @@ def with_sock_diag(task: Callable[[SockDiag], Result], notes: list[str]) -> Resu
     return result
 
 
-def lists_idle_sockets() -> bool:
-    """Whether this kernel lists TCP sockets that are bound but idle (Linux 6.8)."""
+def lists_idle_sockets(entries: Iterable[SocketEntry] = ()) -> bool:
+    """Whether this kernel lists TCP sockets that are bound but idle (Linux 6.8).
+
+    ``entries``: a list of sockets. If it has such a socket, an older version has this
+    feature as well.
+    """
     if sys.platform != "linux":
         return False
+    if any(entry.state is TcpState.BOUND for entry in entries):
+        return True
     major, minor = os.uname().release.replace("-", ".").split(".")[:2]
     return (int(major), int(minor)) >= FIRST_WITH_IDLE_SOCKETS

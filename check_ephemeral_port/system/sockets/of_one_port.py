@@ -89,9 +89,10 @@ def list_port_by_sock_diag(port: int, protocols: Sequence[str]) -> PortListing:
         return entries
 
     notes: list[str] = []
-    if TCP in protocols and not lists_idle_sockets():
+    entries = with_sock_diag(task, notes)
+    if TCP in protocols and not lists_idle_sockets(entries):
         notes.append("bound but idle TCP sockets are visible from Linux 6.8 on")
-    return PortListing(with_sock_diag(task, notes), SOCK_DIAG, notes)
+    return PortListing(entries, SOCK_DIAG, notes)
 
 
 def list_port_by_psutil(port: int, protocols: Sequence[str]) -> PortListing:

@@ -19,10 +19,12 @@ class SocketCounts(NamedTuple):
     the real number can be lower."""
     of_processes: int
     """Sockets of all kinds that the processes of the network namespace hold."""
+    listed: int = 0
+    """The part of these that lists show, such as Unix sockets."""
 
 
 def read_socket_counts(proc: str = "/proc") -> SocketCounts:
-    """Read the counters below ``proc``.
+    """Read the counters below ``proc``; ``listed`` stays 0.
 
     Raises :class:`SystemReadError` if they cannot be read.
     """
@@ -49,11 +51,37 @@ def max_idle_tcp_sockets(capacity: int) -> tuple[int, list[str]]:
     (``capacity``).
     """
     try:
-        counts = read_socket_counts("/proc/thread-self")
+        counts = read_all_counts("/proc/thread-self")
     except SystemReadError as error:  # hidden by a sandbox
         return capacity, [str(error)]
     # two upper bounds: of all namespaces, and of all kinds of sockets
-    return min(counts.tcp_unhashed, counts.of_processes), []
+    unlisted = max(0, counts.of_processes - counts.listed)
+    return min(counts.tcp_unhashed, unlisted), []
+
+
+def read_all_counts(proc: str) -> SocketCounts:
+    """Read the counters below ``proc``, and how many sockets are listed.
+
+    Raises :class:`SystemReadError` if they cannot be read.
+    """
+    before = read_socket_counts(proc)
+    try:
+        listed = _listed_sockets(f"{proc}/net/protocols")
+    except (OSError, ValueError, IndexError):  # hidden by a sandbox
+        listed = 0
+    # a socket that was opened in between must not hide an idle one
+    after = read_socket_counts(proc)
+    most = max(before.of_processes, after.of_processes)
+    return after._replace(of_processes=most, listed=listed)
+
+
+def _listed_sockets(path: str) -> int:
+    """The sockets of all protocols. kernel: ``proto_seq_printf()``, which counts by
+    ``sock_prot_inuse_get()``: those of one namespace, and of TCP only those that listen
+    or are connected."""
+    with open(path, encoding="ascii", errors="replace") as file:
+        rows = [line.split() for line in file][1:]
+    return sum(max(0, int(row[2])) for row in rows)
 
 
 def is_without_sockets(proc: str = "/proc/thread-self") -> bool:

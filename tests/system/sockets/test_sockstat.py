@@ -1,5 +1,6 @@
 """Linux's socket counters."""
 
+import socket
 import time
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -17,7 +18,14 @@ from check_ephemeral_port.system.sockets.sockstat import (
     read_socket_counts,
     read_time_wait_sockets,
 )
-from tests.support.sockets import bind, connect, listen, time_wait
+from tests.support.sockets import (
+    bind,
+    bind_udp,
+    connect,
+    held_sockets,
+    listen,
+    time_wait,
+)
 
 # /proc/net/sockstat and sockstat6 of a Linux 6.18 host
 SOCKSTAT = """\
@@ -55,20 +63,33 @@ def test_a_kernel_without_ipv6(tmp_path):
     assert counts == SocketCounts(total=9, tcp_unhashed=5, of_processes=9)
 
 
-@pytest.mark.parametrize("unhashed, of_processes", [(5000, 7), (7, 5000)])
-def test_sockets_of_other_namespaces_are_no_idle_sockets(
-    unhashed, of_processes, monkeypatch
+@pytest.mark.parametrize(
+    "unhashed, of_processes, listed", [(5000, 7, 0), (7, 5000, 0), (7, 5000, 4997)]
+)
+def test_sockets_of_other_namespaces_and_kinds_are_no_idle_sockets(
+    unhashed, of_processes, listed, monkeypatch
 ):
-    counts = SocketCounts(0, unhashed, of_processes)
-    monkeypatch.setattr(sockstat, "read_socket_counts", lambda _: counts)
-    assert max_idle_tcp_sockets(capacity=100) == (7, [])
+    counts = SocketCounts(0, unhashed, of_processes, listed)
+    monkeypatch.setattr(sockstat, "read_all_counts", lambda _: counts)
+    assert max_idle_tcp_sockets(capacity=100) == (min(7, of_processes - listed), [])
 
 
 @pytest.mark.namespace(ports="40000-40039")
-def test_an_idle_socket_counts():
+def test_an_idle_socket_counts_and_listed_ones_dont():
     before, _ = max_idle_tcp_sockets(capacity=100)
-    with bind():
-        assert max_idle_tcp_sockets(capacity=100) == (before + 1, [])
+    listed = [listen(), *socket.socketpair(), bind_udp(), bind_udp("::1")]
+    listed.append(socket.socket(socket.AF_NETLINK, socket.SOCK_RAW))
+    with held_sockets(*listed, connect(listed[0].getsockname())):
+        assert max_idle_tcp_sockets(capacity=100) == (before, [])
+        with bind():
+            assert max_idle_tcp_sockets(capacity=100) == (before + 1, [])
+
+
+def test_without_protocols_all_sockets_may_be_idle(tmp_path):
+    read(tmp_path, SOCKSTAT)
+    assert sockstat.read_all_counts(str(tmp_path)).listed == 0
+    (tmp_path / "net" / "protocols").write_text("protocol size sockets\nTCP 2304 -1\n")
+    assert sockstat.read_all_counts(str(tmp_path)).listed == 0
 
 
 @pytest.mark.parametrize("text", ["TCP: inuse many\n", "TCP: inuse \xff\n"])
