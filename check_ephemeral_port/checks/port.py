@@ -35,6 +35,10 @@ if TYPE_CHECKING:
 ROWS, MORE_ROWS = 20, 200
 """Maximum number of sockets in each table with ``-v``, and with ``-vv`` or more."""
 
+UNLISTED_SHARE = 0.2
+"""The search for sockets that no list shows takes at most this share of the time-out,
+and the question to connect() as much again."""
+
 PROBE_SHARE = 0.8
 """Another host can answer within this share of the time-out. No answer is a result as
 well, 'filtered'. It must come before the time-out."""
@@ -87,9 +91,21 @@ def observe_here(options: Options, stopwatch: Stopwatch) -> PortObservation:
         notes.append(str(error))
     with stopwatch.stage("listing the sockets"):
         listing = list_sockets_of_port(options.port, protocols, options.sampler)
+    entries = [*listing.entries]
+    is_held: bool | None = False
+    in_use = any(e.protocol == TCP and e.local.port == options.port for e in entries)
+    if TCP in protocols and not listing.idle and not in_use:
+        from ..system.sockets.unlisted import find_unlisted_sockets
+
+        with stopwatch.stage("looking for sockets that no list shows"):
+            unlisted = find_unlisted_sockets(
+                options.port, pool, UNLISTED_SHARE * options.timeout
+            )
+        entries += unlisted.entries
+        is_held = unlisted.is_held
     with stopwatch.stage("looking up the service"):
         identity = _identity(options.port, protocols, pool, reserved_by)
-    report = port_report(options.port, listing.entries)
+    report = port_report(options.port, entries, is_held)
     notes += listing.notes
     return PortObservation(identity, report, listing.sampler, notes, listing.time_wait)
 

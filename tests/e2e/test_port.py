@@ -11,8 +11,9 @@ from contextlib import ExitStack, contextmanager
 
 import pytest
 
+from check_ephemeral_port.plugin.port.summaries import UNLISTED
 from tests.support.namespace import add_address, set_sysctl
-from tests.support.plugin_process import check
+from tests.support.plugin_process import check, with_stub
 from tests.support.sockets import (
     connect,
     established,
@@ -23,6 +24,7 @@ from tests.support.sockets import (
 )
 
 PR_SET_NAME = 15
+OK, CRITICAL, UNKNOWN = 0, 2, 3
 CLIENT, SERVER = ("198.51.100.5", 60840), ("192.0.2.7", 8443)
 
 # a namespace with only the sockets of the test
@@ -244,6 +246,42 @@ def test_expectations(expected, exit_codes):
     for run, found in zip(runs, ("free", "used", "listening")):
         words = f"CRITICAL - expected {expected}, found {found}; port 60840: dynamic"
         assert (words in run.status) == (run.exit_code == 2)
+
+
+@pytest.fixture(params=["root", "another user"])
+def user(request, tmp_path):
+    """Arguments to run the program as this user."""
+    if request.param == "root":
+        return {}
+    stub = "import os\nos.geteuid = lambda: 65534\n"
+    return {"env": with_stub(tmp_path, "sitecustomize", stub)}
+
+
+@pytest.mark.namespace(ports="60000-60999", host=True)
+@pytest.mark.parametrize("port, inside", [(60840, True), (5555, False)])
+def test_a_port_is_never_called_free_if_no_list_shows_its_socket(port, inside, user):
+    def expect(what):
+        # psutil lists no idle sockets, like the kernel before Linux 6.8
+        run = check("-p", str(port), "--sampler", "psutil", "--expect", what, **user)
+        return run.exit_code, run.status.rpartition("; ")[2]
+
+    nothing = expect("free")
+    with socket.socket() as idle, socket.socket() as other:
+        other.bind(("127.0.0.1", 45000))
+        beside = expect("free")
+        idle.bind(("127.0.0.1", port))
+        held, used = expect("free"), expect("used")
+    assert nothing == (OK, "not in use")
+    if user and not inside:
+        assert beside == held == used == (UNKNOWN, f"perhaps in use by {UNLISTED}")
+        return
+    assert beside == nothing
+    assert (held[0], used[0]) == (CRITICAL, OK)
+    for _, text in (held, used):
+        if user:
+            assert text == f"in use by {UNLISTED}"
+        else:
+            assert text == f"1 socket: BOUND 127.0.0.1:{port}, {myself()}"
 
 
 @ALONE

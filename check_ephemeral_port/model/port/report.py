@@ -74,6 +74,14 @@ class PortReport(NamedTuple):
     callers: Sequence[PortSocket]
     """Connections from this host to the same port, here or on another host. They use
     another local port, so they don't count as sockets of the port."""
+    is_held: bool | None = False
+    """Whether a TCP socket holds the port that no list shows. ``None`` if nothing shows
+    whether there is one."""
+
+    @property
+    def size(self) -> int:
+        """Number of sockets that certainly use the port."""
+        return len(self.sockets) + bool(self.is_held)
 
     def count(self, state: TcpState) -> int:
         """Number of sockets that use the port in this state."""
@@ -110,7 +118,9 @@ class PortObservation(NamedTuple):
     sees_time_wait: bool = True
 
 
-def port_report(port: int, entries: Iterable[SocketEntry]) -> PortReport:
+def port_report(
+    port: int, entries: Iterable[SocketEntry], is_held: bool | None = False
+) -> PortReport:
     """Report how the sockets of a host use a port.
 
     ``entries``: all sockets with the port at either end, and all listeners. Listeners
@@ -129,6 +139,7 @@ def port_report(port: int, entries: Iterable[SocketEntry]) -> PortReport:
         port,
         [socket for socket in sockets if socket.entry.local.port == port],
         [socket for socket in sockets if socket.entry.local.port != port],
+        is_held,
     )
 
 

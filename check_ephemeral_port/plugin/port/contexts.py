@@ -35,12 +35,18 @@ class ExpectationContext(nagiosplugin.Context):  # type: ignore[misc] # untyped 
     def evaluate(
         self, metric: nagiosplugin.Metric, resource: nagiosplugin.Resource
     ) -> nagiosplugin.Result:
-        """OK if the expectation is met or there is none, else CRITICAL."""
+        """OK if the expectation is met or there is none, else CRITICAL.
+
+        UNKNOWN if nothing shows whether it is met.
+        """
         # a listening port is also used
         met = self._expected in (None, metric.value) or (
             (self._expected, metric.value) == (resources.USED, resources.LISTENING)
         )
         state = nagiosplugin.Ok if met else nagiosplugin.Critical
+        is_listed = self._expected == resources.LISTENING
+        if not met and metric.value == resources.UNCLEAR and not is_listed:
+            state = nagiosplugin.Unknown
         return self.result_cls(state, None, metric)
 
     def describe(self, metric: nagiosplugin.Metric) -> str:

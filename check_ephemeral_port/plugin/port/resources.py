@@ -17,6 +17,7 @@ EXPECTATION = "expectation"
 FREE = "free"
 USED = "used"
 LISTENING = "listening"
+UNCLEAR = "free or used"
 
 
 class LocalPort(nagiosplugin.Resource):  # type: ignore[misc] # untyped library
@@ -31,7 +32,7 @@ class LocalPort(nagiosplugin.Resource):  # type: ignore[misc] # untyped library
         """The sockets of the port, counted by state."""
         report = self.observation.report
         metrics = [
-            _count("sockets", len(report.sockets), SOCKETS),
+            _count("sockets", report.size, SOCKETS),
             _count("listening", report.listening),
             _count("established", report.count(TcpState.ESTABLISHED)),
             _finding(found(report)),
@@ -63,10 +64,13 @@ class RemotePort(nagiosplugin.Resource):  # type: ignore[misc] # untyped library
 
 
 def found(report: PortReport) -> str:
-    """The word to compare with ``--expect``: ``free``, ``used`` or ``listening``."""
-    if not report.sockets:
-        return FREE
-    return LISTENING if report.listening else USED
+    """The word to compare with ``--expect``: ``free``, ``used`` or ``listening``.
+
+    ``free or used`` if nothing shows which of the two.
+    """
+    if report.size:
+        return LISTENING if report.listening else USED
+    return FREE if report.is_held is False else UNCLEAR
 
 
 def _count(label: str, number: int, context: str = COUNT) -> nagiosplugin.Metric:

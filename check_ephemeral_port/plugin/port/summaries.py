@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from ..output.result import Detail
 
 TRY_AS_ROOT = "(try as root)"
+UNLISTED = "a TCP socket that is bound but idle, which no list shows here"
 
 
 class PortExplanation(NamedTuple):
@@ -106,9 +107,22 @@ def range_text(identity: PortIdentity) -> str:
 
 
 def _uses(report: PortReport, explanation: PortExplanation) -> list[str]:
+    texts = []
+    if report.sockets:
+        texts.append(_listed_uses(report, explanation))
+    if report.is_held is not False:
+        perhaps = "" if report.is_held else "perhaps "
+        texts.append(f"{perhaps}in use by {UNLISTED}")
+    texts = texts or ["not in use"]
+    if report.callers:
+        texts.append(f"{len(report.callers)} connected to port {report.port}")
+    return texts
+
+
+def _listed_uses(report: PortReport, explanation: PortExplanation) -> str:
     first = explanation.first
     count = len(report.sockets)
-    text = f"{count} socket{'' if count == 1 else 's'}" if count else "not in use"
+    text = f"{count} socket{'' if count == 1 else 's'}"
     if count > 1:
         states = Counter(state_name(socket) for socket in report.sockets)
         text += f" ({', '.join(f'{n} {state}' for state, n in states.items())})"
@@ -117,9 +131,7 @@ def _uses(report: PortReport, explanation: PortExplanation) -> list[str]:
         text += f"{state_name(first)} {ends_text(first)}, {holder_text(first)}"
         if process_is_missing(first) and not explanation.is_root:
             text += f" {TRY_AS_ROOT}"
-    if not report.callers:
-        return [text]
-    return [text, f"{len(report.callers)} connected to port {report.port}"]
+    return text
 
 
 def state_name(socket: PortSocket) -> str:

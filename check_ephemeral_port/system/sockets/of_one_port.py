@@ -36,6 +36,8 @@ class PortListing(NamedTuple):
     """Remarks for the output."""
     time_wait: bool = True
     """Whether the list includes sockets in TIME_WAIT."""
+    idle: bool = True
+    """Whether the list includes TCP sockets that are bound but idle."""
 
 
 def list_sockets_of_port(
@@ -67,7 +69,7 @@ def list_sockets_of_port(
         notes += hidden_users_notes(sys.platform, is_root())
     time_wait = sys.platform in ("linux", "win32")
     return list_port_by_psutil(port, protocols)._replace(
-        notes=notes, time_wait=time_wait
+        notes=notes, time_wait=time_wait, idle=sys.platform != "linux"
     )
 
 
@@ -90,9 +92,10 @@ def list_port_by_sock_diag(port: int, protocols: Sequence[str]) -> PortListing:
 
     notes: list[str] = []
     entries = with_sock_diag(task, notes)
-    if TCP in protocols and not lists_idle_sockets(entries):
+    idle = TCP not in protocols or lists_idle_sockets(entries)
+    if not idle:
         notes.append("bound but idle TCP sockets are visible from Linux 6.8 on")
-    return PortListing(entries, SOCK_DIAG, notes)
+    return PortListing(entries, SOCK_DIAG, notes, idle=idle)
 
 
 def list_port_by_psutil(port: int, protocols: Sequence[str]) -> PortListing:

@@ -1,0 +1,55 @@
+"""Whether a TCP socket holds a port, although no list shows it.
+
+Before Linux 6.8, no list has the TCP sockets that are bound but idle. psutil's list
+lacks them on every version.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ...model.ports import PortPool
+from ...model.records import NamedTuple
+from ...model.sockets import SocketEntry
+from ..errors import SystemReadError
+from ..processes import is_root
+from .idle_by_descriptor import find_idle_sockets
+from .sockstat import max_idle_tcp_sockets
+
+ANY_NUMBER = 65536
+
+
+class UnlistedSockets(NamedTuple):
+    """What is known about the unlisted sockets of a port."""
+
+    entries: Sequence[SocketEntry]
+    is_held: bool | None
+    """Whether a socket holds the port, if it is not among the entries. ``None`` if
+    nothing shows it."""
+
+
+def find_unlisted_sockets(
+    port: int, pool: PortPool | None, limit_seconds: float
+) -> UnlistedSockets:
+    """Look for idle TCP sockets on a port that no listed TCP socket uses.
+
+    The ways, the simplest first: the counters of the kernel can say that no such socket
+    exists; root can inspect the descriptors of all processes; and connect() itself can
+    be asked about a port of the pool.
+    """
+    most, _ = max_idle_tcp_sockets(ANY_NUMBER)
+    if not most:
+        return UnlistedSockets([], False)
+    if is_root():
+        idle = find_idle_sockets(limit_seconds)
+        entries = [entry for entry in idle.entries if entry.local.port == port]
+        if entries or idle.complete:
+            return UnlistedSockets(entries, False)
+    if pool is None or not pool.includes(port):
+        return UnlistedSockets([], None)
+    from ..silent_connect import settle_ports
+
+    try:
+        return UnlistedSockets([], settle_ports([port], limit_seconds).get(port))
+    except SystemReadError:  # connect() cannot be asked
+        return UnlistedSockets([], None)
