@@ -36,6 +36,9 @@ if TYPE_CHECKING:  # most runs don't need it
 NAMED_LISTENERS = 20
 """Maximum number of processes to look up that listen inside the range."""
 
+IDLE_LIMIT_SECONDS = 2.0
+"""The search for the holders of sockets that no list shows takes at most this long."""
+
 NAMED_BINDERS = 3
 """Maximum number of processes to name that bind before they connect."""
 
@@ -312,6 +315,8 @@ def _find_sockets(
     from ..system.holders import find_holders
 
     entries: Iterable[SocketEntry] = observation.sample.entries
+    if any(use.idle for use in observation.usage.tcp_uses.values()):
+        entries = [*entries, *_idle_sockets(observation)]
     if not options.verbose:
         entries = filter(alarming.concerns, entries) if alarming else ()
     destinations = {usage.destination for usage in fullest}
@@ -325,6 +330,24 @@ def _find_sockets(
         observation.namespace,
         leader_only=not options.verbose,
     )
+
+
+def _idle_sockets(observation: Observation) -> list[SocketEntry]:
+    """The sockets on ports of the pool that no list shows, as far as root sees them."""
+    from ..system.namespaces.enter import in_namespace
+    from ..system.processes import is_root
+    from ..system.sockets.idle_by_descriptor import find_idle_sockets
+
+    if not is_root():
+        return []
+    try:
+        found = in_namespace(
+            observation.namespace, lambda: find_idle_sockets(IDLE_LIMIT_SECONDS)
+        )
+    except SystemReadError:  # an unknown holder is not worth an alarm
+        return []
+    includes = observation.pool.includes
+    return [entry for entry in found.entries if includes(entry.local.port)]
 
 
 def _holders_of_alarm(

@@ -1,5 +1,7 @@
 """Bound but idle sockets count, even if the list of sockets lacks them."""
 
+import os
+import re
 import socket
 
 import pytest
@@ -49,3 +51,13 @@ def test_figures_are_exact_once_they_are_found():
         assert run.perfdata["tcp_connect_free"] == 29
         assert run.perfdata["tcp_bind_free"] == 29
         assert successes_until_refused(lambda: connect(SERVER)) == 29
+
+
+@pytest.mark.namespace(ports="40000-40039", host=True)
+def test_root_is_told_who_holds_them():
+    with listen(), held_sockets(*open_sockets(40, bind_idle)):
+        run = check("-v", "--sampler", "psutil", "--bind-critical", "50")
+    with open("/proc/self/comm", encoding="utf-8") as file:
+        me = f"{file.read().strip()}[{os.getpid()}]"
+    assert re.search(rf"^{re.escape(me)} +root +40$", run.stdout, re.MULTILINE)
+    assert f"{me} holds 40" in run.status
