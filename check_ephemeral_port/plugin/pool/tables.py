@@ -50,7 +50,7 @@ def pool_sections(
         destination_table(destinations, observation),
         holder_table(holders),
         state_table(observation),
-        pool_notes(observation),
+        pool_notes(observation, with_rules=verbose >= 2),
         sample_notes(observation, stages if verbose >= 3 else ()),
     ]
 
@@ -153,14 +153,20 @@ def state_table(observation: Observation) -> Section:
     return Section(columns=columns, rows=rows)
 
 
-def pool_notes(observation: Observation) -> Section:
-    """The pool, and the source of its settings."""
+def pool_notes(observation: Observation, with_rules: bool = False) -> Section:
+    """The pool, the source of its settings, and the rules that they make."""
     pool, reserved = observation.pool, len(observation.pool.reserved)
     lines = [
         f"pool: {pool.range} minus {reserved} reserved: {pool.capacity} ports",
         f"read from: {observation.pool_origin}",
         *(clean_line(f"note: {note}", WIDTH) for note in observation.pool_notes),
     ]
+    if with_rules and observation.usage.tcp_connect:
+        from .rules import rule_lines
+
+        rules = observation.usage.use_of(None).rules
+        found = rule_lines(rules, observation.sample.visibility)
+        lines += [f"rule: {line}" for line in found]
     return Section(notes=lines)
 
 

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import ctypes
 import errno
-import fcntl
 import os
 import socket
 import sys
@@ -115,6 +114,8 @@ def _is_idle(held: socket.socket) -> bool:
 
 def _namespace_of(held: socket.socket) -> int:
     """The inode that identifies the network namespace of a socket."""
+    import fcntl  # not on Windows
+
     namespace = fcntl.ioctl(held.fileno(), SIOCGSKNS)
     try:
         return os.stat(namespace).st_ino
