@@ -1,7 +1,7 @@
 """TCP sockets that are bound but idle, found among the descriptors of processes.
 
 Before Linux 6.8, no list shows these sockets. pidfd_getfd(2) (Linux 5.6) copies a
-descriptor of another process, and getsockname() of the copy tells its port. It needs
+descriptor of another process, and getsockname() of the copy returns its port. It needs
 the right to trace the process, so it is for root. The socket itself does not change,
 and each copy is closed at once.
 """
