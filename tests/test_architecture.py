@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from functools import cache
 from importlib.util import find_spec, resolve_name
 from pathlib import Path
 
@@ -59,7 +60,8 @@ def ring(name: str) -> str:
     return name.partition(".")[0]
 
 
-def imports(module: Path) -> Iterator[tuple[str, bool]]:
+@cache
+def imports(module: Path) -> set[tuple[str, bool]]:
     """What a module imports at run time, and whether it does so at its start.
 
     A module of the package appears by its name within the package, after a dot.
@@ -78,13 +80,14 @@ def imports(module: Path) -> Iterator[tuple[str, bool]]:
         for statement in node.body
         for inner in ast.walk(statement)
     }
+    found = set()
     for node in set(ast.walk(tree)) - for_types:
         if isinstance(node, ast.Import):
-            for alias in node.names:
-                yield alias.name, node not in late
+            found |= {(alias.name, node not in late) for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
-            for name in imported_from(module, node):
-                yield name, node not in late
+            names = imported_from(module, node)
+            found |= {(name, node not in late) for name in names}
+    return found
 
 
 def imported_from(module: Path, node: ast.ImportFrom) -> set[str]:
