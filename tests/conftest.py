@@ -5,6 +5,7 @@ from functools import lru_cache, partial
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 pytest.register_assert_rewrite("tests.support")
 
@@ -17,6 +18,15 @@ TESTS = Path(__file__).parent
 LIBRARY_SUITES = {"checks", "e2e", "kernel", "plugin", "system"}
 """Folders whose tests all depend on nagiosplugin or psutil."""
 NO_SKIPS = "CHECK_EPHEMERAL_PORT_NO_SKIPS"
+
+# the same examples in each run, however slow the machine; make fuzz draws others
+settings.register_profile(
+    "suite",
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.load_profile("suite")
 
 _why_no_namespace = lru_cache(maxsize=None)(why_unavailable)
 

@@ -6,7 +6,7 @@ import subprocess
 import sys
 
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from check_ephemeral_port import __version__
@@ -121,7 +121,6 @@ def test_linux_options_are_refused_elsewhere(arguments, platform, monkeypatch):
         parse_options(arguments)
 
 
-@settings(deadline=None)
 @given(st.lists(st.sampled_from(OPTIONS) | st.text(), max_size=5))
 def test_arguments_are_valid_or_one_line_says_what_is_wrong(arguments):
     assume(not help_or_version(arguments))  # these win over everything else

@@ -549,7 +549,7 @@ def test_processes_that_come_and_go_during_the_lookup_of_holders():
 
 @pytest.mark.slow
 @pytest.mark.namespace(ports="32768-60999")
-def test_a_churn_of_10000_connections_a_second():
+def test_a_churn_of_50000_connections():
     reader, writer = os.pipe()
 
     def churn(address):
@@ -561,7 +561,7 @@ def test_a_churn_of_10000_connections_a_second():
             os.write(writer, b".")  # 100 more are done
 
     churners = [partial(churn, "127.0.0.2"), partial(churn, "127.0.0.3")]
-    begin, made, runs = time.monotonic(), 0, 0
+    made, runs = 0, 0
     with held_connections(100), forked(*churners):
         while made < 50_000 or runs < 30:
             for mode in ((), ("-v", "--sampler", "sock_diag"), ("-p", "5000")):
@@ -572,8 +572,6 @@ def test_a_churn_of_10000_connections_a_second():
                 "tcp_connect_127.0.0.1:5000"
             ] == pytest.approx(100 * 100 / 28232, abs=0.01)
             made += 100 * len(os.read(reader, 65536))
-            assert time.monotonic() - begin < 60
-    assert made / (time.monotonic() - begin) > 10_000
 
 
 @pytest.mark.slow

@@ -10,7 +10,7 @@ from html.parser import HTMLParser
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.support.namespace import hold_namespace
@@ -29,12 +29,7 @@ PR_SET_NAME = 15
 CLONE_NEWUTS = 0x04000000
 ALONE = pytest.mark.namespace(ports="40000-40039")
 HOST = pytest.mark.namespace(ports="40000-40039", host=True)
-SOME = settings(
-    max_examples=40,
-    deadline=None,
-    suppress_health_check=list(HealthCheck),
-    database=None,
-)
+SOME = settings(max_examples=40)
 
 HOSTILE = [
     b"a|b=1;2;3",

@@ -7,7 +7,7 @@ from contextlib import suppress
 from typing import Any, Callable
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.kernel.situations import (
@@ -98,12 +98,7 @@ def _compare(holders: dict[str, int], waiting: int, question: str) -> None:
 
 
 @pytest.mark.skipif(why_unavailable() is not None, reason="needs network namespaces")
-@settings(
-    max_examples=60,
-    deadline=None,
-    derandomize=True,
-    suppress_health_check=[HealthCheck.too_slow],
-)
+@settings(max_examples=60)
 @given(
     holders=st.dictionaries(
         st.sampled_from(sorted(HOLDERS)), st.integers(1, 15), min_size=1, max_size=6

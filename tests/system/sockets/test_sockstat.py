@@ -1,7 +1,6 @@
 """Linux's socket counters."""
 
 import socket
-import time
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -26,6 +25,7 @@ from tests.support.sockets import (
     listen,
     time_wait,
 )
+from tests.support.waiting import wait_until
 
 # /proc/net/sockstat and sockstat6 of a Linux 6.18 host
 SOCKSTAT = """\
@@ -76,13 +76,14 @@ def test_sockets_of_other_namespaces_and_kinds_are_no_idle_sockets(
 
 @pytest.mark.namespace(ports="40000-40039")
 def test_an_idle_socket_counts_and_listed_ones_dont():
-    before, _ = max_idle_tcp_sockets(capacity=100)
+    # the netlink sockets that set up the namespace disappear a moment later
+    wait_until(is_without_sockets)
     listed = [listen(), *socket.socketpair(), bind_udp(), bind_udp("::1")]
     listed.append(socket.socket(socket.AF_NETLINK, socket.SOCK_RAW))
     with held_sockets(*listed, connect(listed[0].getsockname())):
-        assert max_idle_tcp_sockets(capacity=100) == (before, [])
+        assert max_idle_tcp_sockets(capacity=100) == (0, [])
         with bind():
-            assert max_idle_tcp_sockets(capacity=100) == (before + 1, [])
+            assert max_idle_tcp_sockets(capacity=100) == (1, [])
 
 
 def test_without_protocols_all_sockets_may_be_idle(tmp_path):
@@ -107,10 +108,7 @@ def test_a_missing_file_is_an_error_that_names_it(tmp_path):
 def test_a_namespace_without_sockets_is_recognized():
     with bind():
         assert not is_without_sockets()
-    # the netlink sockets that set up the namespace disappear a moment later
-    deadline = time.monotonic() + 10
-    while not is_without_sockets():
-        assert time.monotonic() < deadline
+    wait_until(is_without_sockets)
 
 
 @pytest.mark.namespace(ports="40000-40039")
