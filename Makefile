@@ -7,6 +7,8 @@ ARGS ?=
 SECONDS ?= 60
 # older versions, as in early Pythons 3.9 and 3.10, cannot install setup.cfg as editable
 EDITABLE_PIP = 'pip>=21.3'
+# a test that waits leaves its processor to others; neighbors share what they have built
+PARALLEL = --numprocesses logical --dist worksteal
 
 .PHONY: help run test lint format test-oldest test-all fuzz bench generated zipapp clean
 
@@ -17,7 +19,7 @@ run: $(VENV)/.installed  ## run the check on this host; ARGS="-v" passes options
 	@$(VENV)/bin/check_ephemeral_port $(ARGS); echo "exit code: $$?"
 
 test: lint  ## lint, then the whole suite with its coverage
-	$(VENV)/bin/python -m pytest --cov
+	$(VENV)/bin/python -m pytest $(PARALLEL) --cov
 
 lint: $(VENV)/.installed-test  ## check style, format, spelling, prose and types
 	$(VENV)/bin/ruff check --quiet
@@ -37,10 +39,10 @@ test-oldest:  ## run the tests that depend on libraries, with the oldest support
 	$(PYTHON) -m venv .venv-oldest
 	$(MAKE) VENV=.venv-oldest .venv-oldest/.installed-test
 	$(MAKE) VENV=.venv-oldest .venv-oldest/.oldest
-	.venv-oldest/bin/python -m pytest -m 'library and not slow'
+	.venv-oldest/bin/python -m pytest $(PARALLEL) -m 'library and not slow'
 
 test-all:  ## run the suite on every Python from 3.9 up on this machine
-	@sh tests/all_pythons.sh $(MAKE)
+	@sh tests/all_pythons.sh $(MAKE) $(PARALLEL)
 
 fuzz:  ## feed odd bytes to every parser, SECONDS=60 each; ARGS="netsh sysctl" selects parsers
 	@$(MAKE) VENV=.venv-fuzz .venv-fuzz/.installed-test

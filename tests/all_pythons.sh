@@ -1,8 +1,10 @@
 #!/bin/sh
 # The suite on every Python from 3.9 up, each in a virtual environment of its own.
-# The argument is the make command. A line for each; fails if any of them failed.
+# The arguments are the make command and those of pytest. A line for each; fails if any of
+# them failed.
 set -u
 make=$1
+shift
 failed=0
 seen=' '
 for minor in $(seq 9 30); do
@@ -14,7 +16,7 @@ for minor in $(seq 9 30); do
         log=$(mktemp)
         venv=.venv-3.$minor
         if "$make" PYTHON="$python" VENV="$venv" "$venv/.installed-test" >"$log" 2>&1 &&
-            "$venv/bin/python" -m pytest >>"$log" 2>&1; then
+            "$venv/bin/python" -m pytest "$@" >>"$log" 2>&1; then
             echo "Python 3.$minor: $(tail -n 1 "$log")"
         else
             echo "Python 3.$minor: FAILED"

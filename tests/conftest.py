@@ -1,11 +1,14 @@
 """Markers, and the switch that forbids skips."""
 
+import compileall
 import os
 from functools import lru_cache, partial
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+import check_ephemeral_port
 
 pytest.register_assert_rewrite("tests.support")
 
@@ -29,6 +32,12 @@ settings.register_profile(
 settings.load_profile("suite")
 
 _why_no_namespace = lru_cache(maxsize=None)(why_unavailable)
+
+
+def pytest_sessionstart(session):
+    # as pip does; with PYTHONDONTWRITEBYTECODE, each start would compile the program
+    if not hasattr(session.config, "workerinput"):
+        compileall.compile_dir(Path(check_ephemeral_port.__file__).parent, quiet=1)
 
 
 def pytest_collection_modifyitems(items):

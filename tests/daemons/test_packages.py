@@ -11,6 +11,7 @@ import pytest
 from check_ephemeral_port import __version__
 from tests.daemons.filling import FULL, PORTS, filled
 from tests.daemons.machine import CONTRIB, PLUGIN, USER, run
+from tests.support.shared_build import built_once
 from tests.support.sources import copy_sources
 
 PACKAGING = CONTRIB / "packaging"
@@ -38,24 +39,29 @@ def build(*command, folder):
 
 @pytest.fixture(scope="module")
 def deb(tmp_path_factory):
-    sources = copy_sources(tmp_path_factory.mktemp("deb") / "sources")
+    (package,) = built_once(tmp_path_factory, "deb", build_deb).glob("*.deb")
+    return package
+
+
+def build_deb(folder):
+    sources = copy_sources(folder / "sources")
     shutil.copytree(PACKAGING / "debian", sources / "debian")
     build("dpkg-buildpackage", "--build=binary", "--no-sign", folder=sources)
-    (package,) = sources.parent.glob("*.deb")
-    return package
 
 
 @pytest.fixture(scope="module")
 def rpm(tmp_path_factory):
-    top = tmp_path_factory.mktemp("rpm")
+    (package,) = built_once(tmp_path_factory, "rpm", build_rpm).glob("RPMS/*/*.rpm")
+    return package
+
+
+def build_rpm(top):
     name = f"check_ephemeral_port-{__version__}"
     copy_sources(top / name)
     (top / "SOURCES").mkdir()
     shutil.make_archive(str(top / "SOURCES" / name), "gztar", top, name)
     spec = str(PACKAGING / "check_ephemeral_port.spec")
     build("rpmbuild", "-bb", "--define", f"_topdir {top}", spec, folder=top)
-    (package,) = top.glob("RPMS/*/*.rpm")
-    return package
 
 
 def test_packages_have_the_version_of_the_program():

@@ -8,6 +8,7 @@ import zipfile
 import pytest
 
 from check_ephemeral_port import __version__
+from tests.support.shared_build import built_once
 from tests.support.sources import ROOT, copy_sources
 
 STATES = {0: "OK", 1: "WARNING", 2: "CRITICAL"}
@@ -19,10 +20,13 @@ def run(*command, cwd=None):
 
 @pytest.fixture(scope="module")
 def dist(tmp_path_factory):
-    tree = copy_sources(tmp_path_factory.mktemp("build") / "tree")
+    return built_once(tmp_path_factory, "build", build) / "tree/dist"
+
+
+def build(folder):
+    tree = copy_sources(folder / "tree")
     done = run(sys.executable, "-m", "build", "--no-isolation", str(tree))
     assert done.returncode == 0, done.stdout + done.stderr
-    return tree / "dist"
 
 
 def test_the_sdist_has_everything_for_development(dist):
