@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 
 from ..model.connections import NO_VRF, unpack_destination
 from ..model.records import NamedTuple
-from ..model.settling import Limits, is_decided, ports_to_settle
+from ..model.settling import CHEAP_PORTS, Limits, is_decided, ports_to_settle
 from ..model.sockets import ALWAYS, AUTO, NEVER, PSUTIL
 from ..model.usage import HostUsage
 from ..options import Options
@@ -45,12 +45,14 @@ def settle(
     # a person who asks for tables wants exact figures
     wants_all = options.verbose and options.probe == AUTO
     ports = ports_to_settle(usage, ALWAYS if wants_all else options.probe, limits)
+    # then all ports can be held
+    is_cheap = usage.pool.capacity <= CHEAP_PORTS
     settled: dict[int, Mapping[int, bool]] = {}
     left = 0
     for vrf, unclear in ports.items():
 
         def is_enough(known: Mapping[int, bool], vrf: int = vrf) -> bool:
-            if options.probe != AUTO:
+            if options.probe != AUTO or is_cheap:
                 return False
             return is_decided(count({**settled, vrf: known}), limits)
 
