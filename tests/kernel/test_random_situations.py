@@ -20,13 +20,16 @@ from tests.kernel.situations import (
     ask_udp,
     connect_mapped,
 )
-from tests.support.namespace import run_in_namespace, set_sysctl, why_unavailable
+from tests.support.namespace import run_in_namespace, why_unavailable
 from tests.support.plugin_process import check
 from tests.support.sockets import (
+    CHOOSES_DELAY,
     bind,
     bind_udp,
     connect,
     connect_udp,
+    keep_time_wait_young,
+    let_time_wait_grow_old,
     listen,
     on_device,
     successes_until_refused,
@@ -76,9 +79,12 @@ UNCLEAR_AFTER_PROBE = {"bind 0.0.0.0", "UDP 0.0.0.0"}
 
 def _compare(holders: dict[str, int], waiting: int, question: str) -> None:
     # TIME_WAIT must not become old enough between the prediction and its test
-    set_sysctl("tcp_tw_reuse_delay", 60000)
+    if CHOOSES_DELAY:
+        keep_time_wait_young()
     server = listen()
     time_wait(waiting, server, lambda: connect(A))
+    if not CHOOSES_DELAY:
+        let_time_wait_grow_old()
     held: list[Any] = [server, listen(B[0]), listen(V6[0])]
     for name, count in holders.items():
         with suppress(OSError):  # no port remains

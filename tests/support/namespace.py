@@ -39,6 +39,11 @@ def set_sysctl(name: str, value: object) -> None:
         file.write(f"{value}\n")
 
 
+def has_sysctl(name: str) -> bool:
+    """Whether this kernel has ``net.ipv4.NAME``."""
+    return os.path.exists(f"/proc/sys/net/ipv4/{name}")
+
+
 def add_address(address: str) -> None:
     """Give the namespace's loopback device one more address."""
     words = [address, "dev", "lo", *_flags(address)]

@@ -8,9 +8,12 @@ from __future__ import annotations
 import errno
 import socket
 import struct
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Callable, Union
+
+from tests.support.namespace import has_sysctl, set_sysctl
 
 IP_BIND_ADDRESS_NO_PORT = 24
 IP_LOCAL_PORT_RANGE = 51
@@ -195,6 +198,26 @@ def time_wait(
     for _, accepted in pairs:
         accepted.recv(1)
         accepted.close()
+
+
+CHOOSES_DELAY = has_sysctl("tcp_tw_reuse_delay")
+"""Whether a test can choose from which age on connect() takes over a TIME_WAIT, as from
+Linux 6.14 on."""
+
+
+def keep_time_wait_young() -> None:
+    """From here on, connect() takes over no TIME_WAIT for a minute. Needs
+    :data:`CHOOSES_DELAY`."""
+    set_sysctl("tcp_tw_reuse_delay", 60000)
+
+
+def let_time_wait_grow_old() -> None:
+    """Wait until connect() can take over every TIME_WAIT that exists now."""
+    if CHOOSES_DELAY:
+        set_sysctl("tcp_tw_reuse_delay", 1)
+        time.sleep(0.1)
+    else:  # at the next full second; the age is inexact by some ticks
+        time.sleep(1 - time.monotonic() % 1 + 0.05)
 
 
 def reset_at_close(client: socket.socket) -> None:
