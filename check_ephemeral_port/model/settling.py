@@ -48,7 +48,8 @@ def _ports_to_settle(usage: HostUsage, use: TcpUse, is_wanted: bool) -> PortSet:
     if use.rules.sharing is not Sharing.UNLESS_BOUND:
         return PortSet()
     ports = use.unclear
-    if use.unseen and is_wanted:
+    is_cheap = usage.pool.capacity <= CHEAP_PORTS
+    if use.unseen and (is_wanted or is_cheap):
         for span in usage.pool.spans:
             ports.update(range(span.first, span.last + 1))
         return ports.without(use.bound).without(use.not_bound)
