@@ -10,7 +10,7 @@ EDITABLE_PIP = 'pip>=21.3'
 # a test that waits leaves its processor to others; neighbors share what they have built
 PARALLEL = --numprocesses logical --dist worksteal
 
-.PHONY: help run test lint format test-oldest test-all fuzz bench generated zipapp clean
+.PHONY: help run test lint format test-oldest test-all test-kernels fuzz bench generated zipapp clean
 
 help:           ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' Makefile
@@ -43,6 +43,9 @@ test-oldest:  ## run the tests that depend on libraries, with the oldest support
 
 test-all:  ## run the suite on every Python from 3.9 up on this machine
 	@sh tests/all_pythons.sh $(MAKE) $(PARALLEL)
+
+test-kernels: $(VENV)/.installed-test  ## try the check under older and newer kernels, in guests; ARGS="5.10 --few"
+	$(VENV)/bin/python -m tests.kernel.guests $(ARGS)
 
 fuzz:  ## feed odd bytes to every parser, SECONDS=60 each; ARGS="netsh sysctl" selects parsers
 	@$(MAKE) VENV=.venv-fuzz .venv-fuzz/.installed-test

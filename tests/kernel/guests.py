@@ -2,13 +2,16 @@
 
 ``python -m tests.kernel.guests`` boots each kernel in a guest and prints how often the
 check was exact, and what was wrong. Words select kernels: ``5.10 newest``. After
-``--situations``, words select situations. The guests are in ``tests/kernel/guest``;
-they need QEMU and debootstrap.
+``--situations``, words select situations. ``--save FOLDER`` keeps the trials for the
+page of predictions. The guests are in ``tests/kernel/guest``; they need QEMU and
+debootstrap.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
+import re
 import subprocess
 import sys
 from collections.abc import Iterable, Iterator, Sequence
@@ -16,7 +19,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 from check_ephemeral_port.model.sockets import AUTO
-from tests.kernel.situations import by_name
 from tests.kernel.trial import Trial, faults, from_json
 
 SCRIPTS = Path(__file__).parent / "guest"
@@ -39,6 +41,8 @@ GUESTS = (
     Guest("6.12", "trixie", r"^6\.12\.", "trixie"),
     Guest("newest", "sid", ".", "sid"),
 )
+_MODULES = "modprobe vrf; modprobe veth;"
+"""Other systems load these modules when they are needed."""
 RULES_DIFFER = ("TIME_WAIT", "idle", "names the port", "bind, then", "IPv6 listener")
 """Words that select the situations in which kernels behave differently."""
 
@@ -63,11 +67,20 @@ def try_in_guest(guest: Guest, words: Iterable[str] = ()) -> Outcome:
     version = _output("kernel", guest.kernel_suite, guest.pattern)
     _output("image", guest.suite)
     quoted = " ".join(f"'{word}'" for word in words)
-    # modules that a normal system loads when they are needed
-    load = "modprobe vrf; modprobe veth;"
-    command = f"{load} python3 -m tests.kernel.trial {quoted}"
+    command = f"{_MODULES} python3 -m tests.kernel.trial {quoted}"
     lines = _output("boot", version, guest.suite, command).splitlines()
     return Outcome(version, [from_json(line) for line in lines if line[:1] == "["])
+
+
+def failed_tests(guest: Guest, version: str) -> list[str]:
+    """What the other tests of this folder say about the kernel; empty if all pass."""
+    tests = "tests/kernel --ignore tests/kernel/test_situations.py"
+    command = f"{_MODULES} python3 -m pytest -q -p no:cacheprovider --tb=short {tests}"
+    try:
+        _output("boot", version, guest.suite, command)
+    except subprocess.CalledProcessError as error:
+        return str(error.stdout).splitlines()
+    return []
 
 
 def _output(script: str, *arguments: str) -> str:
@@ -79,10 +92,8 @@ def _output(script: str, *arguments: str) -> str:
 
 def wrong(trials: Iterable[Trial]) -> Iterator[str]:
     """A line for each fault."""
-    situations = by_name()
     for trial in trials:
-        situation = situations[trial.name]
-        for fault in faults(trial, situation.exact, situation.estimated):
+        for fault in faults(trial):
             yield f"{trial.name}: {fault}"
 
 
@@ -93,14 +104,19 @@ def main() -> None:
     parser.add_argument("kernels", nargs="*", metavar="KERNEL", help=", ".join(names))
     parser.add_argument("--situations", nargs="*", default=[], metavar="WORD")
     parser.add_argument("--few", action="store_true", help="only where rules differ")
+    parser.add_argument("--save", type=Path, metavar="FOLDER")
     options = parser.parse_args()
+    words = RULES_DIFFER if options.few else options.situations
     failed = False
     for guest in GUESTS:
         if options.kernels and guest.name not in options.kernels:
             continue
-        words = RULES_DIFFER if options.few else options.situations
         outcome = try_in_guest(guest, words)
+        if options.save:
+            save(outcome, options.save)
         lines = [*wrong(outcome.trials)]
+        if not words:
+            lines += failed_tests(guest, outcome.version)
         print(
             f"Linux {outcome.version}: {outcome.exact} of {len(outcome.trials)} exact"
             f" by default, {len(lines)} faults",
@@ -110,6 +126,25 @@ def main() -> None:
         )
         failed = failed or bool(lines) or not outcome.trials
     sys.exit(failed)
+
+
+def save(outcome: Outcome, folder: Path) -> None:
+    """Keep the trials in a file with the name of the kernel."""
+    folder.mkdir(parents=True, exist_ok=True)
+    lines = [json.dumps(trial) + "\n" for trial in outcome.trials]
+    (folder / outcome.version).write_text("".join(lines))
+
+
+def saved(folder: Path) -> list[Outcome]:
+    """The trials that were saved, the oldest kernel first."""
+    return [
+        Outcome(path.name, [*map(from_json, path.read_text().splitlines())])
+        for path in sorted(folder.iterdir(), key=_numbers)
+    ]
+
+
+def _numbers(path: Path) -> list[int]:
+    return [int(number) for number in re.findall("[0-9]+", path.name)]
 
 
 if __name__ == "__main__":

@@ -1,146 +1,136 @@
 """Makes a table of all situations: the truth, a plain count, and the check.
 
 ``python -m tests.kernel.predictions > contrib/docs/predictions.rst`` writes the page.
-Other tools make a plain count: the size of the range minus the distinct local ports of
-all sockets of the protocol, here those that psutil lists.
+With a folder, it has a column for each kernel whose trials
+``python -m tests.kernel.guests --save FOLDER`` has put there.
 """
 
 from __future__ import annotations
 
-import json
 import platform
 import sys
-import tempfile
+from collections.abc import Sequence
 from datetime import date
-from typing import NamedTuple
-
-import psutil
+from pathlib import Path
 
 from check_ephemeral_port.model.sockets import AUTO, NEVER
-from tests.kernel.situations import SITUATIONS, Asked, Situation
-from tests.support.namespace import run_in_namespace
-from tests.support.plugin_process import check
-from tests.support.sockets import successes_until_refused
+from tests.kernel.guests import Outcome, saved
+from tests.kernel.situations import SITUATIONS
+from tests.kernel.trial import Said, Trial, try_each
 
-MODES = (NEVER, AUTO)
+HEAD = """\
+Free ports: the kernel, a plain count and the check
+===================================================
 
+How well the check predicts what the kernel does, situation by situation.
+For those who want to verify the figures.
 
-class Said(NamedTuple):
-    """A prediction of the check: the number of free ports, and its bounds."""
+Each situation is prepared in a network namespace with a small range. Then
+the same connect() or bind() is repeated until the kernel refuses; the
+number of successes is the *truth*. The *plain count* is the size of the
+range minus the distinct local ports that psutil lists, as other tools count.
+By *default*, the check asks the kernel which ports connect() can share; with
+``--probe never`` it estimates that. Wrong figures are in italics. Where the
+kernel doesn't show enough, the bounds (``-vv``) follow: they say how wrong
+the estimate can be.
 
-    free: int
-    low: int
-    high: int
+The other kernels are those of Debian, each with its own Python and psutil. A
+situation that a kernel does not have has no figure there. Where the truth
+differs from that of the first column, it follows in parentheses.
 
-    def cell(self, truth: int) -> str:
-        """The figure, and its bounds if they differ."""
-        figure = _mark(self.free, truth)
-        return figure if self.low == self.high else f"{figure}, {self.low}-{self.high}"
+.. list-table::
+   :header-rows: 1
 
-
-class Prediction(NamedTuple):
-    """Numbers of free ports: from the kernel, from a plain count and from the check."""
-
-    truth: int
-    plain_count: int
-    said: list[Said]
-    """What the check says in each of :data:`MODES`."""
-
-
-def plain_count(situation: Situation, asked: Asked) -> int:
-    """The number of free ports for a tool that only counts used ports."""
-    first, last = map(int, situation.ports.split("-"))
-    used = {
-        row.laddr.port
-        for row in psutil.net_connections(asked.label[:3])
-        if row.laddr and first <= row.laddr.port <= last
-    }
-    return last - first + 1 - len(used)
+   * - Kernel
+     - Situations
+     - Exact by default
+     - Exact with ``--probe never``
+     - Plain count exact
+     - Truth outside the bounds
+"""
 
 
-def predict(situation: Situation) -> Prediction:
-    """Prepare a situation, get all predictions, then ask the kernel for ports."""
-    asked = situation.prepare()
-    said = []
-    for mode in MODES:
-        run = check("-vv", "--probe", mode, *asked.arguments)
-        said.append(Said(int(run.perfdata[asked.label]), *asked.bounds(run)))
-    counted = plain_count(situation, asked)
-    return Prediction(successes_until_refused(asked.operation), counted, said)
-
-
-def predictions() -> list[Prediction]:
-    """The predictions for all situations, each in a separate namespace."""
-    found = []
-    for situation in SITUATIONS:
-        with tempfile.TemporaryFile("w+") as file:
-
-            def body() -> None:
-                json.dump(predict(situation), file)
-                file.flush()
-
-            failure = run_in_namespace(situation.ports, body)
-            if failure:
-                raise RuntimeError(f"{situation.name}: {failure}")
-            file.seek(0)
-            truth, counted, said = json.load(file)
-            found.append(Prediction(truth, counted, [Said(*each) for each in said]))
-    return found
-
-
-def table() -> str:
+def page(here: Outcome, others: Sequence[Outcome]) -> str:
     """The page, in reStructuredText."""
-    found = predictions()
-    plain = sum(p.plain_count == p.truth for p in found)
-    never, auto = (
-        sum(p.said[mode].free == p.truth for p in found) for mode in range(len(MODES))
-    )
-    outside = sum(not s.low <= p.truth <= s.high for p in found for s in p.said)
-    lines = [
-        "Free ports: the kernel, a plain count and the check",
-        "===================================================",
+    lines = [HEAD.rstrip("\n")]
+    for outcome in (here, *others):
+        cells = [_version(outcome), str(len(outcome.trials)), *_totals(outcome.trials)]
+        lines += _row(cells)
+    lines += [
         "",
-        "How well the check predicts what the kernel does, situation by situation.",
-        "For those who want to verify the figures.",
-        "",
-        "Each situation is prepared in a network namespace with a small range. Then",
-        "the same connect() or bind() is repeated until the kernel refuses; the",
-        "number of successes is the *truth*. The *plain count* is the size of the",
-        "range minus the distinct local ports that psutil lists. By *default*, the",
-        "check asks the kernel which ports connect() can share; with ``--probe never``",
-        "it estimates that. Wrong figures are in italics. Where the kernel doesn't",
-        "show enough, the bounds (``-vv``) follow: they say how wrong the estimate can",
-        "be.",
-        "",
-        f"Made by ``python -m tests.kernel.predictions`` on {date.today()}, Linux "
-        f"{platform.release().split('-')[0]}.",
-        "",
-        f"The plain count was exact in **{plain}** of {len(found)} situations,",
-        f"the check in **{auto}**, and in **{never}** with ``--probe never``.",
-        f"The truth lay outside the bounds of the check **{outside}** times.",
+        f"Made by ``python -m tests.kernel.predictions`` on {date.today()}.",
         "",
         ".. list-table::",
         "   :header-rows: 1",
         "",
     ]
-    titles = ("Situation", "Truth", "Plain count", "``--probe never``", "Default")
-    rows = [
-        (
-            situation.name,
-            str(p.truth),
-            _mark(p.plain_count, p.truth),
-            *(each.cell(p.truth) for each in p.said),
-        )
-        for situation, p in zip(SITUATIONS, found)
-    ]
-    for first, *others in [titles, *rows]:
-        lines += [f"   * - {first}", *(f"     - {cell}" for cell in others)]
+    titles = ["Situation", "Truth", "Plain count", "``--probe never``", "Default"]
+    lines += _row([*titles, *map(_version, others)])
+    columns = [{trial.name: trial for trial in other.trials} for other in others]
+    names = dict.fromkeys(t.name for o in (here, *others) for t in o.trials)
+    first = {trial.name: trial for trial in here.trials}
+    for name in names:
+        cells = [name, *_cells(first.get(name))]
+        truth = first[name].truth if name in first else None
+        cells += [_default(column.get(name), truth) for column in columns]
+        lines += _row(cells)
     return "\n".join(lines) + "\n"
+
+
+def _version(outcome: Outcome) -> str:
+    return outcome.version.split("-")[0].split("+")[0]
+
+
+def _totals(trials: Sequence[Trial]) -> list[str]:
+    outside = sum(
+        not s.low <= t.truth <= s.high for t in trials for s in t.said.values()
+    )
+    return [
+        *(
+            str(sum(t.said[mode].free == t.truth for t in trials))
+            for mode in (AUTO, NEVER)
+        ),
+        str(sum(trial.plain_count == trial.truth for trial in trials)),
+        str(outside),
+    ]
+
+
+def _cells(trial: Trial | None) -> list[str]:
+    if trial is None:
+        return [""] * 4
+    truth = trial.truth
+    said = (_cell(trial.said[mode], truth) for mode in (NEVER, AUTO))
+    return [str(truth), _mark(trial.plain_count, truth), *said]
+
+
+def _default(trial: Trial | None, truth_here: int | None) -> str:
+    if trial is None:
+        return ""
+    cell = _cell(trial.said[AUTO], trial.truth)
+    return cell if trial.truth == truth_here else f"{cell} ({trial.truth})"
+
+
+def _cell(said: Said, truth: int) -> str:
+    """The figure, and its bounds if they differ."""
+    figure = _mark(said.free, truth)
+    return figure if said.low == said.high else f"{figure}, {said.low}-{said.high}"
 
 
 def _mark(number: int, truth: int) -> str:
     return str(number) if number == truth else f"*{number}*"
 
 
+def _row(cells: Sequence[str]) -> list[str]:
+    first, *others = cells
+    return [f"   * - {first}", *(f"     - {cell}".rstrip() for cell in others)]
+
+
+def main() -> None:
+    """Print the page."""
+    here = Outcome(platform.release(), [*try_each(SITUATIONS)])
+    folder = Path(sys.argv[1]) if len(sys.argv) > 1 else None
+    sys.stdout.write(page(here, saved(folder) if folder else []))
+
+
 if __name__ == "__main__":
-    sys.stdout.write(table())
+    main()

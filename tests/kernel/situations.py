@@ -14,11 +14,13 @@ from contextlib import suppress
 from functools import partial
 from typing import Any, Callable, NamedTuple
 
+from check_ephemeral_port.system.sockets.netlink import lists_idle_sockets
 from tests.support.namespace import (
     add_address,
     add_link,
     add_silent_neighbor,
     add_vrf,
+    has_sysctl,
     has_vrf,
     set_sysctl,
 )
@@ -46,6 +48,8 @@ from tests.support.sockets import (
     time_wait,
 )
 
+LISTS_IDLE = lists_idle_sockets()
+"""Without this, only the experiment finds sockets that are bound but idle."""
 PORTS = "40000-40099"
 A = ("127.0.0.1", SERVER_PORT)
 B = ("127.0.0.2", SERVER_PORT)
@@ -754,6 +758,32 @@ for _east, _west, _bound in ((0, 100, 0), (60, 100, 0), (95, 20, 0), (40, 40, 50
         + (f", {_bound} IPv4 clients that bind first" if _bound else ""),
         estimated=False,
     )(_link_local(_east, _west, _bound))
+
+
+# --- connect: another step between the ports that it tries ------------------------
+
+
+def _with_step(prepare: Callable[[], Asked]) -> Callable[[], Asked]:
+    def prepare_with_step() -> Asked:
+        set_sysctl("ip_local_port_step_width", 9)
+        return prepare()
+
+    return prepare_with_step
+
+
+if has_sysctl("ip_local_port_step_width"):  # from Linux 7.0 on
+    for _percent, _destinations, _plain in (
+        (0, 1, 40),
+        (0, 1, 80),
+        (50, 10, 0),
+        (50, 10, 200),
+        (95, 10, 0),
+    ):
+        situation(
+            f"ip_local_port_step_width=9: {_percent} that bind first, "
+            + _to(_destinations, _plain),
+            estimated=not _percent,
+        )(_with_step(_binders(_percent, _destinations, [], _plain)))
 
 
 # --- connect: VRFs ---------------------------------------------------------------

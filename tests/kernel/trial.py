@@ -46,6 +46,10 @@ class Trial(NamedTuple):
     exit_code: int | None
     """The state without arguments; ``None`` if the question is not about connect()."""
     capacity: int
+    exact: bool
+    """Whether the figure must be exact, if the experiment is allowed."""
+    estimated: bool
+    """Whether it must be exact without the experiment."""
 
 
 def try_situation(situation: Situation) -> Trial:
@@ -65,6 +69,8 @@ def try_situation(situation: Situation) -> Trial:
         said=said,
         exit_code=check().exit_code if about_connect else None,
         capacity=int(limits[4]),
+        exact=situation.exact,
+        estimated=situation.estimated,
         truth=successes_until_refused(asked.operation),
     )
 
@@ -80,17 +86,15 @@ def plain_count(situation: Situation, asked: Asked) -> int:
     return last - first + 1 - len(used)
 
 
-def faults(trial: Trial, exact: bool = True, estimated: bool = False) -> Iterator[str]:
-    """What is wrong: the truth outside the bounds, or a state that is too low.
-
-    ``exact``: the figure must also be exact, if the experiment is allowed.
-    ``estimated``: even without it.
-    """
+def faults(trial: Trial) -> Iterator[str]:
+    """What is wrong: the truth outside the bounds, a figure that has to be exact and is
+    not, or a state that is too low."""
     truth = trial.truth
     for mode, said in trial.said.items():
         if not said.low <= truth <= said.high:
             yield f"{mode}: {truth} is not within {said.low}-{said.high}"
-        if (estimated if mode == NEVER else exact) and said.free != truth:
+        must_be_exact = trial.estimated if mode == NEVER else trial.exact
+        if must_be_exact and said.free != truth:
             yield f"{mode}: said {said.free}, and not {truth}"
     if trial.exit_code is None:
         return
