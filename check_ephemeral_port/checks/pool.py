@@ -138,6 +138,12 @@ def observe_here(
         settings = read_port_settings(protocols=protocols)
     with stopwatch.stage("sampling the sockets"):
         sample = take_sample(settings.pool, protocols, settings.rules, options.sampler)
+    # which addresses they have matters for bind() to one address
+    if sample.unseen_tcp_sockets and (options.source or options.verbose):
+        from ..system.sockets.unlisted import with_idle_sockets
+
+        with stopwatch.stage("looking for sockets that no list shows"):
+            sample = with_idle_sockets(sample, settings.pool, IDLE_LIMIT_SECONDS)
     question = Question(tcp, udp, options.source, watches)
     count = partial(host_usage, sample, settings.pool, settings.rules, question)
     with stopwatch.stage("counting ports"):

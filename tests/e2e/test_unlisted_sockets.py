@@ -9,6 +9,7 @@ import pytest
 from tests.support.plugin_process import check
 from tests.support.sockets import (
     SERVER,
+    bind,
     connect,
     held_sockets,
     listen,
@@ -51,6 +52,16 @@ def test_figures_are_exact_once_they_are_found():
         assert run.perfdata["tcp_connect_free"] == 29
         assert run.perfdata["tcp_bind_free"] == 29
         assert successes_until_refused(lambda: connect(SERVER)) == 29
+
+
+@pytest.mark.namespace(ports="40000-40039", host=True)
+@pytest.mark.parametrize("address", ["127.0.0.1", "127.0.0.2", "::1", "::"])
+def test_for_root_bind_is_exact_on_each_address(address):
+    held = [bind(each) for each in ["127.0.0.1"] * 5 + ["0.0.0.0"] * 7 + ["::1"] * 3]
+    with held_sockets(*held):
+        run = check("--sampler", "psutil", "--source", address)
+        free = successes_until_refused(lambda: bind(address))
+    assert run.perfdata["tcp_bind_free"] == free
 
 
 @pytest.mark.namespace(ports="40000-40039", host=True)

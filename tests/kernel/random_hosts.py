@@ -1,7 +1,8 @@
 """Random hosts with several kinds of clients; what the check says, and the kernel.
 
 ``python -m tests.kernel.random_hosts 500`` makes 500 hosts and prints how many figures
-were exact, within the bounds, and how many states were too low or too high.
+were exact, within the bounds, and how many states were too low or too high. Words after
+the number select modes of ``--probe``.
 """
 
 from __future__ import annotations
@@ -175,9 +176,10 @@ def _verdict(
 
 def main() -> None:
     """Make many hosts and count the verdicts."""
-    totals: dict[str, Counter[str]] = {mode: Counter() for mode in MODES}
+    modes = sys.argv[2:] or MODES
+    totals: dict[str, Counter[str]] = {mode: Counter() for mode in modes}
     for seed in range(int(sys.argv[1])):
-        for verdict in _run(seed):
+        for verdict in _run(seed, modes):
             count = totals[verdict.mode]
             for field in ("exact", "within", "too_low", "too_high"):
                 count[field] += getattr(verdict, field)
@@ -185,15 +187,15 @@ def main() -> None:
             if bad or (verdict.mode != "never" and not verdict.exact):
                 print(seed, verdict.mode, verdict.text, flush=True)
     for mode, count in totals.items():
-        print(mode, dict(count))
+        print(mode, dict(count), flush=True)
 
 
-def _run(seed: int) -> list[Verdict]:
+def _run(seed: int, modes: Sequence[str]) -> list[Verdict]:
     with tempfile.NamedTemporaryFile("r") as file:
 
         def body() -> None:
             with open(file.name, "w") as target:
-                json.dump(judge_host(seed), target)
+                json.dump(judge_host(seed, modes), target)
 
         failure = run_in_namespace(f"{FIRST_PORT}-{FIRST_PORT + 99}", body)
         assert not failure, failure

@@ -1,4 +1,4 @@
-"""Whether a TCP socket holds a port, although no list shows it.
+"""TCP sockets that hold a port, although no list shows them.
 
 Before Linux 6.8, no list has the TCP sockets that are bound but idle. psutil's list
 lacks them on every version.
@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 from ...model.ports import PortPool
 from ...model.records import NamedTuple
+from ...model.sample import SocketSample
 from ...model.sockets import SocketEntry
 from ..errors import SystemReadError
 from ..processes import is_root
@@ -26,6 +27,23 @@ class UnlistedSockets(NamedTuple):
     is_held: bool | None
     """Whether a socket holds the port, if it is not among the entries. ``None`` if
     nothing shows it."""
+
+
+def with_idle_sockets(
+    sample: SocketSample, pool: PortPool, limit_seconds: float
+) -> SocketSample:
+    """The sample with the idle TCP sockets that the list lacks, as far as root sees
+    them. Others get the sample as it is."""
+    if not is_root():
+        return sample
+    listed = {entry.inode for entry in sample.entries}
+    found = [
+        entry
+        for entry in find_idle_sockets(limit_seconds).entries
+        if pool.includes(entry.local.port) and entry.inode not in listed
+    ]
+    unseen = max(0, sample.unseen_tcp_sockets - len(found))
+    return sample._replace(entries=[*sample.entries, *found], unseen_tcp_sockets=unseen)
 
 
 def find_unlisted_sockets(
