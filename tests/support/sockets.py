@@ -38,6 +38,16 @@ def in_slice(first: int, last: int) -> SocketOption:
     return socket.IPPROTO_IP, IP_LOCAL_PORT_RANGE, struct.pack("=HH", first, last)
 
 
+def has_slices() -> bool:
+    """Whether this kernel has :func:`in_slice` (Linux 6.3)."""
+    with socket.socket() as client:
+        try:
+            client.setsockopt(*in_slice(1, 1))
+        except OSError:
+            return False
+        return True
+
+
 def family_of(address: str) -> socket.AddressFamily:
     return socket.AF_INET6 if ":" in address else socket.AF_INET
 
