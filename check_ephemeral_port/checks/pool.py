@@ -436,7 +436,8 @@ def _advise(
     usage, entries = observation.usage, observation.sample.entries
     use = usage.use_of(connect.destination if connect else None)
     bound_first = bound_before_connect(use, entries, settled)
-    facts = Facts(usage, settings, connect, bound_first)
+    states = observation.sample.connections.states
+    facts = Facts(usage, settings, connect, bound_first, states=states)
     if options.verbose:
         facts = facts._replace(
             listeners=_listeners(observation, sockets),

@@ -10,6 +10,9 @@ from check_ephemeral_port.model.advice.bind_before_connect import (
     bound_before_connect,
     destinations_of,
 )
+from check_ephemeral_port.model.advice.connection_state import (
+    advise_connection_state,
+)
 from check_ephemeral_port.model.advice.facts import (
     AdviceSettings,
     Facts,
@@ -277,6 +280,30 @@ def test_the_port_of_a_listener_in_the_first_half_should_be_reserved():
 def test_the_advice_is_conditional_if_the_system_may_have_chosen_the_port():
     advice = advise_listeners(pool(), [Listener(40001)], NONE)
     assert advice.problem.endswith("unless bind() to port 0 chose it")
+
+
+def test_the_port_of_a_listener_below_the_usual_range_should_be_reserved():
+    listeners = [Listener(port) for port in (3306, 6379, 11211, 40001)]
+    advice = advise_listeners(pool(1024, 65535), listeners, NONE)
+    assert advice.fix.endswith("reserved_ports=3306,6379,11211")
+
+
+@pytest.mark.parametrize(
+    "state, words",
+    [
+        (TcpState.CLOSE_WAIT, "a program of this host has not"),
+        (TcpState.SYN_SENT, "the other end does not answer"),
+    ],
+)
+def test_many_connections_that_wait(state, words):
+    usage = connect_usage(600)
+    advice = advise_connection_state({state: 300, TcpState.ESTABLISHED: 300}, usage)
+    assert advice.problem.startswith(f"300 connections are in {state.value}: ")
+    assert words in advice.problem and not advice.is_command
+    assert advice.cause == f"300 connections are in {state.value}"
+    assert advise_connection_state({state: 299}, usage).cause == ""
+    assert advise_connection_state({state: 249}, usage) is None
+    assert advise_connection_state({}, usage) is None
 
 
 def test_three_listeners_are_named_but_all_are_reserved():

@@ -8,6 +8,7 @@ Documentation/networking/ip-sysctl.rst.
 from __future__ import annotations
 
 from .bind_before_connect import advise_bind_before_connect
+from .connection_state import advise_connection_state
 from .facts import Advice, Facts
 from .listeners import advise_listeners
 from .odd_range import advise_odd_size
@@ -34,6 +35,7 @@ def advise(facts: Facts) -> list[Advice]:
         of_connect = [
             advise_time_wait(waiting, connect, use.rules),
             advise_bind_before_connect(bound, connect, facts.bound_by),
+            advise_connection_state(facts.states, connect),
         ]
         found += [
             advice if facts.alarming else advice._replace(cause="")

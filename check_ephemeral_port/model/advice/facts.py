@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from ..connect import ConnectUsage
 from ..records import NamedTuple
+from ..sockets import TcpState
 from ..usage import HostUsage
 
 MAIN_CAUSE = 0.5
@@ -65,3 +66,5 @@ class Facts(NamedTuple):
     """The listeners on ports of the pool."""
     bound_by: Sequence[str] = ()
     """The processes that hold most of the ports in :attr:`bound_first`."""
+    states: Mapping[TcpState, int] = {}
+    """The number of connections by state."""

@@ -7,7 +7,7 @@ from collections.abc import Set as AbstractSet
 
 from ..ports import PortPool, format_port_list
 from .facts import Advice, Listener
-from .wider_range import RESERVED
+from .wider_range import RESERVED, USUAL
 
 MAX_NAMES = 3
 """Maximum number of listeners that are named."""
@@ -22,11 +22,15 @@ def advise_listeners(
 
     bind() to port 0 starts in the second half of the range (see
     :meth:`PortRange.is_first_choice`). So a listener in the first half most likely has
-    a fixed port. A listener in the second half can have a fixed port or a random one;
-    it is mentioned only if there is none in the first half.
+    a fixed port. So has one below the usual range, where services are. Any other can
+    have a fixed port or a random one; it is mentioned only if there are no such.
     """
     processes = dict(sorted(listeners))
-    chosen = {port for port in processes if pool.range.is_first_choice(port)}
+    chosen = {
+        port
+        for port in processes
+        if port < USUAL.first or pool.range.is_first_choice(port)
+    }
     ports = sorted(chosen or processes)
     if not ports:
         return None
