@@ -183,6 +183,19 @@ def test_only_checks_know_all_rings():
             assert ring(name) == "checks"
 
 
+def test_files_of_the_kernel_are_read_in_one_way():
+    # open() reads 8 KiB at a time, which cuts long sysctls: system/kernel_files.py
+    users = {name for name, module in NAMES.items() if calls(module, "open")}
+    assert users <= {"system.state_file"}
+
+
+def calls(module: Path, function: str) -> bool:
+    return any(
+        isinstance(node, ast.Call) and ast.unparse(node.func) == function
+        for node in ast.walk(ast.parse(module.read_text()))
+    )
+
+
 @pytest.mark.parametrize("library", LIBRARIES)
 def test_a_library_is_used_in_one_ring_only(library):
     users = {

@@ -6,6 +6,7 @@ import sys
 
 from ..model.advice.facts import AdviceSettings, TimeWaitTable
 from .errors import SystemReadError
+from .kernel_files import read_kernel_text
 from .ranges.linux import read_number, read_reserved_ports
 from .sockets.sockstat import read_time_wait_sockets
 
@@ -28,9 +29,9 @@ def _time_wait_table(proc: str) -> TimeWaitTable | None:
     thread = f"{proc}/thread-self"
     try:
         sockets = read_time_wait_sockets(thread)
-        with open(f"{thread}/net/netstat", encoding="ascii") as file:
-            overflows = decode_counter(file.read(), "TcpExt", "TCPTimeWaitOverflow")
-    except (OSError, ValueError, SystemReadError):  # sandboxes hide these files
+        netstat = read_kernel_text(f"{thread}/net/netstat")
+        overflows = decode_counter(netstat, "TcpExt", "TCPTimeWaitOverflow")
+    except (ValueError, SystemReadError):  # sandboxes hide these files
         return None
     return None if limit is None else TimeWaitTable(sockets, limit, overflows)
 

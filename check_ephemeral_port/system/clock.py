@@ -7,6 +7,8 @@ import sys
 import time
 
 from ..model.forecast.trend import Moment
+from .errors import SystemReadError
+from .kernel_files import read_kernel_text
 
 
 def read_moment(proc: str = "/proc") -> Moment:
@@ -23,9 +25,8 @@ def read_moment(proc: str = "/proc") -> Moment:
 def _boot_id(proc: str) -> str:
     # source: random(4)
     try:
-        with open(f"{proc}/sys/kernel/random/boot_id", encoding="ascii") as file:
-            return file.read(64).strip()
-    except (OSError, ValueError):
+        return read_kernel_text(f"{proc}/sys/kernel/random/boot_id").strip()
+    except SystemReadError:
         # a sandbox, or not Linux; a reboot is still noticed, because the uptime
         # starts again while the wall clock continues
         return ""

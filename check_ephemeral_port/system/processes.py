@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterable, Iterator
 from ..model.holders import Process
 from ..model.records import NamedTuple
 from ..model.sockets import SocketEntry
+from .kernel_files import read_kernel_file
 
 READ_DESCRIPTORS, MAX_STEP = 16, 255
 """An estimate reads about 16 descriptors of a process, or every 255th of many."""
@@ -176,10 +177,9 @@ def describe_process(pid: int, proc: str = "/proc") -> Process:
 
 def _read_name_and_uid(folder: str) -> tuple[str, int]:
     # loading psutil for this would take a quarter of the time of a whole run
-    with open(f"{folder}/comm", "rb") as file:
-        name = file.read()[:-1].decode("utf-8", "surrogateescape")
-    with open(f"{folder}/status", "rb") as file:
-        real_uid = file.read().split(b"\nUid:\t", 1)[1].split(maxsplit=1)[0]
+    name = read_kernel_file(f"{folder}/comm")[:-1].decode("utf-8", "surrogateescape")
+    status = read_kernel_file(f"{folder}/status")
+    real_uid = status.split(b"\nUid:\t", 1)[1].split(maxsplit=1)[0]
     return name, int(real_uid)
 
 

@@ -15,7 +15,7 @@ import pytest
 
 from tests.support.farm import PORTS as FARM_PORTS
 from tests.support.farm import Farm, Plan
-from tests.support.namespace import set_sysctl
+from tests.support.namespace import reserve_ports, set_sysctl
 from tests.support.plugin_process import (
     PROGRAM,
     PluginRun,
@@ -429,6 +429,18 @@ def test_no_proc_at_all(mode):
     else:
         assert_unknown(run, "cannot read /proc/sys/net/ipv4/ip_local_port_range")
     assert_unknown(by_psutil, "/proc/net/tcp")
+
+
+@ALONE
+@pytest.mark.parametrize("mode", [(), ("--netns", "/proc/self/ns/net", "-v")])
+def test_reserved_ports_at_the_end_of_a_long_list(mode):
+    # 8 KiB of the list end long before the range of this test
+    reserve_ports([*range(1, 40000, 2), *range(40000, 40038)])
+    with held_udp_ports(2):
+        run = check(*mode)
+    assert (run.exit_code, run.stderr) == (2, "")
+    assert "100% of 2 ports for UDP used, none remaining" in run.status
+    assert run.perfdata_fields["udp_bind_free"] == "0;;;0;2"
 
 
 # -- environment -------------------------------------------------------------------

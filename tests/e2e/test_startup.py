@@ -38,6 +38,7 @@ ALWAYS = {
     "system",
     "system.deadline",
     "system.errors",
+    "system.kernel_files",
     "system.ranges",
     "system.ranges.linux",
     "system.sockets",

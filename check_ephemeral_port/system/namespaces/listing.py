@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 from ...model.holders import Process
 from ...model.namespaces import Namespace, container_id
 from ..errors import SystemReadError
+from ..kernel_files import read_kernel_text
 from .enter import NAMED
 
 UNNAMED = ("/run/docker/netns",)
@@ -133,7 +134,6 @@ def _stat(path: str) -> Identity | None:
 
 def _text(path: str) -> str:
     try:
-        with open(path, encoding="utf-8", errors="replace") as file:
-            return file.read()
-    except OSError:  # the process has ended
+        return read_kernel_text(path)
+    except SystemReadError:  # the process has ended
         return ""

@@ -9,6 +9,7 @@ from __future__ import annotations
 from ...model.ports import PortPool, PortRange, parse_port_list
 from ...model.settings import ConnectRules, PortSettings
 from ..errors import SystemReadError
+from ..kernel_files import read_kernel_text
 
 MAX_NUMBER = 2**32
 """No number of the kernel is larger, signed or unsigned."""
@@ -72,8 +73,4 @@ def _connect_rules(ipv4: str) -> ConnectRules:
 
 
 def _read(path: str) -> str:
-    try:
-        with open(path, encoding="utf-8", errors="replace") as file:
-            return file.read().strip()
-    except OSError as error:
-        raise SystemReadError(f"cannot read {path}: {error.strerror}") from None
+    return read_kernel_text(path).strip()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ...model.records import NamedTuple
 from ..errors import SystemReadError
+from ..kernel_files import read_kernel_text
 
 _SOCKET_COUNTERS = {"used", "inuse", "tw"}
 
@@ -120,13 +121,13 @@ def read_time_wait_sockets(proc: str = "/proc/thread-self") -> int:
 
 def _counters(path: str) -> dict[str, int]:
     counters = {}
-    try:
-        with open(path, encoding="utf-8", errors="replace") as file:
-            for line in file:
-                title, _, rest = line.partition(":")
-                words = rest.split()
-                for name, value in zip(words[::2], words[1::2]):
-                    counters[f"{title} {name}"] = int(value)
-    except (OSError, ValueError) as error:
-        raise SystemReadError(f"cannot read {path}: {error}") from None
+    for line in read_kernel_text(path).splitlines():
+        title, _, rest = line.partition(":")
+        words = rest.split()
+        for name, value in zip(words[::2], words[1::2]):
+            try:
+                counters[f"{title} {name}"] = int(value)
+            except ValueError:
+                message = f"{path}: {value!r} is not a number"
+                raise SystemReadError(message) from None
     return counters
