@@ -16,8 +16,7 @@ def main() -> NoReturn:
     # without garbage collection, and with os._exit() instead of the interpreter's
     # teardown, a run takes a fifth less time
     gc.disable()
-    # an exception that ends a thread would print a traceback on stderr
-    sys.unraisablehook = lambda _: None
+    _silence_stderr()
     exit_code = 3
     try:
         from . import cli
@@ -26,7 +25,21 @@ def main() -> NoReturn:
     except BaseException as error:  # no memory, no descriptor, a broken installation
         # Python would exit with 1, which means WARNING
         _print_reason(error)
-    os._exit(exit_code)
+    finally:  # also if there was no memory for the reason
+        os._exit(exit_code)
+
+
+def _silence_stderr() -> None:
+    """Discard what Python and its libraries write there, mostly if memory is short."""
+    # no stream: an exception that ends a thread would print a traceback
+    sys.stderr = None  # as if it had been closed
+    try:
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        if nowhere != 2:  # C code writes to the descriptor
+            os.dup2(nowhere, 2)
+            os.close(nowhere)
+    except OSError:  # too few descriptors
+        pass
 
 
 def _print_reason(error: BaseException) -> None:

@@ -117,9 +117,8 @@ def test_no_memory_to_spare(mode):
             run = check_after(MEMORY.format(kilobytes * 1024), *mode)
             # CPython before 3.12 can end like this, once in many thousand runs:
             # Python/errors.c, _PyErr_NormalizeException()
-            if "Cannot recover from MemoryErrors" not in run.stderr:
-                assert run.exit_code >= 0, run
-                assert_right_or_unknown(run._replace(stderr=""), right)
+            if run.exit_code != -signal.SIGABRT:
+                assert_right_or_unknown(run, right)
     assert run.exit_code == 0
 
 
