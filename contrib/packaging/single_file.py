@@ -36,7 +36,8 @@ def build(target: Path) -> None:
             _compile(folder)
         archive = _archive(Path(folder))
     target.parent.mkdir(parents=True, exist_ok=True)
-    target.write_bytes(f"#!{PYTHON}\n".encode() + archive)
+    # -I: imports nothing of the caller, whatever the environment and the folder
+    target.write_bytes(f"#!{PYTHON} -I\n".encode() + archive)
     target.chmod(0o755)
 
 

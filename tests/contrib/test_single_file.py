@@ -9,6 +9,7 @@ import pytest
 
 from check_ephemeral_port import __version__
 from contrib.packaging.single_file import build
+from tests.support.hostile_python import BROKEN, hostile_caller
 from tests.support.sockets import held_connections
 
 pytestmark = pytest.mark.library
@@ -26,10 +27,9 @@ def program(tmp_path_factory):
     return target
 
 
-def run(program, *arguments):
-    return subprocess.run(
-        [str(program), *arguments], capture_output=True, text=True, cwd="/"
-    )
+def run(program, *arguments, env=None, cwd="/"):
+    command = [str(program), *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, env=env, cwd=cwd)
 
 
 def test_it_is_one_file_that_every_user_can_run(program):
@@ -78,6 +78,27 @@ def test_it_reports_a_full_range(program, sampler):
         "EPHEMERAL_PORT CRITICAL - 95% of 40 ports to 127.0.0.1:5000 used, 2 remaining"
     )
     assert f"[{os.getpid()}] holds 38" in done.stdout
+
+
+def test_nothing_of_the_caller_is_imported(program, tmp_path):
+    caller = hostile_caller(tmp_path)
+    env, cwd = caller.environment, caller.home
+    for sampler in ("psutil", "sock_diag"):
+        done = run(program, "-v", "--sampler", sampler, env=env, cwd=cwd)
+        assert done.stdout.startswith("EPHEMERAL_PORT ") and done.stderr == ""
+    assert caller.foreign_modules() == []
+    # the same without the isolation
+    run(SYSTEM_PYTHON, program, env=env, cwd=cwd)
+    assert len(caller.foreign_modules()) > 2
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_a_variable_that_stops_python_is_ignored(program, name):
+    env = {name: BROKEN[name]}
+    done = run(program, "-V", env=env)
+    assert (done.returncode, done.stderr) == (3, "")
+    assert done.stdout == f"check_ephemeral_port {__version__}\n"
+    assert run(SYSTEM_PYTHON, program, "-V", env=env).returncode == 1
 
 
 def test_without_psutil_it_says_what_is_missing(program):

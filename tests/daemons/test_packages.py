@@ -11,6 +11,7 @@ import pytest
 from check_ephemeral_port import __version__
 from tests.daemons.filling import FULL, PORTS, filled
 from tests.daemons.machine import CONTRIB, PLUGIN, USER, run
+from tests.support.hostile_python import BROKEN, hostile_caller
 from tests.support.shared_build import built_once
 from tests.support.sources import copy_sources
 
@@ -94,10 +95,10 @@ def test_lintian_finds_nothing_in_the_deb(deb):
 
 
 @pytest.mark.machine(ports=PORTS)
-def test_deb_installs_and_reports_a_full_range(deb):
+def test_deb_installs_and_reports_a_full_range(deb, tmp_path):
     # its dependencies are the libraries of the distribution
     run("dpkg", "--install", str(deb))
-    assert_it_works()
+    assert_it_works(tmp_path)
     assert subprocess.run(["man", "-w", "check_ephemeral_port"]).returncode == 0
     run("dpkg", "--purge", "check-ephemeral-port")
     assert not os.path.lexists(PLUGIN)
@@ -105,12 +106,12 @@ def test_deb_installs_and_reports_a_full_range(deb):
 
 
 @pytest.mark.machine(ports=PORTS)
-def test_rpm_installs_and_reports_a_full_range(rpm):
+def test_rpm_installs_and_reports_a_full_range(rpm, tmp_path):
     # its dependencies are packages of Enterprise Linux; here, those of Debian do
     run(*RPM, "--initdb")
     run(*RPM, "--install", "--nodeps", str(rpm))
     PLUGIN.symlink_to("/usr/lib64/nagios/plugins/check_ephemeral_port")
-    assert_it_works()
+    assert_it_works(tmp_path)
     run(*RPM, "--erase", "nagios-plugins-ephemeral-port")
     assert installed_files("/usr/share", "/usr/share/man/man1") == []
 
@@ -128,7 +129,8 @@ def test_rpm_has_examples_with_the_paths_of_enterprise_linux(rpm):
     assert rule in (folder / "sudoers/check_ephemeral_port").read_text()
 
 
-def assert_it_works():
+def assert_it_works(folder):
+    caller = hostile_caller(folder)
     as_user = ["setpriv", "--reuid", USER, "--regid", USER, "--init-groups"]
     for command in ([], as_user):  # root may write compiled modules
         with filled():
@@ -136,11 +138,12 @@ def assert_it_works():
                 [*command, str(PLUGIN)],
                 capture_output=True,
                 text=True,
-                env={"PATH": "/usr/bin:/bin"},
-                cwd="/",
+                env={**caller.environment, **BROKEN},
+                cwd=caller.home,
             )
         assert (done.returncode, done.stderr) == (2, "")
         assert done.stdout.startswith(FULL)
+    assert caller.foreign_modules() == []
 
 
 def installed_files(*folders):

@@ -5,7 +5,9 @@ from pathlib import Path
 
 from check_ephemeral_port.options import parse_options
 
-SUDOERS = Path(__file__).parents[2] / "contrib/sudoers/check_ephemeral_port"
+CONTRIB = Path(__file__).parents[2] / "contrib"
+SUDOERS = CONTRIB / "sudoers/check_ephemeral_port"
+NRPE = CONTRIB / "nrpe/check_ephemeral_port.cfg"
 
 
 def test_each_command_is_valid_and_has_all_arguments():
@@ -18,5 +20,11 @@ def test_each_command_is_valid_and_has_all_arguments():
         plugin, *arguments = command.split()
         assert plugin.startswith("/") and "*" not in command
         all_namespaces.append(parse_options(arguments).all_netns)
-        assert f"#   sudo -n {command}\n" in text
+        wrapped = " ".join([f"{plugin}_sudo", *arguments])
+        assert f"#   {wrapped}\n" in text
+        assert f"]={wrapped}\n" in NRPE.read_text()
+    assert (
+        f"\nplugin={plugin}\n"
+        in SUDOERS.with_name(f"{Path(plugin).name}_sudo").read_text()
+    )
     assert all_namespaces == [False, True]
