@@ -39,7 +39,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(options: Options) -> int:
-    stopwatch = Stopwatch()
+    stopwatch = Stopwatch(options.timeout)
     unexplained: list[Callable[[], Result]] = []
 
     def give_up() -> int:
@@ -50,7 +50,7 @@ def _run(options: Options) -> int:
 
     deadline: Deadline | None = None
     try:
-        deadline = Deadline(options.timeout, give_up)
+        deadline = Deadline(stopwatch, give_up)
         if options.port is None:
             from .checks.pool import run
         else:

@@ -11,6 +11,7 @@ from ..model.settling import CHEAP_PORTS, Limits, is_decided, ports_to_settle
 from ..model.sockets import ALWAYS, AUTO, NEVER, PSUTIL
 from ..model.usage import HostUsage
 from ..options import Options
+from ..system.deadline import Stopwatch
 from ..system.errors import SystemReadError
 
 TYPE_CHECKING = False
@@ -19,7 +20,12 @@ if TYPE_CHECKING:  # most runs don't need it
     from ..model.sockets import Destination
 
 SETTLE_LIMIT_SECONDS = 2.0
-"""Much longer than it takes to settle every port."""
+"""Much longer than it takes to settle every port. The experiment can be in the way of
+other programs, so it takes no longer, whatever the time limit of the run."""
+
+SETTLE_SHARE = 0.2
+"""The share of the remaining time that it takes at most."""
+
 NAMED_LIMIT_SOCKETS = 20000
 """Up to this number of TCP sockets, one more list of them takes a few milliseconds."""
 
@@ -35,7 +41,10 @@ class Settled(NamedTuple):
 
 
 def settle(
-    usage: HostUsage, options: Options, count: Callable[..., HostUsage]
+    usage: HostUsage,
+    options: Options,
+    count: Callable[..., HostUsage],
+    stopwatch: Stopwatch,
 ) -> Settled:
     """Settle unclear ports as far as necessary and possible.
 
@@ -57,7 +66,9 @@ def settle(
             return is_decided(count({**settled, vrf: known}), limits)
 
         try:
-            settled[vrf] = settle_table(usage, vrf, unclear, is_enough)
+            settled[vrf] = settle_table(
+                usage, vrf, unclear, _limit_seconds(stopwatch), is_enough
+            )
             left += len(unclear) - len(settled[vrf])
         except SystemReadError as error:  # the bounds stay as they are
             note = str(error)
@@ -104,6 +115,7 @@ def settle_table(
     usage: HostUsage,
     vrf: int,
     ports: Iterable[int],
+    limit_seconds: float,
     is_enough: Callable[[Mapping[int, bool]], bool] = lambda _: False,
 ) -> Mapping[int, bool]:
     """Settle ports of the table of one VRF; see :func:`~.silent_connect.settle_ports`.
@@ -117,7 +129,11 @@ def settle_table(
         neighbor = usage.tcp_uses[vrf].connections.any_destination()
         if not neighbor:
             raise SystemReadError("probe: no address in the VRF is known")
-    return settle_ports(ports, SETTLE_LIMIT_SECONDS, is_enough, neighbor)
+    return settle_ports(ports, limit_seconds, is_enough, neighbor)
+
+
+def _limit_seconds(stopwatch: Stopwatch) -> float:
+    return min(SETTLE_LIMIT_SECONDS, SETTLE_SHARE * stopwatch.remaining_seconds)
 
 
 def _limits(options: Options) -> Limits:
@@ -141,7 +157,10 @@ def try_destinations(
 
 
 def settle_for_cause(
-    observation: Observation, destination: Destination | None, options: Options
+    observation: Observation,
+    destination: Destination | None,
+    options: Options,
+    stopwatch: Stopwatch,
 ) -> Mapping[int, bool]:
     """The ports that did not matter for an alarm, but matter for its cause.
 
@@ -156,7 +175,8 @@ def settle_for_cause(
 
     try:
         return in_namespace(
-            observation.namespace, lambda: settle_table(usage, vrf, unclear)
+            observation.namespace,
+            lambda: settle_table(usage, vrf, unclear, _limit_seconds(stopwatch)),
         )
     except SystemReadError:  # an unknown cause is not worth an alarm
         return {}

@@ -153,7 +153,7 @@ def observe_here(
         from .experiment import settle  # late: an idle host has nothing to settle
 
         with stopwatch.stage("settling unclear ports"):
-            usage, is_decided, note = settle(usage, options, count)
+            usage, is_decided, note = settle(usage, options, count, stopwatch)
         tells_worst_case |= bool(note) or not is_decided
         if note:
             sample = sample._replace(notes=[*sample.notes, note])
@@ -286,7 +286,7 @@ def explain(
                 from .experiment import settle_for_cause
 
                 to = alarming.destination
-                settled = settle_for_cause(observation, to, options)
+                settled = settle_for_cause(observation, to, options, stopwatch)
             advice = _advise(observation, alarming, found.entries, settled, options)
         causes = causes_of(advice)
     if not options.verbose:

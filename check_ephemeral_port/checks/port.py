@@ -40,8 +40,8 @@ UNLISTED_SHARE = 0.2
 and the question to connect() as much again."""
 
 PROBE_SHARE = 0.8
-"""Another host can answer within this share of the time-out. No answer is a result as
-well, 'filtered'. It must come before the time-out."""
+"""Another host can answer within this share of the remaining time. No answer is a
+result as well, 'filtered'. It must come before the time-out."""
 
 
 def run(
@@ -167,7 +167,7 @@ def observe_there(options: Options, stopwatch: Stopwatch) -> RemoteObservation:
     from ..system.remote_probe import probe_remote_port
 
     assert options.port is not None and options.hostname is not None
-    limit_seconds = PROBE_SHARE * options.timeout
+    limit_seconds = PROBE_SHARE * stopwatch.remaining_seconds
     with stopwatch.stage(f"reaching {options.hostname}"):
         report = probe_remote_port(
             options.hostname, options.port, options.ip_version, limit_seconds

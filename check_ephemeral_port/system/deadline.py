@@ -13,10 +13,9 @@ from .errors import SystemReadError
 
 UNKNOWN = 3
 """The exit code if the time is up and even the report of that fails."""
-START_SECONDS = 1.0
-"""A thread that has not started after this time never will."""
-PRINTING_SECONDS = 1.0
-"""Printing takes longer than this only if no process reads the output."""
+PRINTING_SHARE = 0.5
+"""The share of the time limit that printing gets in addition. It takes so long only if
+the host is stalled, or if no process reads the output."""
 
 
 class Stage(NamedTuple):
@@ -27,11 +26,23 @@ class Stage(NamedTuple):
 
 
 class Stopwatch:
-    """Knows the current stage of the run and how long each finished stage took."""
+    """The clock of the run: its stages, and the time that remains.
 
-    def __init__(self) -> None:
+    Nothing waits by a limit of its own. Whatever can wait gets a share of the time that
+    remains.
+    """
+
+    def __init__(self, limit_seconds: float = TIMEOUT_MAX) -> None:
         self.current = "start"
         self.finished: list[Stage] = []
+        # the longest wait that the platform supports: 49 days on Windows
+        self.limit_seconds = min(limit_seconds, TIMEOUT_MAX)
+        self._end = time.monotonic() + self.limit_seconds
+
+    @property
+    def remaining_seconds(self) -> float:
+        """The time until the time limit of the run; never negative."""
+        return max(0.0, self._end - time.monotonic())
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
@@ -52,16 +63,15 @@ class Deadline:
     SIGALRM.
     """
 
-    def __init__(self, seconds: float, report_timeout: Callable[[], int]) -> None:
+    def __init__(self, stopwatch: Stopwatch, report_timeout: Callable[[], int]) -> None:
         """``report_timeout`` prints the result and returns the exit code.
 
         Raises :class:`SystemReadError` if the thread cannot start.
         """
-        # the longest wait that the platform supports: 49 days on Windows
-        self._seconds = min(seconds, TIMEOUT_MAX)
+        self._stopwatch = stopwatch
         self._report_timeout = report_timeout
         self._mutex = allocate_lock()
-        if not _start_thread(self._watch):
+        if not _start_thread(self._watch, stopwatch.remaining_seconds):
             raise SystemReadError("cannot start a thread to watch the time")
 
     def reached_the_end(self) -> None:
@@ -71,12 +81,13 @@ class Deadline:
     def _watch(self) -> None:
         # not threading.Timer: before Python 3.11 it uses the wall clock, which can be
         # changed in the meantime
-        time.sleep(self._seconds)
+        time.sleep(self._stopwatch.remaining_seconds)
+        printing = Stopwatch(PRINTING_SHARE * self._stopwatch.limit_seconds)
         # a run that already prints its result gets some time to finish
-        if self._mutex.acquire(timeout=PRINTING_SECONDS):
+        if self._mutex.acquire(timeout=printing.remaining_seconds):
             # in another thread, because printing can block
-            if _start_thread(self._report_and_exit):
-                time.sleep(PRINTING_SECONDS)
+            if _start_thread(self._report_and_exit, printing.remaining_seconds):
+                time.sleep(printing.remaining_seconds)
         os._exit(UNKNOWN)
 
     def _report_and_exit(self) -> None:
@@ -87,8 +98,8 @@ class Deadline:
             os._exit(exit_code)
 
 
-def _start_thread(work: Callable[[], None]) -> bool:
-    """Do the work in a new thread; ``False`` if the thread does not start.
+def _start_thread(work: Callable[[], None], limit_seconds: float) -> bool:
+    """Do the work in a new thread; ``False`` if it does not start in this time.
 
     It fails to start if memory is short or the user has too many processes. The
     ``threading`` module would wait forever for a thread that dies of lack of memory
@@ -105,4 +116,4 @@ def _start_thread(work: Callable[[], None]) -> bool:
         start_new_thread(begin, ())
     except RuntimeError:
         return False
-    return started.acquire(timeout=START_SECONDS)
+    return started.acquire(timeout=limit_seconds)

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 FAMILIES = {4: socket.AF_INET, 6: socket.AF_INET6}
 
 CLOSING_SECONDS = 0.5
-"""How long to wait for the peer to close the connection."""
+"""How long to wait for the peer to close the connection, if the time limit allows it.
+By then the result is known."""
 
 _LOCAL_FAILURES = {
     errno.EADDRNOTAVAIL: "no ephemeral port remains, or this host has no such address",

@@ -132,7 +132,23 @@ def test_no_thread_to_watch_the_time(tmp_path, dies):
         "sitecustomize",
         f"import _thread\n_thread.start_new_thread = {refuse}",
     )
-    assert_unknown(check(env=env), "cannot start a thread to watch the time")
+    run = check("-t", "1s", env=env)
+    assert_unknown(run, "cannot start a thread to watch the time")
+
+
+STALLED = """
+import _thread, time
+start = _thread.start_new_thread
+_thread.start_new_thread = lambda work, arguments: start(
+    lambda: (time.sleep(1.5), work(*arguments)), ()
+)
+"""
+
+
+def test_a_host_that_is_stalled_for_a_moment(tmp_path):
+    run = check(env=with_stub(tmp_path, "sitecustomize", STALLED))
+    assert run.stdout.startswith("EPHEMERAL_PORT ") and run.perfdata
+    assert run.stderr == ""
 
 
 # -- the time limit ---------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import time
 
 import pytest
 
@@ -9,13 +10,13 @@ from check_ephemeral_port.system.deadline import Stopwatch
 
 PROGRAM = """
 import os, sys
-from check_ephemeral_port.system.deadline import Deadline
+from check_ephemeral_port.system.deadline import Deadline, Stopwatch
 
 def report_timeout():
     os.write(1, b"too late")
     return 3
 
-deadline = Deadline(0.2, report_timeout)
+deadline = Deadline(Stopwatch(0.2), report_timeout)
 {}
 deadline.reached_the_end()
 print("done")
@@ -38,6 +39,28 @@ def test_a_blocked_process_is_ended(blocked):
     assert (done.returncode, done.stdout, done.stderr) == (3, "too late", "")
 
 
+SLOW_THREADS = """
+import _thread, time
+start = _thread.start_new_thread
+def start_late(work, arguments):
+    return start(lambda: (time.sleep(1.5), work()), arguments)
+_thread.start_new_thread = start_late
+"""
+
+
+def test_a_thread_that_starts_late_is_waited_for():
+    # as on a host that is stalled for a moment
+    program = SLOW_THREADS + PROGRAM.replace("0.2", "30").format("")
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True)
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"done\n", b"")
+
+
+def test_the_report_of_a_stalled_host_is_waited_for():
+    program = SLOW_THREADS + PROGRAM.replace("0.2", "4").format("while True: pass")
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True)
+    assert (done.returncode, done.stdout, done.stderr) == (3, b"too late", b"")
+
+
 def test_the_process_ends_even_if_the_report_fails():
     program = PROGRAM.replace('os.write(1, b"too late")', "raise BrokenPipeError")
     program = program.format("while True: pass")
@@ -46,12 +69,20 @@ def test_the_process_ends_even_if_the_report_fails():
 
 
 def test_a_run_that_prints_its_result_is_not_interrupted():
-    program = PROGRAM.format("") + "import time; time.sleep(0.4)"
+    program = PROGRAM.replace("0.2", "2").format("") + "import time; time.sleep(2.3)"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True)
     assert (done.returncode, done.stdout) == (0, b"done\n")
 
 
-def test_the_stopwatch_knows_current_and_finished_stages():
+def test_the_stopwatch_knows_the_time_that_remains():
+    before, stopwatch = time.monotonic(), Stopwatch(100)
+    remaining = stopwatch.remaining_seconds
+    assert 100 - (time.monotonic() - before) <= remaining <= 100
+    assert Stopwatch(0).remaining_seconds == Stopwatch(-1).remaining_seconds == 0
+    assert Stopwatch(1e30).remaining_seconds > 1e6  # as long as the platform can wait
+
+
+def test_the_stopwatch_knows_current_current_and_finished_stages():
     stopwatch = Stopwatch()
     with stopwatch.stage("sampling"):
         assert stopwatch.current == "sampling"

@@ -40,7 +40,6 @@ from ..errors import SystemReadError
 RunNetsh = Callable[[Sequence[str]], bytes]
 
 IPV4, IPV6 = "ipv4", "ipv6"
-TIMEOUT_SECONDS = 10
 
 # patterns of bytes, because digits are ASCII in every code page of a console
 _ENDS_IN_NUMBER = re.compile(rb"(?:^|[^0-9])([0-9]{1,5})$")
@@ -154,7 +153,8 @@ def _lines(output: bytes) -> list[bytes]:
 def run_netsh(arguments: Sequence[str]) -> bytes:
     """The output of ``netsh.exe`` from the system folder; ``PATH`` is not used.
 
-    Raises :class:`SystemReadError` if it fails or takes too long.
+    If it hangs, only the time limit of the run ends that.
+    Raises :class:`SystemReadError` if it fails.
     """
     command = "netsh " + " ".join(arguments)
     root = os.environ.get("SystemRoot", "")
@@ -169,7 +169,6 @@ def run_netsh(arguments: Sequence[str]) -> bytes:
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
-            timeout=TIMEOUT_SECONDS,
             creationflags=flags,
         )
     except (OSError, subprocess.SubprocessError) as error:
