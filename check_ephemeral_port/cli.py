@@ -44,7 +44,7 @@ def _run(options: Options) -> int:
 
     def give_up() -> int:
         if unexplained:
-            return _finish(*_written(unexplained[0]()), options)
+            return _finish(*_written(unexplained[-1]()), options)
         reason = f"timed out after {options.timeout:g} s: {stopwatch.current}"
         return _finish(unknown(reason), EXIT_UNKNOWN, options)
 

@@ -24,7 +24,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:  # most runs don't need it
     from ..model.advice.facts import Advice, Listener
     from ..model.connect import ConnectUsage, TcpUse
-    from ..model.forecast.forecast import HostForecast
     from ..model.holders import Holder
     from ..model.namespaces import Namespace, NamespaceFailure
     from ..model.sample import SocketSample
@@ -49,9 +48,15 @@ def run(
     """Run the check. Raises :class:`SystemReadError`.
 
     As soon as the state is known, ``keep`` gets a function that returns the result
-    without an explanation. It is for the case that the explanation takes too long.
+    without a history and an explanation, and later one with the history. It is for the
+    case that these take too long.
     """
     observation = observe(options, stopwatch)
+    if options.state_file:
+        from .history import no_answer, with_history
+
+        keep(_unexplained(no_answer(observation, options), options))
+        observation = with_history(observation, options, stopwatch)
     resource = EphemeralPorts(observation)
     judgment = judge_pool(resource, options)
     keep(lambda: render(resource, judgment, Explanation()))
@@ -59,6 +64,14 @@ def run(
     if options.verbose or not judgment.is_ok:
         explanation = explain(resource, judgment, options, stopwatch)
     return render(resource, judgment, explanation)
+
+
+def _unexplained(observation: Observation, options: Options) -> Callable[[], Result]:
+    def result() -> Result:
+        resource = EphemeralPorts(observation)
+        return render(resource, judge_pool(resource, options), Explanation())
+
+    return result
 
 
 # observe
@@ -163,18 +176,18 @@ def observe_here(
         from .experiment import try_destinations
 
         found_port = try_destinations(full)
-    forecast = None
+    namespace_id = ""
     if options.state_file:
-        with stopwatch.stage("comparing with earlier runs"):
-            forecast, note = _forecast(options.state_file, usage, question)
-        if note:
-            sample = sample._replace(notes=[*sample.notes, note])
+        from ..system.clock import read_namespace_id
+
+        namespace_id = read_namespace_id()  # in a thread, it is that of the thread
     return Observation(
         settings.pool,
         settings.origin,
         sample,
         usage,
-        forecast=forecast,
+        question=question,
+        namespace_id=namespace_id,
         found_port=found_port,
         tells_worst_case=tells_worst_case,
         device_names=_device_names(sample, usage),
@@ -215,20 +228,6 @@ def _full_destinations(usage: HostUsage) -> set[Destination]:
         for connect in connects
         if connect and connect.destination and not connect.ports.free.best
     }
-
-
-def _forecast(
-    path: str, usage: HostUsage, question: Question
-) -> tuple[HostForecast, str]:
-    from ..model.forecast.forecast import forecast_usage
-    from ..system.clock import read_moment, read_namespace_id
-    from ..system.state_file import update_history
-
-    moment, namespace_id = read_moment(), read_namespace_id()
-    return update_history(
-        path,
-        lambda history: forecast_usage(history, usage, question, moment, namespace_id),
-    )
 
 
 # judge
@@ -492,4 +491,7 @@ def render(
 
         summary = NamespaceSummary(resource, explanation)
     sentences = summary.sentences(judgment.results)
-    return judgment.result(sentences, explanation.details)
+    result = judgment.result(sentences, explanation.details)
+    if resource.observation.is_history_refused and judgment.is_ok:
+        return result._replace(state="unknown", exit_code=3)
+    return result

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from .ports import PortPool
 from .records import NamedTuple
 from .sample import SocketSample
-from .usage import HostUsage
+from .usage import HostUsage, Question
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:  # most runs need neither
@@ -28,8 +28,16 @@ class Observation(NamedTuple):
     """The network namespace that was observed; ``None`` if the user named none."""
     survey: Survey | None = None
     """The results of all namespaces; ``None`` unless the run was a survey."""
+    question: Question = Question()
+    """What the user asked."""
+    namespace_id: str = ""
+    """Identifies the network namespace in the history; empty if no history is kept."""
     forecast: HostForecast | None = None
     """``None`` if no history is kept."""
+    history_problem: str = ""
+    """Why there is no history although the user wants one, for the administrator."""
+    is_history_refused: bool = False
+    """The file of the history is not usable at all, instead of not writable now."""
     found_port: Mapping[Destination | None, bool] = {}
     """Whether a connect() that was tried just now found a port, for destinations with
     none remaining."""

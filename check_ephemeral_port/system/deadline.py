@@ -13,9 +13,10 @@ from .errors import SystemReadError
 
 UNKNOWN = 3
 """The exit code if the time is up and even the report of that fails."""
-PRINTING_SHARE = 0.5
-"""The share of the time limit that printing gets in addition. It takes so long only if
-the host is stalled, or if no process reads the output."""
+PRINTING_SHARE, LEAST_PRINTING_SECONDS = 0.5, 1.0
+"""Printing gets half of the time limit in addition, but enough for one line if the
+limit is tiny. It takes so long only if the host is stalled, or if no process reads the
+output."""
 
 
 class Stage(NamedTuple):
@@ -82,7 +83,8 @@ class Deadline:
         # not threading.Timer: before Python 3.11 it uses the wall clock, which can be
         # changed in the meantime
         time.sleep(self._stopwatch.remaining_seconds)
-        printing = Stopwatch(PRINTING_SHARE * self._stopwatch.limit_seconds)
+        share = PRINTING_SHARE * self._stopwatch.limit_seconds
+        printing = Stopwatch(max(LEAST_PRINTING_SECONDS, share))
         # a run that already prints its result gets some time to finish
         if self._mutex.acquire(timeout=printing.remaining_seconds):
             # in another thread, because printing can block

@@ -8,6 +8,9 @@ run that waited for the lock may then hold the lock of a replaced file; it tries
 with the new file. So no run uses an outdated history. This needs no second file. No
 other user can hold the lock, because only the user of the check can open the file.
 
+The new file has a random name, so that no other user can be there first, not even in
+``/tmp``. A run that is killed leaves it behind; the next run removes it.
+
 There is no ``fsync``: after a crash of the system the history is useless anyway.
 """
 
@@ -19,6 +22,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import re
 import stat
 import time
 from collections.abc import Callable, Iterator
@@ -41,12 +45,13 @@ LONGEST_NAME = 1000
 MOST_PORTS = 65536
 LATEST_SECONDS = 1e12
 """No clock shows a later time."""
-LOCK_LIMIT_SECONDS = 5.0
-"""Other runs hold the lock for milliseconds only, unless they are stopped."""
 LOCK_RETRY_SECONDS = 0.01
+NEW = ".new"
+"""How the name of an unfinished file ends."""
 
 TOLERATED_ERRORS = {
     errno.EDQUOT,
+    errno.EEXIST,
     errno.EIO,
     errno.EMFILE,
     errno.ENFILE,
@@ -55,31 +60,39 @@ TOLERATED_ERRORS = {
     errno.EROFS,
     errno.ETIMEDOUT,
 }
-"""Errors of the system, not of the file. The result of the check is still valid."""
+"""Errors of the system, not of the file. They can pass."""
+
+
+class NotWritable(SystemReadError):
+    """The user of the check is not allowed to write the file."""
 
 
 def update_history(
     path: str,
     change: Callable[[History], tuple[History, Result]],
+    limit_seconds: float,
     platform: str = os.name,
 ) -> tuple[Result, str]:
     """Replace the history in the file by the one that ``change`` returns.
 
     Returns the other result of ``change`` and a note. The note is empty, or says why
     the history was not kept, such as a full disk. Foreign content counts as an empty
-    history.
-    Raises :class:`SystemReadError` if the administrator has to fix something: the
-    file belongs to another user, is a link, or cannot be created.
+    history, and so does a file that another run has locked for ``limit_seconds``: the
+    others hold the lock for milliseconds only, unless they are stopped.
+    Raises :class:`NotWritable`, or another :class:`SystemReadError` if the
+    administrator has to fix something: the file belongs to another user, is a link, or
+    has no folder.
     """
     if platform != "posix":
         raise SystemReadError("--state-file: this system has no flock()")
     try:
-        with _locked(path) as locked_file:
+        with _locked(path, limit_seconds) as locked_file:
             history, result = change(decode_history(_read_content(locked_file)))
             try:
                 _replace(locked_file, encode_history(history))
             except OSError as error:
                 return result, _note(path, error)
+            _remove_leftovers(locked_file)
             return result, ""
     except OSError as error:
         return change({})[1], _note(path, error)
@@ -87,7 +100,9 @@ def update_history(
 
 def _note(path: str, error: OSError) -> str:
     if error.errno not in TOLERATED_ERRORS:
-        raise SystemReadError(f"--state-file {path}: {error.strerror}") from None
+        is_denied = error.errno in (errno.EACCES, errno.EPERM)
+        kind = NotWritable if is_denied else SystemReadError
+        raise kind(f"--state-file {path}: {error.strerror}") from None
     return f"history not kept, {error.strerror}: {path}"
 
 
@@ -99,13 +114,13 @@ class _LockedFile(NamedTuple):
 
 
 @contextmanager
-def _locked(path: str) -> Iterator[_LockedFile]:
+def _locked(path: str, limit_seconds: float) -> Iterator[_LockedFile]:
     folder_path, name = os.path.split(path)
     access = getattr(os, "O_PATH", os.O_RDONLY)  # search permission is enough
     folder = os.open(folder_path or ".", access | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         _check_folder(path, os.fstat(folder))
-        deadline = time.monotonic() + LOCK_LIMIT_SECONDS
+        deadline = time.monotonic() + limit_seconds
         while True:
             file = _open(path, folder, name)
             try:
@@ -174,11 +189,8 @@ def _read_content(locked_file: _LockedFile) -> bytes:
 
 
 def _replace(locked_file: _LockedFile, data: bytes) -> None:
-    # always the same name, so that killed runs leave at most one file
-    new = f"{locked_file.name}.new"
+    new = f"{locked_file.name}.{os.urandom(8).hex()}{NEW}"
     at = {"dir_fd": locked_file.folder}
-    with suppress(FileNotFoundError):
-        os.unlink(new, **at)
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
     try:
         with open(os.open(new, flags, 0o600, **at), "wb") as file:
@@ -193,6 +205,24 @@ def _replace(locked_file: _LockedFile, data: bytes) -> None:
         with suppress(OSError):  # the first error is the cause
             os.unlink(new, **at)
         raise
+
+
+def _remove_leftovers(locked_file: _LockedFile) -> None:
+    """Remove the unfinished files of killed runs.
+
+    No other run is writing one now, because this run has the lock.
+    """
+    named_like = re.compile(re.escape(locked_file.name) + r"\.[0-9a-f]{16}" + NEW)
+    at = {"dir_fd": locked_file.folder}
+    with suppress(OSError):  # the folder cannot be listed, or the file is not ours
+        folder = os.open(".", os.O_RDONLY | os.O_DIRECTORY, **at)
+        try:
+            names = os.listdir(folder)
+        finally:
+            os.close(folder)
+        for name in filter(named_like.fullmatch, names):
+            if os.stat(name, follow_symlinks=False, **at).st_uid == os.geteuid():
+                os.unlink(name, **at)
 
 
 def encode_history(history: History) -> bytes:

@@ -1,6 +1,7 @@
 """The program in repeated runs, while the ports run out."""
 
 import errno
+import fcntl
 import os
 import re
 import subprocess
@@ -12,7 +13,7 @@ import pytest
 
 from check_ephemeral_port.system.state_file import decode_history
 from tests.support.namespace import set_sysctl
-from tests.support.plugin_process import PROGRAM, check
+from tests.support.plugin_process import PROGRAM, check, with_stub
 from tests.support.sockets import (
     bind_udp,
     connect,
@@ -137,15 +138,94 @@ def test_foreign_content_is_no_history_and_no_error(tmp_path, content):
 
 
 @ALONE
-def test_a_link_is_one_clear_line_even_if_the_ports_are_used_up(tmp_path):
+def test_a_link_is_named_and_hides_no_alarm(tmp_path):
     path = tmp_path / "state"
     path.symlink_to("/etc/passwd")
+    problem = f"no history: --state-file {path} is a symbolic link"
+    run = check("--state-file", str(path))
+    assert (run.exit_code, run.stderr) == (3, "")
+    assert run.status.startswith(f"EPHEMERAL_PORT UNKNOWN - {problem}; 0% of 40 ports")
+    assert run.perfdata == check().perfdata
     with held_udp_ports(40):
         run = check("--state-file", str(path))
-    assert (run.exit_code, run.stderr) == (3, "")
-    assert run.stdout == (
-        f"EPHEMERAL_PORT UNKNOWN - --state-file {path} is a symbolic link\n"
-    )
+    assert (run.exit_code, run.stderr) == (2, "")
+    assert run.status.startswith("EPHEMERAL_PORT CRITICAL - 100% of 40 ports for UDP")
+    assert f"; {problem}; " in run.status
+
+
+@ALONE
+def test_a_path_that_cannot_be_a_state_file_is_unknown_with_all_figures():
+    for path, reason in (
+        ("/nowhere/state", ": No such file or directory"),
+        ("/dev/null", " is not a regular file"),
+    ):
+        run = check("--state-file", path)
+        assert (run.exit_code, run.stderr) == (3, "")
+        assert f"UNKNOWN - no history: --state-file {path}{reason}; 0% " in run.status
+        assert run.perfdata == check().perfdata
+
+
+@ALONE
+def test_a_lock_that_is_held_costs_a_small_part_of_the_time_limit(tmp_path):
+    path, options = tmp_path / "state", ("-t", "5s", "-v", "--state-file")
+    check(*options, str(path))
+    with open(path, "rb") as other:
+        fcntl.flock(other, fcntl.LOCK_EX)
+        run = check(*options, str(path))
+    assert (run.exit_code, run.stderr) == (0, "")
+    assert "note: history not kept, another check has locked it: " in run.stdout
+
+
+@ALONE
+@pytest.mark.parametrize("held, state", [(0, "OK"), (40, "CRITICAL")])
+def test_a_state_file_that_does_not_answer_does_not_cost_the_answer(
+    tmp_path, held, state
+):
+    path = tmp_path / "state"
+    hang = "import os, time\nos.rename = lambda *_, **__: time.sleep(1000)"
+    env = with_stub(tmp_path, "sitecustomize", hang)
+    with held_udp_ports(held):
+        run = check("-t", "2s", "--state-file", str(path), env=env)
+    assert (run.exit_code, run.stderr) == ({"OK": 0, "CRITICAL": 2}[state], "")
+    assert run.status.startswith(f"EPHEMERAL_PORT {state} - ")
+    assert f"no history: --state-file {path} does not answer" in run.status
+
+
+@ALONE
+@pytest.mark.parametrize("runs_before", [0, 1])
+def test_a_folder_that_cannot_be_written_leaves_the_thresholds(tmp_path, runs_before):
+    folder = tmp_path / "folder"
+    state = f"{folder}/state"
+    folder.mkdir()
+    for _ in range(runs_before):
+        check("--state-file", state)
+    folder.chmod(0o555)
+    # otherwise root writes it
+    within = ["setpriv", "--bounding-set=-dac_override"]
+    for held, code in ((0, 0), (40, 2)):
+        with held_udp_ports(held):
+            run = check("--state-file", state, within=within)
+        assert (run.exit_code, run.stderr) == (code, "")
+        assert f"no history: --state-file {state}: Permission denied" in run.status
+
+
+@ALONE
+def test_a_killed_run_leaves_nothing_behind(tmp_path):
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    path = folder / "state"
+    kill = "import os\nos.rename = lambda *_, **__: os.kill(os.getpid(), 9)"
+    env = with_stub(tmp_path, "sitecustomize", kill)
+    check("--state-file", str(path))
+    before = path.read_bytes()
+    for _ in range(3):
+        assert check("--state-file", str(path), env=env).exit_code == -9
+        assert path.read_bytes() == before
+    names = {name for name in os.listdir(folder) if name != "state"}
+    assert all(re.fullmatch(r"state\.[0-9a-f]{16}\.new", name) for name in names)
+    assert len(names) == 3
+    assert check("--state-file", str(path)).exit_code == 0
+    assert os.listdir(folder) == ["state"]
 
 
 @ALONE

@@ -30,8 +30,8 @@ def path(tmp_path):
     return str(tmp_path / "state")
 
 
-def keep(path, history=HISTORY):
-    return update_history(path, lambda found: (history, found))
+def keep(path, history=HISTORY, limit_seconds=10.0):
+    return update_history(path, lambda found: (history, found), limit_seconds)
 
 
 def kept(path):
@@ -70,11 +70,36 @@ def test_the_file_is_replaced_and_never_changed_in_place(path):
     assert kept(path) == {}
 
 
-def test_the_unfinished_file_of_a_killed_run_is_replaced(path):
-    with open(f"{path}.new", "w") as file:
-        file.write("half of")
+def test_the_unfinished_files_of_killed_runs_are_removed(path):
+    for number in range(3):
+        with open(f"{path}.{number:016x}.new", "w") as file:
+            file.write("half of")
+    others = {"state.new", "state.0123.new", "other.0123456789abcdef.new", "new"}
+    for name in others:
+        open(os.path.join(os.path.dirname(path), name), "w").close()
     assert keep(path) == ({}, "")
     assert kept(path) == HISTORY
+    assert set(os.listdir(os.path.dirname(path))) == {"state", *others}
+
+
+KILLED = """
+import os, signal, sys
+from check_ephemeral_port.system.state_file import update_history
+from tests.support.builders import HISTORY
+os.rename = lambda *_, **__: os.kill(os.getpid(), signal.SIGKILL)
+update_history(sys.argv[1], lambda found: (HISTORY, None), 10)
+"""
+
+
+def test_a_run_that_is_killed_before_it_is_done_changes_nothing(path):
+    keep(path)
+    names = set()
+    for _ in range(3):
+        subprocess.run([sys.executable, "-c", KILLED, path])
+        assert kept(path) == HISTORY
+        names |= set(os.listdir(os.path.dirname(path)))
+    assert len(names) == 1 + 3  # each with a name of its own
+    assert keep(path, {}) == (HISTORY, "")
     assert os.listdir(os.path.dirname(path)) == ["state"]
 
 
@@ -101,12 +126,32 @@ def test_a_symbolic_link_is_refused_and_its_target_unchanged(path, tmp_path, tar
     assert not (tmp_path / "missing").exists()
 
 
-def test_a_link_at_the_temporary_name_is_not_followed(path, tmp_path):
-    (tmp_path / "precious").write_text("as it was")
-    os.symlink(tmp_path / "precious", f"{path}.new")
+def test_a_link_at_the_temporary_name_is_not_followed(path, tmp_path, monkeypatch):
     keep(path)
-    assert kept(path) == HISTORY
+    monkeypatch.setattr(os, "urandom", bytes)  # so that the name can be guessed
+    (tmp_path / "precious").write_text("as it was")
+    os.symlink(tmp_path / "precious", f"{path}.{'0' * 16}.new")
+    assert keep(path, {}) == (HISTORY, f"history not kept, File exists: {path}")
     assert (tmp_path / "precious").read_text() == "as it was"
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="needs root, to be two users")
+def test_files_of_another_user_in_a_sticky_folder_are_no_hindrance(path, tmp_path):
+    os.chmod(tmp_path, 0o1777)
+    script = AS_UNPRIVILEGED_USER.replace('(found, "used")', "(HISTORY, found)")
+    for folder in (tmp_path, *tmp_path.parents):
+        if folder.is_relative_to("/tmp/pytest-of-root"):
+            os.chmod(folder, os.stat(folder).st_mode | 0o055)
+    for name in ("new", f"{'0' * 16}.new"):
+        open(f"{path}.{name}", "w").close()
+    found = [
+        subprocess.run([sys.executable, "-c", script, path], capture_output=True)
+        for _ in range(2)
+    ]
+    assert [run.stdout.decode() for run in found] == [
+        f"{({}, '')}\n",
+        f"{(HISTORY, '')}\n",
+    ]
 
 
 def test_a_hard_link_does_not_change_the_other_file(path, tmp_path):
@@ -143,31 +188,32 @@ def test_a_path_that_is_no_regular_file_is_refused(path, tmp_path):
 
 
 AS_UNPRIVILEGED_USER = """
-import os, sys
+import fcntl, os, sys  # the other user can have no access to the libraries
 from check_ephemeral_port.system.errors import SystemReadError
 from check_ephemeral_port.system.state_file import update_history
+from tests.support.builders import HISTORY
 if os.geteuid() == 0:
     os.setgroups([])
     os.setgid(65534)
     os.setuid(65534)
 try:
-    print(update_history(sys.argv[1], lambda found: (found, "used")))
+    print(update_history(sys.argv[1], lambda found: (found, "used"), 10))
 except SystemReadError as error:
-    print(error)
+    print(type(error).__name__, error)
 """
 
 
 @pytest.mark.parametrize(
-    "path, refusal",
+    "path, kind, refusal",
     [
-        ("/etc/passwd", " belongs to another user"),
-        ("/etc/check_ephemeral_port.state", ": Permission denied"),
+        ("/etc/passwd", "SystemReadError", " belongs to another user"),
+        ("/etc/check_ephemeral_port.state", "NotWritable", ": Permission denied"),
     ],
 )
-def test_a_file_of_another_user_is_refused(path, refusal):
+def test_a_file_of_another_user_is_refused(path, kind, refusal):
     command = [sys.executable, "-c", AS_UNPRIVILEGED_USER, path]
     done = subprocess.run(command, capture_output=True, text=True)
-    assert (done.stdout, done.stderr) == (f"--state-file {path}{refusal}\n", "")
+    assert (done.stdout, done.stderr) == (f"{kind} --state-file {path}{refusal}\n", "")
 
 
 ON_A_SMALL_DISK = """
@@ -175,10 +221,10 @@ import os, sys
 from check_ephemeral_port.system.state_file import decode_history, update_history
 from tests.support.builders import HISTORY
 os.chdir(sys.argv[1])
-print(update_history("state", lambda found: (HISTORY, "the result")))
+print(update_history("state", lambda found: (HISTORY, "the result"), 10))
 before = open("state", "rb").read()
 BREAK
-print(update_history("state", lambda found: ({}, "the result")))
+print(update_history("state", lambda found: ({}, "the result"), 10))
 print(open("state", "rb").read() == before, sorted(os.listdir()))
 """
 
@@ -219,12 +265,11 @@ def test_on_a_full_or_read_only_disk_only_the_history_is_lost(
     ]
 
 
-def test_a_stopped_run_with_the_lock_does_not_block_others(path, monkeypatch):
-    monkeypatch.setattr(state_file, "LOCK_LIMIT_SECONDS", 0.05)
+def test_a_stopped_run_with_the_lock_does_not_block_others(path):
     keep(path)
     with open(path, "rb") as other:
         fcntl.flock(other, fcntl.LOCK_EX)
-        found, note = keep(path, {})
+        found, note = keep(path, {}, limit_seconds=0.05)
     assert found == {}
     assert note == f"history not kept, another check has locked it: {path}"
     assert kept(path) == HISTORY
@@ -232,7 +277,7 @@ def test_a_stopped_run_with_the_lock_does_not_block_others(path, monkeypatch):
 
 def add_one(path, name, times):
     for _ in range(times):
-        update_history(path, lambda history: (with_one_more(history, name), None))
+        update_history(path, lambda history: (with_one_more(history, name), None), 60)
 
 
 def with_one_more(history, name):
@@ -260,7 +305,7 @@ def test_a_file_that_is_removed_during_the_run_is_written_again(path):
         os.unlink(path)
         return found, None
 
-    update_history(path, remove)
+    update_history(path, remove, 10)
     assert kept(path) == HISTORY
 
 
@@ -387,7 +432,7 @@ def test_a_damaged_byte_causes_no_error(data):
 
 def test_a_system_without_flock_is_an_error(path):
     with pytest.raises(SystemReadError, match="no flock"):
-        update_history(path, lambda found: (found, None), platform="nt")
+        update_history(path, lambda found: (found, None), 10, platform="nt")
 
 
 def test_tolerated_errors_do_not_include_missing_permissions():

@@ -44,7 +44,7 @@ class PoolSummary:
     def sentences(self, results: nagiosplugin.Results) -> list[str]:
         """The worst problem first, then its cause."""
         if results.most_significant_state == nagiosplugin.Ok:
-            return self._ok(results)
+            return [*self._no_history(), *self._ok(results)]
         return self._problem(results)
 
     def _ok(self, results: nagiosplugin.Results) -> list[str]:
@@ -70,6 +70,7 @@ class PoolSummary:
             sentences.append(f"and {len(alarms) - MAX_ALARMS} more alarms")
         sentences += [s for s in self._running_out(results) if s not in sentences]
         sentences += [*self._slow_connects(), *self._explanation.causes]
+        sentences += self._no_history()
         return [*sentences, *self._largest_holder(), *self._invisible_time_wait()]
 
     def _running_out(self, results: nagiosplugin.Results) -> list[str]:
@@ -91,6 +92,10 @@ class PoolSummary:
                 if soon or result.state != nagiosplugin.Ok:
                     sentences.append(str(result.metric.description))
         return list(dict.fromkeys(sentences))[:MAX_ALARMS]
+
+    def _no_history(self) -> list[str]:
+        problem = self._resource.observation.history_problem
+        return [problem] if problem else []
 
     def _slow_connects(self) -> list[str]:
         connect = self._resource.figures[0].connect
