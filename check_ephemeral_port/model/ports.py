@@ -79,16 +79,14 @@ class _PortPoolFields(NamedTuple):
 class PortPool(_PortPoolFields):
     """The ephemeral range minus the reserved ports: the ports that can be given out.
 
-    Drops reserved ports outside of the range. Raises ``ValueError`` if every port of
-    the range is reserved.
+    Drops reserved ports outside of the range. If every port of the range is reserved,
+    the pool is empty, and the system refuses every request for a port.
     """
 
     __slots__ = ()
 
     def __new__(cls, range: PortRange, reserved: Iterable[int] = ()) -> PortPool:
         within = frozenset(port for port in reserved if range.includes(port))
-        if len(within) == range.size:
-            raise ValueError(f"every port of the range {range} is reserved")
         return super().__new__(cls, range, within)
 
     @property

@@ -449,6 +449,36 @@ def test_no_proc_at_all(mode):
 
 
 @ALONE
+@pytest.mark.parametrize("sampler", ["sock_diag", "psutil", "auto"])
+def test_every_port_reserved(sampler, tmp_path):
+    set_sysctl("ip_local_reserved_ports", "40000-40039")
+    with listen():
+        # the kernel refuses each kind of request
+        for kind, request in (
+            (socket.SOCK_STREAM, lambda s: s.connect(("127.0.0.1", 5000))),
+            (socket.SOCK_STREAM, lambda s: s.bind(("127.0.0.1", 0))),
+            (socket.SOCK_DGRAM, lambda s: s.connect(("127.0.0.1", 5000))),
+        ):
+            with socket.socket(socket.AF_INET, kind) as client:
+                with pytest.raises(OSError):
+                    request(client)
+        for mode in (
+            *((), ("-v",), ("-d", "127.0.0.1:5000", "-vvv")),
+            *(("--source", "127.0.0.1"), ("--state-file", str(tmp_path / "state"))),
+            *(("--probe", "-v"), ("-w", "~:", "-c", "~:", "--free-critical", "5:")),
+        ):
+            run = check("--sampler", sampler, *mode)
+            assert (run.exit_code, run.stderr) == (2, ""), run.stdout
+            assert ", every port of the range is reserved" in run.status
+            assert " 0 ports were" not in run.stdout and "holds" not in run.status
+            assert run.perfdata_fields["tcp_connect_free"].endswith(";0;0")
+        if sampler != "psutil":
+            assert check("--all-netns", "--sampler", sampler).exit_code == 2
+        assert "no ports for UDP, every" in check("--protocol", "udp").status
+        assert check("-p", "5000").exit_code == 0
+
+
+@ALONE
 @pytest.mark.parametrize("mode", [(), ("--netns", "/proc/self/ns/net", "-v")])
 def test_reserved_ports_at_the_end_of_a_long_list(mode):
     # 8 KiB of the list end long before the range of this test

@@ -33,7 +33,7 @@ def advise_bind_before_connect(
 
 def many_bound_first(bound: int, capacity: int) -> bool:
     """Whether this number of ports that were bound first is worth advice."""
-    return bound >= MANY * capacity
+    return bound > 0 and bound >= MANY * capacity
 
 
 def bound_before_connect(

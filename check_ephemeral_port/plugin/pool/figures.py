@@ -165,6 +165,8 @@ def _in_label(watch: Watch) -> str:
 def describe(figure: UsageFigure) -> str:
     """``97% of 28232 ports to 192.0.2.7:443 used, 732 remaining``."""
     ports = figure.usage
+    if not ports.capacity:
+        return f"no ports {figure.scope}, every port of the range is reserved"
     used = (
         f"{percent(ports.used_percent)} of {ports.capacity} ports {figure.scope} used"
     )

@@ -22,17 +22,13 @@ def read_linux_port_settings(proc: str = "/proc") -> PortSettings:
     """
     ipv4 = f"{proc}/sys/net/ipv4"
     range_path = f"{ipv4}/ip_local_port_range"
-    reserved_path = f"{ipv4}/ip_local_reserved_ports"
     range_text = _read(range_path)
     try:
         first, last = map(int, range_text.split())
         port_range = PortRange(first, last)
     except ValueError:
         raise SystemReadError(f"{range_path}: {range_text!r} is not a range") from None
-    try:
-        pool = PortPool(port_range, read_reserved_ports(proc))
-    except ValueError as error:
-        raise SystemReadError(f"{reserved_path}: {error}") from None
+    pool = PortPool(port_range, read_reserved_ports(proc))
     return PortSettings(pool, _connect_rules(ipv4), range_path)
 
 

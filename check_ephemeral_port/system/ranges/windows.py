@@ -76,10 +76,7 @@ def read_windows_port_settings(
         notes.append(f"counted: {common}, the ports that all of these share")
         notes += [f"dynamic range of {name}: {span}" for name, span in ranges.items()]
     notes.append("every TCP port in use counts for every destination")
-    try:
-        pool = PortPool(common, excluded)
-    except ValueError as error:
-        raise SystemReadError(f"netsh: {error}") from None
+    pool = PortPool(common, excluded)
     origin = "netsh int ipv4|ipv6 show dynamicport, show excludedportrange"
     rules = ConnectRules(reuse=0, sharing=Sharing.NEVER)
     return PortSettings(pool, rules, origin, notes, "excludedportrange")

@@ -49,15 +49,14 @@ def test_the_pool_is_the_range_minus_the_reserved_ports(read, reserved, capacity
 
 
 @pytest.mark.parametrize("name", ["ip_local_port_range", "ip_local_reserved_ports"])
-@pytest.mark.parametrize("text", [None, "x", "32768-60999", "9 1", "1 2 3"])
+@pytest.mark.parametrize("text", [None, "x", "32768-60999-", "9 1", "1 2 3"])
 def test_an_unreadable_file_is_named_and_never_guessed(read, name, text):
     with pytest.raises(SystemReadError, match=name):
         read(**{name: text})
 
 
-def test_a_range_with_all_ports_reserved_is_an_error(read):
-    with pytest.raises(SystemReadError, match="every port of the range"):
-        read(ip_local_reserved_ports="1-65535\n")
+def test_a_range_with_all_ports_reserved_is_an_empty_pool(read):
+    assert read(ip_local_reserved_ports="1-65535\n").pool.capacity == 0
 
 
 def test_the_rules_of_time_wait_are_read(read):
@@ -88,6 +87,6 @@ NAMES = [
 def test_any_text_gives_settings_or_an_error_that_names_the_file(files):
     with TemporaryDirectory() as proc:
         try:
-            assert read_below(Path(proc), **files).pool.capacity > 0
+            assert read_below(Path(proc), **files).pool.capacity >= 0
         except SystemReadError as error:
             assert any(name in str(error) for name in files)

@@ -191,10 +191,9 @@ def test_a_command_that_cannot_be_decoded_is_named(what):
         read_windows_port_settings(netsh)
 
 
-def test_a_range_with_all_ports_excluded_is_an_error():
+def test_a_range_with_all_ports_excluded_is_an_empty_pool():
     netsh = Netsh(excludedportrange=b"1 65535\r\n")
-    with pytest.raises(SystemReadError, match="netsh: every port of the range"):
-        read_windows_port_settings(netsh)
+    assert read_windows_port_settings(netsh).pool.capacity == 0
 
 
 @pytest.mark.parametrize("longest", [70])
