@@ -32,6 +32,10 @@ if TYPE_CHECKING:  # most runs don't need it
     from ..plugin.pool.figures import UsageFigure
     from ..system.processes import SocketsWithPids
 
+NAMESPACE_SHARE = 0.5
+"""The share of the remaining time that one of many namespaces gets, so that others
+still have time if it hangs."""
+
 NAMED_LISTENERS = 20
 """Maximum number of processes to look up that listen inside the range."""
 
@@ -86,7 +90,7 @@ def observe(options: Options, stopwatch: Stopwatch) -> Observation:
         watches = tuple(map(_watch, options.destination))
     if options.all_netns:
         with stopwatch.stage("inspecting all network namespaces"):
-            return _observe_all(options, watches)
+            return _observe_all(options, watches, stopwatch)
     if options.netns:
         from ..model.namespaces import Namespace
         from ..system.namespaces.enter import namespace_path
@@ -96,10 +100,12 @@ def observe(options: Options, stopwatch: Stopwatch) -> Observation:
     return observe_here(options, watches, stopwatch)
 
 
-def _observe_all(options: Options, watches: tuple[Watch, ...]) -> Observation:
+def _observe_all(
+    options: Options, watches: tuple[Watch, ...], stopwatch: Stopwatch
+) -> Observation:
     from ..plugin.pool.namespaces import describe_failures, find_worst
 
-    outcomes = _observe_each(options, watches)
+    outcomes = _observe_each(options, watches, stopwatch)
     worst, survey = find_worst(outcomes, contexts_of(options))
     if worst is None:
         none = "no network namespace could be inspected"
@@ -108,17 +114,21 @@ def _observe_all(options: Options, watches: tuple[Watch, ...]) -> Observation:
 
 
 def _observe_each(
-    options: Options, watches: tuple[Watch, ...]
+    options: Options, watches: tuple[Watch, ...], stopwatch: Stopwatch
 ) -> Iterator[Observation | NamespaceFailure]:
     from ..model.namespaces import NamespaceFailure
+    from ..system.deadline import TookTooLong
     from ..system.namespaces.enter import NamespaceGone
     from ..system.namespaces.listing import list_namespaces
 
     for namespace in list_namespaces():
+        limit = Stopwatch(NAMESPACE_SHARE * stopwatch.remaining_seconds)
         try:
-            yield observe_namespace(namespace, options, watches, Stopwatch())
+            yield observe_namespace(namespace, options, watches, limit)
         except NamespaceGone:  # it vanished after the listing
             continue
+        except TookTooLong as error:
+            yield NamespaceFailure(namespace, str(error), hangs=True)
         except SystemReadError as error:
             yield NamespaceFailure(namespace, str(error))
 
@@ -136,7 +146,9 @@ def observe_namespace(
     from ..system.namespaces.enter import in_namespace
 
     observation = in_namespace(
-        namespace, lambda: observe_here(options, watches, stopwatch)
+        namespace,
+        lambda: observe_here(options, watches, stopwatch),
+        stopwatch.remaining_seconds,
     )
     return observation._replace(namespace=namespace)
 

@@ -75,6 +75,8 @@ class NamespaceFailure(NamedTuple):
 
     namespace: Namespace
     reason: str
+    hangs: bool = False
+    """It did not answer in time."""
 
 
 class Survey(NamedTuple):

@@ -11,6 +11,12 @@ from contextlib import contextmanager
 from ..model.records import NamedTuple
 from .errors import SystemReadError
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import TypeVar
+
+    Result = TypeVar("Result")
+
 UNKNOWN = 3
 """The exit code if the time is up and even the report of that fails."""
 PRINTING_SHARE, LEAST_PRINTING_SECONDS = 0.5, 1.0
@@ -98,6 +104,42 @@ class Deadline:
             exit_code = self._report_timeout()
         finally:  # also if printing failed
             os._exit(exit_code)
+
+
+class TookTooLong(SystemReadError):
+    """A task did not end within its share of the time."""
+
+
+def within(limit_seconds: float, task: Callable[[], Result]) -> Result:
+    """Run the task in a thread of its own and return its result.
+
+    An exception of the task is raised again here. A task that takes longer goes on in
+    the background; its thread ends with the process.
+    Raises :class:`TookTooLong`, or another :class:`SystemReadError` if no thread can be
+    started.
+    """
+    outcomes: list[tuple[Result | None, BaseException | None]] = []
+    finished = allocate_lock()
+    finished.acquire()
+
+    def run() -> None:
+        try:
+            outcomes.append((task(), None))
+        except BaseException as error:
+            outcomes.append((None, error))
+        finally:
+            finished.release()
+
+    try:
+        start_new_thread(run, ())
+    except RuntimeError:
+        raise SystemReadError("cannot start a thread") from None
+    if not finished.acquire(timeout=min(limit_seconds, TIMEOUT_MAX)):
+        raise TookTooLong(f"no answer within {limit_seconds:.2g} s")
+    ((result, error),) = outcomes
+    if error:
+        raise error
+    return result  # type: ignore[return-value] # there is one if there is no error
 
 
 def _start_thread(work: Callable[[], None], limit_seconds: float) -> bool:

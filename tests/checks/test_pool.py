@@ -1,5 +1,8 @@
 """The survey of all network namespaces: some of them vanish or fail."""
 
+from threading import Event
+
+import nagiosplugin
 import pytest
 
 from check_ephemeral_port.checks import pool
@@ -62,6 +65,32 @@ def test_a_namespace_that_fails_is_counted(survey):
     assert (values["netns"], values["netns_failed"]) == (1, 1)
     assert result.state == "unknown"
     assert result.sentences[0] == describe_failures(observation.survey)
+
+
+def test_namespaces_that_hang_leave_time_for_the_last(monkeypatch):
+    here = ("/proc/self/ns/net",)
+    hanging = [Namespace(here, f"hangs {number}") for number in range(3)]
+    namespaces = iter([*hanging, Namespace(here, "answers")])
+    release = Event()
+
+    def observe_here(*_):
+        if len(asked) < len(hanging):
+            asked.append(1)
+            release.wait()
+        return observe(*clients(38))
+
+    asked = []
+    monkeypatch.setattr(listing, "list_namespaces", lambda: namespaces)
+    monkeypatch.setattr(pool, "observe_here", observe_here)
+    observation = pool.observe(OPTIONS, Stopwatch(2))
+    release.set()
+    assert observation.namespace.name == "answers"
+    failures = observation.survey.failures
+    assert len(observation.survey.results) == 1
+    assert [failure.namespace for failure in failures] == hanging
+    assert all(failure.hangs for failure in failures)
+    resource = EphemeralPorts(observation)
+    assert pool.judge_pool(resource, OPTIONS).state == nagiosplugin.Critical
 
 
 def test_the_worst_namespace_is_observed_in_full(survey):

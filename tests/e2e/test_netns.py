@@ -14,6 +14,7 @@ from tests.support.namespace import (
     set_sysctl,
 )
 from tests.support.plugin_process import assert_unknown, check
+from tests.support.seccomp import hang_in_setns
 from tests.support.sockets import (
     bind,
     connect,
@@ -92,6 +93,30 @@ def test_a_namespace_that_only_a_process_holds_is_found():
     assert run.status.startswith(
         f"EPHEMERAL_PORT WARNING - netns sleep[{holder.pid}], worst of 2: 85% of 40 "
     )
+
+
+@HOST
+@pytest.mark.parametrize("count, code, state", [(0, 1, "WARNING"), (37, 2, "CRITICAL")])
+def test_a_namespace_that_hangs_does_not_cost_the_others(count, code, state):
+    for name in ("db", "mail", "web"):
+        add_namespace(name, "50000-50099")
+    with listen(), held_sockets(*open_sockets(count, lambda: connect(SERVER))):
+        run = check(
+            *("--all-netns", "-v", "-t", "8s"),
+            preexec_fn=hang_in_setns,
+            close_fds=False,
+        )
+    assert (run.exit_code, run.stderr) == (code, "")
+    missing = "cannot inspect 3 of 4 network namespaces (db, mail, web): no answer"
+    assert run.status.startswith(f"EPHEMERAL_PORT {state} - ")
+    assert missing in run.status
+    assert (run.perfdata["netns"], run.perfdata["netns_failed"]) == (1, 3)
+    assert "\nweb: no answer within " in run.stdout
+    if count:
+        assert f"{state} - own netns: 92% of 40 ports to 127.0.0.1:5000" in run.status
+        assert f"{myself()} holds 37" in run.status
+    else:
+        assert f"{state} - {missing}" in run.status and "; own netns: 0% " in run.status
 
 
 @HOST

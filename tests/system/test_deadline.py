@@ -2,11 +2,18 @@
 
 import subprocess
 import sys
+import threading
 import time
 
 import pytest
 
-from check_ephemeral_port.system.deadline import Stopwatch
+from check_ephemeral_port.system import deadline
+from check_ephemeral_port.system.deadline import (
+    Stopwatch,
+    TookTooLong,
+    within,
+)
+from check_ephemeral_port.system.errors import SystemReadError
 
 PROGRAM = """
 import os, sys
@@ -72,6 +79,29 @@ def test_a_run_that_prints_its_result_is_not_interrupted():
     program = PROGRAM.replace("0.2", "2").format("") + "import time; time.sleep(2.3)"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True)
     assert (done.returncode, done.stdout) == (0, b"done\n")
+
+
+def test_a_task_within_its_time_gives_its_result_or_its_exception():
+    assert within(10, lambda: 7) == 7
+    with pytest.raises(ZeroDivisionError):
+        within(10, lambda: 1 // 0)
+    assert within(1e300, lambda: None) is None  # as long as the platform can wait
+
+
+def test_a_task_that_hangs_is_left_behind():
+    release = threading.Event()
+    with pytest.raises(TookTooLong, match=r"^no answer within 0\.05 s$"):
+        within(0.05, release.wait)
+    release.set()
+
+
+def test_a_task_needs_a_thread(monkeypatch):
+    def refuse(*_):
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(deadline, "start_new_thread", refuse)
+    with pytest.raises(SystemReadError, match="cannot start a thread"):
+        within(10, lambda: 7)
 
 
 def test_the_stopwatch_knows_the_time_that_remains():

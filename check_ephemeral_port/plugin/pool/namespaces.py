@@ -94,7 +94,11 @@ class SurveyedNamespaces(nagiosplugin.Resource):  # type: ignore[misc] # untyped
 
 
 class FailedContext(ThresholdContext):
-    """UNKNOWN if a namespace could not be observed and no other one alarms."""
+    """Alarms if a namespace could not be observed and no other one alarms.
+
+    WARNING if one hangs, for that is a fault of the host. Otherwise UNKNOWN: a
+    privilege is missing.
+    """
 
     def __init__(self) -> None:
         super().__init__(FAILED)
@@ -102,9 +106,11 @@ class FailedContext(ThresholdContext):
     def evaluate(
         self, metric: nagiosplugin.Metric, resource: SurveyedNamespaces
     ) -> nagiosplugin.Result:
-        """UNKNOWN or OK."""
-        unknown = metric.value and not resource.alarming
-        state = nagiosplugin.Unknown if unknown else nagiosplugin.Ok
+        """WARNING, UNKNOWN or OK."""
+        state = nagiosplugin.Ok
+        if metric.value and not resource.alarming:
+            hangs = any(failure.hangs for failure in resource.survey.failures)
+            state = nagiosplugin.Warn if hangs else nagiosplugin.Unknown
         return self.result_cls(state, None, metric)
 
     def describe(self, metric: nagiosplugin.Metric) -> str:
@@ -126,7 +132,7 @@ class NamespaceSummary(PoolSummary):
 
     def _problem(self, results: nagiosplugin.Results) -> list[str]:
         failures = describe_failures(self._survey)
-        if results.most_significant_state == nagiosplugin.Unknown:
+        if any(result.metric.context == FAILED for result in results.most_significant):
             return [failures, *self._ok(results)]
         problem = self._named(super()._problem(results))
         return [*problem, failures] if failures else problem

@@ -227,7 +227,7 @@ def survey_sections(survey: Survey, limit: int | None = None) -> list[Section]:
     sections = [Section(columns=_SURVEY_COLUMNS, rows=rows, notes=notes)]
     failed = [
         clean_line(f"{namespace_name(namespace)}: {reason}", WIDTH)
-        for namespace, reason in survey.failures[:limit]
+        for namespace, reason, _ in survey.failures[:limit]
     ]
     if len(failed) < len(survey.failures):
         omitted = len(survey.failures) - len(failed)

@@ -23,8 +23,10 @@ import errno
 import os
 import re
 import stat
+from _thread import TIMEOUT_MAX
 from collections.abc import Callable, Iterable
 
+from ..deadline import within
 from ..errors import SystemReadError
 
 TYPE_CHECKING = False
@@ -63,35 +65,34 @@ def namespace_path(text: str, folders: Iterable[str] = NAMED) -> str:
     raise NamespaceGone(f"there is no network namespace {text!r} in /run/netns")
 
 
-def in_namespace(namespace: Namespace | None, task: Callable[[], Result]) -> Result:
+def in_namespace(
+    namespace: Namespace | None,
+    task: Callable[[], Result],
+    limit_seconds: float = TIMEOUT_MAX,
+) -> Result:
     """Run the task in a network namespace and return its result.
 
-    ``None`` is the namespace of the caller. The first path of the namespace that still
-    exists is used. The caller's own namespace needs no thread and no privilege. An
-    exception of the task is raised again here.
-    Raises :class:`NamespaceGone` if no path exists, or another
+    ``None`` is the namespace of the caller, and needs no thread. The first path of the
+    namespace that still exists is used. The caller's own namespace needs no privilege.
+    An exception of the task is raised again here.
+    Raises :class:`NamespaceGone` if no path exists,
+    :class:`~..deadline.TookTooLong` if the namespace or the task hangs, or another
     :class:`SystemReadError` that names the missing privilege.
     """
     if namespace is None:
         return task()
-    path, descriptor = _open_first(namespace.paths)
-    try:
-        if _is_own(descriptor):
-            return task()
-        return _in_a_thread(path, descriptor, task)
-    finally:
-        os.close(descriptor)
-
-
-def _in_a_thread(path: str, descriptor: int, task: Callable[[], Result]) -> Result:
-    from concurrent.futures import ThreadPoolExecutor  # late: few runs need it
+    paths = namespace.paths
 
     def enter_and_run() -> Result:
-        _enter(path, descriptor)
+        path, descriptor = _open_first(paths)
+        try:
+            if not _is_own(descriptor):
+                _enter(path, descriptor)
+        finally:
+            os.close(descriptor)
         return task()
 
-    with ThreadPoolExecutor(max_workers=1) as thread:
-        return thread.submit(enter_and_run).result()
+    return within(limit_seconds, enter_and_run)
 
 
 def proc_of(namespace: Namespace | None) -> str:

@@ -98,9 +98,13 @@ def test_a_name_wins_over_a_pid_and_a_path_stays():
 
 
 @HOST
-def test_the_own_namespace_needs_no_thread():
-    own = "/proc/self/ns/net"
-    assert run_inside([own], threading.current_thread) is threading.main_thread()
+def test_the_own_namespace_needs_no_privilege():
+    refuse = "from check_ephemeral_port.system.namespaces import enter; "
+    refuse += "enter._enter = None; "
+    task = "enter.in_namespace(Namespace(('/proc/self/ns/net',)), lambda: print(7))"
+    program = f"{refuse}from tests.support.namespace import Namespace; {task}"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True)
+    assert (done.stdout, done.stderr) == (b"7\n", b"")
 
 
 @pytest.mark.parametrize(
