@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 
 from ..model.holders import Process
 from ..model.records import NamedTuple
@@ -43,41 +43,97 @@ def find_pids(
     """
     entries = list(entries)
     links = [_link(e.inode) if e.pid is None and e.inode else b"" for e in entries]
-    unresolved = {link: e.local.port for e, link in zip(entries, links) if link}
+    search = _Search(entries, links)
     uids = {e.uid for e in entries if e.uid is not None}
-    pids: dict[bytes, int] = {}
-    ports: dict[int, set[int]] = defaultdict(set)
-    for entry in entries:
-        if entry.pid is not None:
-            ports[entry.pid].add(entry.local.port)
-    second, first = sorted([0, 0, *map(len, ports.values())])[-2:]
-    hidden = False
-    for pid in _pids_by_likelihood(proc, unresolved, uids) if unresolved else ():
-        try:
-            for link in _links(f"{proc}/{pid}/fd"):
-                if link in unresolved:
-                    ports[pid].add(unresolved.pop(link))
-                    pids[link] = pid
-                    if not unresolved:
-                        break
-        except PermissionError:
-            hidden = True
-        except OSError:  # the process has ended
-            continue
-        second, first = sorted([second, first, len(ports[pid])])[-2:]
-        if not unresolved or (leader_only and first > second + len(unresolved)):
-            break
+    without: list[int] = []
+    if search.unresolved:
+        for pid, folder in _folders(proc, search.unresolved, uids, without):
+            if search.finds_none_in(pid, folder):
+                without.append(pid)
+            if not search.unresolved or (leader_only and search.knows_the_leader):
+                break
     found = [
         # there can be many thousands of entries, and _replace() takes 3 times as long
-        SocketEntry(*entry[:-1], pids.get(link)) if link else entry
+        SocketEntry(*entry[:-1], search.pids.get(link)) if link else entry
         for entry, link in zip(entries, links)
     ]
     # with the mount option hidepid, /proc omits processes of other users: proc(5)
-    return SocketsWithPids(found, bool(unresolved) and (hidden or not is_root()))
+    is_hidden = search.hidden or not is_root()
+    return SocketsWithPids(found, bool(search.unresolved) and is_hidden)
+
+
+class _Search:
+    """Which processes have the sockets with these links."""
+
+    def __init__(self, entries: Sequence[SocketEntry], links: Sequence[bytes]) -> None:
+        self.unresolved = {
+            link: entry.local.port for entry, link in zip(entries, links) if link
+        }
+        self.pids: dict[bytes, int] = {}
+        self.hidden = False
+        """The check is not allowed to inspect some processes."""
+        self._ports: dict[int, set[int]] = defaultdict(set)
+        for entry in entries:
+            if entry.pid is not None:
+                self._ports[entry.pid].add(entry.local.port)
+        self._most = sorted([0, 0, *map(len, self._ports.values())])[-2:]
+
+    def finds_none_in(self, pid: int, folder: str) -> bool:
+        """Search the descriptors of a process. Returns whether it has none at all."""
+        is_empty = True
+        try:
+            for link in _links(folder):
+                is_empty = False
+                if link in self.unresolved:
+                    self._ports[pid].add(self.unresolved.pop(link))
+                    self.pids[link] = pid
+                    if not self.unresolved:
+                        break
+        except PermissionError:
+            self.hidden = True
+            return False
+        except OSError:  # the process has ended
+            return False
+        self._most = sorted([*self._most, len(self._ports[pid])])[-2:]
+        return is_empty
+
+    @property
+    def knows_the_leader(self) -> bool:
+        """Whether it is certain which process holds the most ports."""
+        second, first = self._most
+        return first > second + len(self.unresolved)
 
 
 def _link(inode: int) -> bytes:
     return b"socket:[%d]" % inode
+
+
+def _folders(
+    proc: str,
+    unresolved: Collection[bytes],
+    uids: Collection[int],
+    without: Sequence[int],
+) -> Iterator[tuple[int, str]]:
+    """The pids with the folders of their descriptors, in the order of the search.
+
+    ``without``: the processes whose folder turned out to be empty. If the first thread
+    of a process has ended, its descriptors are in the folders of its other threads.
+    """
+    for pid in _pids_by_likelihood(proc, unresolved, uids):
+        yield pid, f"{proc}/{pid}/fd"
+    for pid in [*without]:
+        for folder in other_threads(f"{proc}/{pid}"):
+            yield pid, f"{folder}/fd"
+
+
+def other_threads(process: str) -> list[str]:
+    """The folders of all threads of a process but the first."""
+    try:
+        numbers = os.listdir(f"{process}/task")
+    except OSError:  # the process has ended
+        return []
+    first = os.path.basename(process)
+    return [f"{process}/task/{number}" for number in numbers if number != first]
 
 
 def _pids_by_likelihood(

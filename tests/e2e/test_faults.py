@@ -33,6 +33,7 @@ from tests.support.sockets import (
     listen,
     open_sockets,
 )
+from tests.support.threads import without_first_thread
 
 ALONE = pytest.mark.namespace(ports="40000-40039")
 HOST = pytest.mark.namespace(ports="40000-40039", host=True)
@@ -604,6 +605,29 @@ def test_processes_that_come_and_go_during_the_lookup_of_holders():
                 port = held[0].getsockname()[1]
                 assert check("-p", str(port), "-v").exit_code == 0
                 assert check("--all-netns").exit_code in (0, 3)
+
+
+@HOST
+@pytest.mark.parametrize("sampler", ["sock_diag", "auto"])
+def test_a_holder_whose_first_thread_has_ended(sampler):
+    with without_first_thread(38) as pid:
+        run = check("--sampler", sampler, "-v")
+        assert (run.exit_code, run.stderr) == (2, "")
+        holder = re.escape(f"{comm(pid)}[{pid}]")
+        assert re.search(f"{holder} holds 38$", run.status)
+        assert re.search(rf"^{holder} +\S+ +38$", run.stdout, re.MULTILINE)
+        short = check("--sampler", sampler)
+        assert short.status == run.status
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+            probe.bind(("127.0.0.1", 0))
+            others = {40000 + n for n in range(40)} - {probe.getsockname()[1]}
+        ports = [check("-p", str(port)).status for port in sorted(others)[:3]]
+        assert any(f"{comm(pid)}[{pid}]" in status for status in ports)
+
+
+def comm(pid):
+    with open(f"/proc/{pid}/comm", encoding="utf-8") as file:
+        return file.read().strip()
 
 
 @pytest.mark.slow

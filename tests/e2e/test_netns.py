@@ -24,6 +24,7 @@ from tests.support.sockets import (
     open_sockets,
     time_wait,
 )
+from tests.support.threads import without_first_thread
 
 SERVER = ("127.0.0.1", 5000)
 FIX = "; needs root (see contrib/sudoers), or CAP_SYS_ADMIN and CAP_SYS_PTRACE"
@@ -117,6 +118,19 @@ def test_a_namespace_that_hangs_does_not_cost_the_others(count, code, state):
         assert f"{myself()} holds 37" in run.status
     else:
         assert f"{state} - {missing}" in run.status and "; own netns: 0% " in run.status
+
+
+@HOST
+def test_a_namespace_whose_only_process_lost_its_first_thread_is_found():
+    # the range of a new namespace is the usual one
+    narrow = "echo 50000 50039 >/proc/sys/net/ipv4/ip_local_port_range"
+    up = "ip link set lo up"
+    within = ["unshare", "--net", "sh", "-c", f'{up}; {narrow}; exec "$@"', "sh"]
+    with without_first_thread(38, *within) as pid:
+        run = check("--all-netns")
+    assert (run.exit_code, run.perfdata["netns"]) == (2, 2)
+    assert f"[{pid}], worst of 2: 95% of 40 ports for UDP used" in run.status
+    assert f"[{pid}] holds 38" in run.status
 
 
 @HOST

@@ -8,8 +8,10 @@ from collections.abc import Iterable, Iterator
 
 from ...model.holders import Process
 from ...model.namespaces import Namespace, container_id
+from ...model.records import NamedTuple
 from ..errors import SystemReadError
 from ..kernel_files import read_kernel_text
+from ..processes import other_threads
 from .enter import NAMED
 
 UNNAMED = ("/run/docker/netns",)
@@ -21,6 +23,15 @@ end, the others still work."""
 
 Identity = tuple[int, int]
 """Device and inode; they identify a file."""
+
+
+class _InNamespace(NamedTuple):
+    """A process in a network namespace, in the order of the list."""
+
+    rank: int
+    pid: int
+    folder: str
+    """Of the process in ``/proc``, or of a thread if the first one has ended."""
 
 
 def list_namespaces(
@@ -53,16 +64,17 @@ def list_namespaces(
             found.setdefault(identity, Namespace((path,)))
     own_path = f"{proc}/self/ns/net"
     own = _stat(own_path)
-    for table, pids in _pids_by_table(proc).items():
-        readable, paths = _first_readable(proc, pids)
+    for table, processes in _processes_by_table(proc).items():
+        pid = processes[0].pid
+        readable, paths = _first_readable(processes)
         identity = readable or table
         namespace = found.get(identity, Namespace(()))
         if identity == own:
             paths = (own_path,)  # the check itself is sure to exist
         found[identity] = namespace._replace(
             paths=namespace.paths + paths,
-            process=Process(pids[0], _text(f"{proc}/{pids[0]}/comm").strip()),
-            container=container_id(_text(f"{proc}/{pids[0]}/cgroup")),
+            process=Process(pid, _text(f"{proc}/{pid}/comm").strip()),
+            container=container_id(_text(f"{proc}/{pid}/cgroup")),
             own=identity == own,
         )
     return sorted(found.values(), key=_order)
@@ -85,8 +97,8 @@ def _files(folder: str) -> Iterator[tuple[str, Identity, str]]:
             yield name, identity, path
 
 
-def _pids_by_table(proc: str) -> dict[Identity, list[int]]:
-    """The pids in each network namespace, the busiest process first.
+def _processes_by_table(proc: str) -> dict[Identity, list[_InNamespace]]:
+    """The processes in each network namespace, the busiest first.
 
     The inode of ``/proc/PID/net/dev`` identifies the namespace. Unlike ``ns/net``, it
     needs no permission (kernel: ``get_proc_task_net()``).
@@ -99,11 +111,23 @@ def _pids_by_table(proc: str) -> dict[Identity, list[int]]:
         names = os.listdir(proc)
     except OSError as error:
         raise SystemReadError(f"cannot list {proc}: {error.strerror}") from None
-    for name in names:
-        table = _stat(f"{proc}/{name}/net/dev") if name.isdigit() else None
-        if table:  # otherwise the process has ended
-            ranked[table].append((-_descriptors(f"{proc}/{name}/fd"), int(name)))
-    return {table: [pid for _, pid in sorted(ranked[table])] for table in ranked}
+    for name in filter(str.isdigit, names):
+        folder = f"{proc}/{name}"
+        table = _stat(f"{folder}/net/dev")
+        if not table:  # the process, or its first thread, has ended
+            folder, table = _living_thread(folder)
+        if table:
+            rank = -_descriptors(f"{folder}/fd")
+            ranked[table].append(_InNamespace(rank, int(name), folder))
+    return {table: sorted(ranked[table]) for table in ranked}
+
+
+def _living_thread(process: str) -> tuple[str, Identity | None]:
+    for folder in other_threads(process):
+        table = _stat(f"{folder}/net/dev")
+        if table:
+            return folder, table
+    return process, None
 
 
 def _descriptors(folder: str) -> int:
@@ -114,9 +138,9 @@ def _descriptors(folder: str) -> int:
 
 
 def _first_readable(
-    proc: str, pids: list[int]
+    processes: list[_InNamespace],
 ) -> tuple[Identity | None, tuple[str, ...]]:
-    paths = [f"{proc}/{pid}/ns/net" for pid in pids]
+    paths = [f"{process.folder}/ns/net" for process in processes]
     for number, path in enumerate(paths):
         identity = _stat(path)
         if identity:
