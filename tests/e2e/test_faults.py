@@ -254,6 +254,23 @@ def test_a_clock_that_jumps(tmp_path, leap):
 
 
 @ALONE
+@pytest.mark.parametrize("clock", ["boottime", "monotonic"])
+@pytest.mark.parametrize("seconds", [10**6, 10**8])
+def test_a_host_whose_uptime_jumps(tmp_path, clock, seconds):
+    # as after the migration of a container, forth and back; a time namespace of its own
+    there = ["unshare", "--time", f"--{clock}", str(seconds), "--fork"]
+    state = ("--state-file", str(tmp_path / "state"), "-v")
+    with held_udp_ports(20):
+        for number, within in enumerate([(), (), there, there, (), ()]):
+            run = check(*state, within=within)
+            assert (run.exit_code, run.stderr) == (0, "")
+            assert run.perfdata["udp_bind_free"] == 20
+            assert not any("eta" in label for label in run.perfdata)
+            jumped = clock == "boottime" and number in (2, 4)
+            assert ("(a clock jumped)" in run.stdout) == jumped, run.stdout
+
+
+@ALONE
 def test_a_state_file_that_others_could_replace_is_refused(tmp_path):
     folder = tmp_path / "folder"
     folder.mkdir()
@@ -447,6 +464,23 @@ def test_no_proc_at_all(mode):
     else:
         assert_unknown(run, "cannot read /proc/sys/net/ipv4/ip_local_port_range")
     assert_unknown(by_psutil, "/proc/net/tcp")
+
+
+@ALONE
+def test_a_range_that_changes_while_it_is_read():
+    def change():
+        while True:
+            for ports in ("40000 40099", "40000 40039"):
+                set_sysctl("ip_local_port_range", ports)
+
+    with held_udp_ports(20), forked(change):
+        for _ in range(20):
+            run = check()
+            if run.exit_code == 3:
+                assert_unknown(run, "change while they are read")
+            else:
+                assert run.exit_code == 0
+                assert run.perfdata["udp_bind_free"] in (20, 80)
 
 
 @ALONE

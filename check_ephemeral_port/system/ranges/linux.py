@@ -11,6 +11,9 @@ from ...model.settings import ConnectRules, PortSettings
 from ..errors import SystemReadError
 from ..kernel_files import read_kernel_text
 
+RESERVED = "ip_local_reserved_ports"
+ATTEMPTS = 20
+"""The maximum number of changes in a row; more are no accident."""
 MAX_NUMBER = 2**32
 """No number of the kernel is larger, signed or unsigned."""
 
@@ -21,14 +24,14 @@ def read_linux_port_settings(proc: str = "/proc") -> PortSettings:
     Raises :class:`SystemReadError` with the name of the file that failed.
     """
     ipv4 = f"{proc}/sys/net/ipv4"
-    range_path = f"{ipv4}/ip_local_port_range"
-    range_text = _read(range_path)
+    range_path, reserved_path = f"{ipv4}/ip_local_port_range", f"{ipv4}/{RESERVED}"
+    range_text, reserved_text = _read_at_one_moment(range_path, reserved_path)
     try:
         first, last = map(int, range_text.split())
         port_range = PortRange(first, last)
     except ValueError:
         raise SystemReadError(f"{range_path}: {range_text!r} is not a range") from None
-    pool = PortPool(port_range, read_reserved_ports(proc))
+    pool = PortPool(port_range, _parse_reserved(reserved_path, reserved_text))
     return PortSettings(pool, _connect_rules(ipv4), range_path)
 
 
@@ -37,12 +40,29 @@ def read_reserved_ports(proc: str = "/proc") -> frozenset[int]:
 
     Raises :class:`SystemReadError` with the name of the file that failed.
     """
-    path = f"{proc}/sys/net/ipv4/ip_local_reserved_ports"
-    text = _read(path)
+    path = f"{proc}/sys/net/ipv4/{RESERVED}"
+    return _parse_reserved(path, _read(path))
+
+
+def _parse_reserved(path: str, text: str) -> frozenset[int]:
     try:
         return parse_port_list(text)
     except ValueError as error:
         raise SystemReadError(f"{path}: {error}") from None
+
+
+def _read_at_one_moment(*paths: str) -> list[str]:
+    """The texts of files that were valid together, in spite of changes between reads.
+
+    If a second round of reads finds nothing new, the texts were valid between the two.
+    """
+    texts = [_read(path) for path in paths]
+    for _ in range(ATTEMPTS):
+        again = [_read(path) for path in paths]
+        if again == texts:
+            return texts
+        texts = again
+    raise SystemReadError(f"{' and '.join(paths)} change while they are read")
 
 
 def read_number(path: str) -> int | None:

@@ -10,7 +10,10 @@ from hypothesis import strategies as st
 
 from check_ephemeral_port.model.settings import ConnectRules
 from check_ephemeral_port.system.errors import SystemReadError
+from check_ephemeral_port.system.kernel_files import read_kernel_text
+from check_ephemeral_port.system.ranges import linux
 from check_ephemeral_port.system.ranges.linux import read_linux_port_settings
+from tests.support.namespace import set_sysctl
 
 
 def read_below(proc, **files):
@@ -75,6 +78,49 @@ def test_impossibly_large_numbers_are_ignored(read):
     huge = "9" * 400
     rules = read(tcp_tw_reuse=huge, tcp_tw_reuse_delay=huge).rules
     assert rules == ConnectRules(reuse=None, reuse_delay_seconds=None)
+
+
+SMALL = {
+    "ip_local_port_range": "40000 40039",
+    "ip_local_reserved_ports": "40000-40009",
+}
+LARGE = {
+    "ip_local_port_range": "40000 40099",
+    "ip_local_reserved_ports": "40050-40099",
+}
+
+
+@pytest.fixture
+def change_after_the_range(monkeypatch):
+    """From here on, each set of settings follows after one more read of the range."""
+
+    def change(*following):
+        remaining = iter(following)
+
+        def read(path):
+            text = read_kernel_text(path).strip()
+            if path.endswith("range"):
+                for name, value in next(remaining, {}).items():
+                    set_sysctl(name, value)
+            return text
+
+        monkeypatch.setattr(linux, "_read", read)
+
+    return change
+
+
+@pytest.mark.namespace(ports="40000-40039")
+def test_range_and_reserved_ports_are_of_one_moment(change_after_the_range):
+    set_sysctl("ip_local_reserved_ports", SMALL["ip_local_reserved_ports"])
+    assert read_linux_port_settings().pool.capacity == 30
+    change_after_the_range(LARGE)
+    # 40 would be the small range without the reserved ports of the large one
+    assert read_linux_port_settings().pool.capacity == 50
+    change_after_the_range(SMALL, LARGE, {}, {}, SMALL)
+    assert read_linux_port_settings().pool.capacity == 50
+    change_after_the_range(*[LARGE, SMALL] * 50)
+    with pytest.raises(SystemReadError, match="range and .* change while they are"):
+        read_linux_port_settings()
 
 
 NAMES = [
