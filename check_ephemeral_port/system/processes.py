@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Sequence
@@ -10,6 +11,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from ..model.holders import Process
 from ..model.records import NamedTuple
 from ..model.sockets import SocketEntry
+from .errors import SystemReadError
 from .kernel_files import read_kernel_file
 
 READ_DESCRIPTORS, MAX_STEP = 16, 255
@@ -18,6 +20,8 @@ SMALLEST_PART = 64
 """A process is estimated only if it could hold a 64th of the unresolved sockets."""
 NOT_ESTIMATED = 0.5
 """The rank between processes with some of the sockets and processes with none."""
+IO_URING = b"anon_inode:[io_uring]"
+"""The target of the descriptor of an io_uring."""
 COMMAND_LENGTH = 15
 """Names are cut to this length. From it on, psutil completes a name from the command
 line, which can contain secrets. Source: psutil, ``Process.name()``."""
@@ -182,7 +186,25 @@ def _estimate(folder: str, size: int, unresolved: Collection[bytes]) -> int:
 
 
 def _links(folder: str) -> Iterator[bytes]:
-    """The targets of the descriptors of a process."""
+    """The targets of the descriptors of a process, and the sockets of its io_urings."""
+    for descriptor, link in _descriptor_links(folder):
+        yield link
+        if link == IO_URING:
+            yield from _registered(f"{folder}info/{descriptor}")
+
+
+def _registered(path: str) -> list[bytes]:
+    """The sockets that are registered with an io_uring, with or without a descriptor.
+
+    kernel: ``io_uring_show_fdinfo()``, Linux 5.10.
+    """
+    try:
+        return re.findall(rb"socket:\[[0-9]+\]", read_kernel_file(path))
+    except SystemReadError:  # permission denied, or the process has ended
+        return []
+
+
+def _descriptor_links(folder: str) -> Iterator[tuple[int, bytes]]:
     directory = os.open(folder, os.O_RDONLY)
     try:
         # try the lowest numbers first: listing the folder takes a third longer
@@ -190,7 +212,7 @@ def _links(folder: str) -> Iterator[bytes]:
         highest = remaining + remaining // 8
         for number in range(highest):
             try:
-                yield os.readlink(b"%d" % number, dir_fd=directory)
+                yield number, os.readlink(b"%d" % number, dir_fd=directory)
             except FileNotFoundError:  # not in use
                 continue
             remaining -= 1
@@ -198,8 +220,9 @@ def _links(folder: str) -> Iterator[bytes]:
                 return
         for descriptor in os.listdir(directory):
             try:
-                if int(descriptor) >= highest:
-                    yield os.readlink(descriptor.encode(), dir_fd=directory)
+                number = int(descriptor)
+                if number >= highest:
+                    yield number, os.readlink(descriptor.encode(), dir_fd=directory)
             except FileNotFoundError:  # closed between listing and reading
                 continue
     finally:

@@ -3,19 +3,21 @@
 import errno
 import os
 import re
+import resource
 import signal
 import socket
 import subprocess
 import sys
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 
 import pytest
 
 from tests.support.farm import PORTS as FARM_PORTS
-from tests.support.farm import Farm, Plan
+from tests.support.farm import Children, Farm, Plan
 from tests.support.namespace import reserve_ports, set_sysctl
+from tests.support.odd_sockets import in_flight, in_io_uring, why_no_io_uring
 from tests.support.plugin_process import (
     PROGRAM,
     PluginRun,
@@ -662,6 +664,107 @@ def test_a_holder_whose_first_thread_has_ended(sampler):
 def comm(pid):
     with open(f"/proc/{pid}/comm", encoding="utf-8") as file:
         return file.read().strip()
+
+
+@HOST
+@pytest.mark.parametrize("sampler", ["sock_diag", "auto"])
+def test_sockets_of_an_io_uring_without_descriptors(sampler):
+    if why_no_io_uring():
+        pytest.skip(f"needs io_uring: {why_no_io_uring()}")
+    with in_io_uring(open_sockets(38, bind_udp)):
+        run = check("--sampler", sampler)
+    assert (run.exit_code, run.stderr) == (2, "")
+    assert run.perfdata_fields["udp_bind_free"] == "2;;;0;40"
+    assert f"[{os.getpid()}] holds 38" in run.status
+
+
+@HOST
+@pytest.mark.parametrize("sampler", ["sock_diag", "psutil", "auto"])
+def test_sockets_in_flight_over_a_unix_socket(sampler):
+    with in_flight(open_sockets(38, bind_udp)):
+        run = check("--sampler", sampler, "-v")
+    assert (run.exit_code, run.stderr) == (2, "")
+    assert run.perfdata_fields["udp_bind_free"] == "2;;;0;40"
+    assert "unknown process holds 38" in run.status
+    assert not re.search(r"\w\[\d+\] holds", run.status)  # nobody is blamed
+
+
+MANY_DESCRIPTORS = 100_000
+"""The descriptors of one process, if the hard limit allows so many."""
+
+
+@pytest.fixture
+def many_descriptors():
+    """The number of descriptors that each process of the test can have."""
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    number = min(MANY_DESCRIPTORS, before[1])
+    # outside of the namespace of the test, root can raise the limit
+    with suppress(OSError, ValueError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (MANY_DESCRIPTORS,) * 2)
+        number = MANY_DESCRIPTORS
+    resource.setrlimit(resource.RLIMIT_NOFILE, (number, max(number, before[1])))
+    yield number - 100
+    resource.setrlimit(resource.RLIMIT_NOFILE, before)
+
+
+@HOST
+def test_a_process_with_many_thousand_descriptors(many_descriptors):
+    with Children() as children:
+        children.start(lambda: descriptors_and_ports(many_descriptors))
+        children.wait_until_ready()
+        (pid,) = children.pids
+        for mode in ((), ("-v",), ("--sampler", "sock_diag")):
+            run = check(*mode)
+            assert (run.exit_code, run.stderr) == (2, "")
+            assert f"[{pid}] holds 38" in run.status
+
+
+def descriptors_and_ports(number):
+    """Descriptors that are no sockets, then 38 that are."""
+    file = os.open(os.devnull, os.O_RDONLY)
+    return [*(os.dup(file) for _ in range(number)), *open_sockets(38, bind_udp)]
+
+
+MANY_PROCESSES = """
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+int main(int count, char **arguments) {
+    for (int number = atoi(arguments[1]); number; number--) {
+        switch (fork()) {
+        case -1: return 1;
+        case 0: pause(); return 0;
+        }
+    }
+    puts("ready");
+    fflush(stdout);
+    pause();
+}
+"""
+
+
+@pytest.mark.slow
+@HOST
+def test_20000_processes(tmp_path):
+    with open("/proc/sys/kernel/pid_max") as file:
+        assert int(file.read()) > 25_000
+    (tmp_path / "many.c").write_text(MANY_PROCESSES)
+    many = str(tmp_path / "many")
+    subprocess.run(["gcc", "-O1", "-o", many, f"{many}.c"], check=True)
+    with (
+        held_udp_ports(38),
+        subprocess.Popen(
+            [many, "20000"], stdout=subprocess.PIPE, start_new_session=True
+        ) as parent,
+    ):
+        try:
+            assert parent.stdout.readline() == b"ready\n"
+            for mode in ((), ("-v", "--all-netns"), ("--sampler", "sock_diag")):
+                run = check(*mode)
+                assert (run.exit_code, run.stderr) == (2, "")
+                assert f"[{os.getpid()}] holds 38" in run.status
+        finally:
+            os.killpg(parent.pid, signal.SIGKILL)
 
 
 @pytest.mark.slow
