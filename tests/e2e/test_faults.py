@@ -25,7 +25,7 @@ from tests.support.plugin_process import (
     check,
     with_stub,
 )
-from tests.support.seccomp import refuse_netlink
+from tests.support.seccomp import refuse_netlink, refuse_sockets
 from tests.support.sockets import (
     bind_udp,
     connect,
@@ -34,6 +34,7 @@ from tests.support.sockets import (
     held_udp_ports,
     listen,
     open_sockets,
+    time_wait,
 )
 from tests.support.threads import without_first_thread
 
@@ -372,8 +373,13 @@ def test_strange_answers_of_the_kernel(tmp_path, kind):
     assert "note: less exact, without sock_diag: " in run.stdout
 
 
+# seccomp; systemd's RestrictAddressFamilies= (systemd.exec(5)), or a kernel without it;
+# SELinux (kernel: selinux_socket_create()); gVisor (pkg/sentry/socket/netlink)
+REFUSALS = [errno.EPERM, errno.EAFNOSUPPORT, errno.EACCES, errno.EPROTONOSUPPORT]
+
+
 @ALONE
-@pytest.mark.parametrize("number", [errno.EPERM, errno.EAFNOSUPPORT])
+@pytest.mark.parametrize("number", REFUSALS)
 def test_no_netlink(number):
     reason = f"sock_diag: [Errno {number}] "
 
@@ -392,6 +398,124 @@ def test_no_netlink(number):
             assert_unknown(within(mode), reason)
         everywhere = within("--all-netns")
     assert everywhere.exit_code == 3 and reason in everywhere.status
+
+
+WITHOUT_FILES = """
+import builtins, errno, os
+import os.path
+def missing(real, answer=None):
+    def guarded(path, *arguments, **named):
+        if isinstance(path, str) and path.endswith({}):
+            if answer is not None:
+                return answer
+            raise FileNotFoundError(errno.ENOENT, "No such file or directory", path)
+        return real(path, *arguments, **named)
+    return guarded
+os.open, builtins.open = missing(os.open), missing(builtins.open)
+os.path.exists = missing(os.path.exists, False)
+"""
+
+
+@ALONE
+@pytest.mark.parametrize("sampler", ["sock_diag", "psutil", "auto"])
+def test_a_kernel_without_ipv6(tmp_path, sampler):
+    # what ipv6.disable=1 takes away: Documentation/networking/ipv6.rst of the kernel
+    files = ("/net/tcp6", "/net/udp6", "/net/sockstat6", "/net/if_inet6")
+    env = with_stub(tmp_path, "sitecustomize", WITHOUT_FILES.format(files))
+
+    def refuse():
+        refuse_sockets(socket.AF_INET6, errno.EAFNOSUPPORT)
+
+    with held_udp_ports(38), listen():
+        for mode in ((), ("-v",), ("-d", "localhost:5000"), ("-d", "[::1]:5000")):
+            run = check("--sampler", sampler, *mode, env=env, preexec_fn=refuse)
+            assert (run.exit_code, run.stderr) == (2, ""), run.stdout
+            assert run.perfdata_fields["udp_bind_free"] == "2;;;0;40"
+        port = check("-p", "5000", "--sampler", sampler, env=env, preexec_fn=refuse)
+        assert (port.exit_code, port.perfdata["listening"]) == (0, 1)
+
+
+WITHOUT_UDP = r"""
+import _socket
+class NoUdp(_socket.socket):
+    __slots__ = ("asked",)
+    def send(self, data):
+        self.asked = data[17]  # sdiag_protocol
+        return super().send(data)
+    def recv(self, size):
+        data = bytearray(super().recv(size))
+        if self.family == _socket.AF_NETLINK and self.asked == 17:
+            # kernel: inet_diag_lock_handler() without udp_diag
+            data = data[:16] + (-2).to_bytes(4, "little", signed=True) + bytes(16)
+            data[:6] = len(data).to_bytes(4, "little") + b"\x02\x00"
+        return bytes(data)
+_socket.socket = NoUdp
+"""
+
+
+@ALONE
+def test_a_kernel_without_inet_diag_for_udp(tmp_path):
+    env = with_stub(tmp_path, "sitecustomize", WITHOUT_UDP)
+    with held_udp_ports(38), held_connections(5):
+        refused = check("--sampler", "sock_diag", env=env)
+        assert_unknown(refused, "sock_diag: ", "this kernel can't list these sockets")
+        run = check("-v", env=env)
+        assert (run.exit_code, run.stderr) == (2, "")
+        assert run.perfdata_fields["udp_bind_free"] == "2;;;0;40"
+        assert "note: less exact, without sock_diag: " in run.stdout
+        only_tcp = check("--sampler", "sock_diag", "--protocol", "tcp", env=env)
+        assert (only_tcp.exit_code, only_tcp.perfdata["tcp_sockets"]) == (0, 5)
+
+
+@ALONE
+def test_a_sandbox_with_a_proc_like_that_of_gvisor(tmp_path):
+    # it has no sockstat, the two files of the pool, and no rules of TIME_WAIT:
+    # gVisor, pkg/sentry/fsimpl/proc, tasks_sys.go and task_net.go
+    files = (
+        *("/net/sockstat", "/net/sockstat6", "tcp_tw_reuse", "tcp_tw_reuse_delay"),
+        *("tcp_timestamps", "ip_autobind_reuse", "tcp_max_tw_buckets", "/ns/net"),
+    )
+    env = with_stub(tmp_path, "sitecustomize", WITHOUT_FILES.format(files))
+
+    def within(*mode):
+        refuse = partial(refuse_netlink, errno.EPROTONOSUPPORT)
+        return check(*mode, env=env, preexec_fn=refuse)
+
+    with held_udp_ports(38):
+        for mode in ((), ("-v",), ("--state-file", str(tmp_path / "state"))):
+            run = within(*mode)
+            assert (run.exit_code, run.stderr) == (2, "")
+            assert run.perfdata_fields["udp_bind_free"] == "2;;;0;40"
+        assert_unknown(within("--sampler", "sock_diag"), "sock_diag: [Errno 93]")
+
+
+COUNTERS = r"""
+import os, re
+real = os.read
+def wrapped(file, size):
+    data = real(file, size)
+    if data.startswith(b"TcpExt:"):  # /proc/net/netstat
+        data = re.sub(rb"\b[0-9]+\b", b"{}", data)
+    return data
+os.read = wrapped
+"""
+
+
+@ALONE
+@pytest.mark.parametrize("value", [2**64 - 1, 2**63, 2**32 - 1, 0])
+def test_counters_that_wrap(tmp_path, value):
+    set_sysctl("tcp_max_tw_buckets", 5)
+    server = listen()
+    time_wait(10, server, lambda: connect(("127.0.0.1", 5000)))
+    right = check("-v")
+    run = check("-v", env=with_stub(tmp_path, "sitecustomize", COUNTERS.format(value)))
+    assert (run.exit_code, run.stderr) == (right.exit_code, "")
+    assert run.perfdata == right.perfdata
+    full = "the TIME_WAIT table is full: 5 sockets of at most 5"
+    lines = [" ".join(each.stdout.split()) for each in (right, run)]
+    assert all(full in line for line in lines)
+    assert "5 connections got none" in lines[0]
+    assert (f"{value} connections got none" in lines[1]) == bool(value)
 
 
 @ALONE
@@ -618,6 +742,21 @@ def fork(work):
 
 @ALONE
 def test_processes_that_come_and_go_during_the_lookup_of_holders():
+    assert_the_holder_is_found_among_others_that_come_and_go()
+
+
+@HOST
+def test_pids_that_are_used_again():
+    # so few that each number returns within a second; per namespace from Linux 6.14 on
+    try:
+        with open("/proc/sys/kernel/pid_max", "w") as file:
+            file.write("330")
+    except OSError as error:
+        pytest.skip(f"needs Linux 6.14: {error}")
+    assert_the_holder_is_found_among_others_that_come_and_go()
+
+
+def assert_the_holder_is_found_among_others_that_come_and_go():
     def breed():
         for holder in held:  # only the parent keeps these open
             holder.close()
