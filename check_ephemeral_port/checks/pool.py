@@ -39,8 +39,9 @@ still have time if it hangs."""
 NAMED_LISTENERS = 20
 """Maximum number of processes to look up that listen inside the range."""
 
-IDLE_LIMIT_SECONDS = 2.0
-"""The search for the holders of sockets that no list shows takes at most this long."""
+IDLE_SHARE = 0.1
+"""The share of the remaining time for the search for the holders of sockets that no
+list shows."""
 
 NAMED_BINDERS = 3
 """Maximum number of processes to name that bind before they connect."""
@@ -168,7 +169,8 @@ def observe_here(
         from ..system.sockets.unlisted import with_idle_sockets
 
         with stopwatch.stage("looking for sockets that no list shows"):
-            sample = with_idle_sockets(sample, settings.pool, IDLE_LIMIT_SECONDS)
+            limit_seconds = IDLE_SHARE * stopwatch.remaining_seconds
+            sample = with_idle_sockets(sample, settings.pool, limit_seconds)
     question = Question(tcp, udp, options.source, watches)
     count = partial(host_usage, sample, settings.pool, settings.rules, question)
     with stopwatch.stage("counting ports"):
@@ -284,7 +286,7 @@ def explain(
     alarming = alarming_figure(resource, judgment.results)
     with stopwatch.stage("looking up the holders of the ports"):
         fullest = _fullest(observation, options)
-        found = _find_sockets(observation, alarming, fullest, options)
+        found = _find_sockets(observation, alarming, fullest, options, stopwatch)
         holders = _holders_of_alarm(observation, alarming, found, options)
     advice: Sequence[Advice] = ()
     causes: Sequence[str] = ()
@@ -323,6 +325,7 @@ def _find_sockets(
     alarming: UsageFigure | None,
     fullest: Sequence[ConnectUsage],
     options: Options,
+    stopwatch: Stopwatch,
 ) -> SocketsWithPids:
     """The sockets whose holders the output names, with their processes.
 
@@ -333,7 +336,7 @@ def _find_sockets(
 
     entries: Iterable[SocketEntry] = observation.sample.entries
     if any(use.idle for use in observation.usage.tcp_uses.values()):
-        entries = [*entries, *_idle_sockets(observation)]
+        entries = [*entries, *_idle_sockets(observation, stopwatch)]
     if not options.verbose:
         entries = filter(alarming.concerns, entries) if alarming else ()
     destinations = {usage.destination for usage in fullest}
@@ -349,7 +352,7 @@ def _find_sockets(
     )
 
 
-def _idle_sockets(observation: Observation) -> list[SocketEntry]:
+def _idle_sockets(observation: Observation, stopwatch: Stopwatch) -> list[SocketEntry]:
     """The sockets on ports of the pool that no list shows, as far as root sees them."""
     from ..system.namespaces.enter import in_namespace
     from ..system.processes import is_root
@@ -357,9 +360,10 @@ def _idle_sockets(observation: Observation) -> list[SocketEntry]:
 
     if not is_root():
         return []
+    limit_seconds = IDLE_SHARE * stopwatch.remaining_seconds
     try:
         found = in_namespace(
-            observation.namespace, lambda: find_idle_sockets(IDLE_LIMIT_SECONDS)
+            observation.namespace, lambda: find_idle_sockets(limit_seconds)
         )
     except SystemReadError:  # an unknown holder is not worth an alarm
         return []

@@ -99,7 +99,7 @@ def observe_here(options: Options, stopwatch: Stopwatch) -> PortObservation:
 
         with stopwatch.stage("looking for sockets that no list shows"):
             unlisted = find_unlisted_sockets(
-                options.port, pool, UNLISTED_SHARE * options.timeout
+                options.port, pool, UNLISTED_SHARE * stopwatch.remaining_seconds
             )
         entries += unlisted.entries
         is_held = unlisted.is_held

@@ -68,7 +68,7 @@ def read_all_counts(proc: str) -> SocketCounts:
     before = read_socket_counts(proc)
     try:
         listed = _listed_sockets(f"{proc}/net/protocols")
-    except (OSError, ValueError, IndexError):  # hidden by a sandbox
+    except (SystemReadError, ValueError, IndexError):  # hidden by a sandbox
         listed = 0
     # a socket that was opened in between must not hide an idle one
     after = read_socket_counts(proc)
@@ -80,8 +80,7 @@ def _listed_sockets(path: str) -> int:
     """The sockets of all protocols. kernel: ``proto_seq_printf()``, which counts by
     ``sock_prot_inuse_get()``: those of one namespace, and of TCP only those that listen
     or are connected."""
-    with open(path, encoding="ascii", errors="replace") as file:
-        rows = [line.split() for line in file][1:]
+    rows = [line.split() for line in read_kernel_text(path).splitlines()][1:]
     return sum(max(0, int(row[2])) for row in rows)
 
 
