@@ -12,10 +12,15 @@ import check_ephemeral_port
 
 pytest.register_assert_rewrite("tests.support")
 
+from check_ephemeral_port.system import RECORDER_VARIABLE  # noqa: E402 # with the rest
+from tests.support import recorder  # noqa: E402 # must follow the registration
 from tests.support.namespace import (  # noqa: E402 # must follow the registration
     run_in_namespace,
     why_unavailable,
 )
+
+# a recorder of this host must not change any result
+os.environ[RECORDER_VARIABLE] = recorder.NO_RECORDER
 
 TESTS = Path(__file__).parent
 LIBRARY_SUITES = {"checks", "e2e", "kernel", "plugin", "system"}
@@ -47,8 +52,11 @@ def pytest_collection_modifyitems(items):
 
 
 def pytest_runtest_setup(item):
-    if item.get_closest_marker("namespace") and _why_no_namespace():
+    marker = item.get_closest_marker("namespace")
+    if marker and _why_no_namespace():
         pytest.skip(f"needs network namespaces: {_why_no_namespace()}")
+    if marker and marker.kwargs.get("recorder") and recorder.why_unavailable():
+        pytest.skip(f"needs a recorder: {recorder.why_unavailable()}")
 
 
 def pytest_pyfunc_call(pyfuncitem):
@@ -58,14 +66,24 @@ def pytest_pyfunc_call(pyfuncitem):
     names = pyfuncitem._fixtureinfo.argnames
     arguments = {name: pyfuncitem.funcargs[name] for name in names}
     situation = pyfuncitem.funcargs.get("situation")
-    failure = run_in_namespace(
-        situation.ports if situation else marker.kwargs["ports"],
-        partial(pyfuncitem.obj, **arguments),
-        host=marker.kwargs.get("host", False),
-    )
+    ports = situation.ports if situation else marker.kwargs["ports"]
+    body = partial(pyfuncitem.obj, **arguments)
+    if marker.kwargs.get("recorder"):
+        failure = _run_with_recorder(ports, body)
+    else:
+        failure = run_in_namespace(ports, body, host=marker.kwargs.get("host", False))
     if failure:
         pytest.fail(failure, pytrace=False)
     return True
+
+
+def _run_with_recorder(ports, body):
+    name = recorder.new_name()
+    try:
+        prepared = recorder.with_tracefs(name, body)
+        return run_in_namespace(ports, prepared, users=True)
+    finally:
+        recorder.remove_recorder(name)
 
 
 @pytest.hookimpl(hookwrapper=True)

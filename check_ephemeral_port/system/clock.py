@@ -19,17 +19,24 @@ def read_moment(proc: str = "/proc") -> Moment:
         uptime = time.monotonic()
     else:
         uptime = time.clock_gettime(boot_clock)
-    return Moment(uptime, time.time(), _boot_id(proc))
+    return Moment(uptime, time.time(), read_boot_id(proc))
 
 
-def _boot_id(proc: str) -> str:
-    # source: random(4)
+def read_boot_id(proc: str = "/proc") -> str:
+    """Identifies this start of the system; empty if unknown. Source: random(4)."""
     try:
         return read_kernel_text(f"{proc}/sys/kernel/random/boot_id").strip()
     except SystemReadError:
         # a sandbox, or not Linux; a reboot is still noticed, because the uptime
         # starts again while the wall clock continues
         return ""
+
+
+def local_time(uptime_seconds: float) -> str:
+    """A time since the system started, as local time: ``2026-11-28 10:03:27``."""
+    now = read_moment()
+    wall_seconds = now.wall_seconds - now.uptime_seconds + uptime_seconds
+    return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(wall_seconds))
 
 
 def read_namespace_id(proc: str = "/proc") -> str:

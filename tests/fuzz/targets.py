@@ -19,6 +19,15 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Callable, NamedTuple
 
+from check_ephemeral_port.model.failed.counts import (
+    TCP_CONNECT,
+    decode_counts,
+    parse_cpu_stats,
+)
+from check_ephemeral_port.model.failed.counts import (
+    UDP as UDP_REQUEST,
+)
+from check_ephemeral_port.model.failed.requests import parse_events
 from check_ephemeral_port.model.namespaces import container_id
 from check_ephemeral_port.model.ports import parse_port, parse_port_list
 from check_ephemeral_port.model.sockets import TCP, UDP
@@ -143,6 +152,12 @@ def history(data: bytes) -> None:
     encode_history(decode_history(data))
 
 
+def events(text: str) -> None:
+    """Parse the text of a recorder, of both formats."""
+    for kind in (TCP_CONNECT, UDP_REQUEST):
+        list(parse_events(text, kind, 0))
+
+
 def kernel_answers(kind: int, protocol: str) -> list[bytes]:
     """This kernel's answers for listening and connected sockets, IPv6 and IPv4."""
     with ExitStack() as held:
@@ -211,6 +226,25 @@ CGROUPS = [
     b"0::/system.slice/docker-" + b"0123456789abcdef" * 4 + b".scope\n",
 ]
 
+CPU_STATS = (
+    b"entries: 866\noverrun: 99000\ncommit overrun: 0\nbytes: 66682\n"
+    b"oldest event ts: 11419.420165\nnow ts: 11419.428119\n"
+    b"dropped events: 0\nread events: 0\n"
+)
+COUNTS = (
+    b"tcp_connect boot 1 2 3.000000 0:1:1:1.000000 1:9:2:3.000000\nudp - 1 2 3.000000"
+)
+EVENTS = [
+    b" nginx-812     [001] ..... 11419.420165: inet_sock_set_state: family=AF_INET"
+    b" protocol=IPPROTO_TCP sport=0 dport=443 saddr=198.51.100.1 daddr=192.0.2.7"
+    b" saddrv6=::ffff:198.51.100.1 daddrv6=::ffff:192.0.2.7 oldstate=TCP_SYN_SENT"
+    b" newstate=TCP_CLOSE\n",
+    b" python3-169     [000] ...1.    13.970280: bind:"
+    b" (inet_csk_listen_start+0x7d/0x100 <- inet_csk_get_port)"
+    b" snum=0 ret=-98 net=4026531840\n",
+]
+"""Of Linux 6.18 and 6.12."""
+
 TCP_ANSWERS = kernel_answers(socket.SOCK_STREAM, TCP)
 
 TARGETS: dict[str, Target] = {
@@ -251,5 +285,8 @@ TARGETS: dict[str, Target] = {
     "container_id": Target(in_text(container_id), (), CGROUPS),
     "sysctl": Target(sysctl_values, (SystemReadError,), sysctl_seeds()),
     "netsh": Target(netsh_outputs, (SystemReadError,), netsh_seeds()),
+    "parse_cpu_stats": Target(in_text(parse_cpu_stats), (ValueError,), [CPU_STATS]),
+    "decode_counts": Target(in_text(decode_counts), (), [COUNTS]),
+    "events": Target(in_text(events), (), EVENTS),
     "decode_history": Target(history, (), [encode_history(HISTORY)]),
 }

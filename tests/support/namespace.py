@@ -35,6 +35,12 @@ PORTS_A_WRITE = 600
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
+def unshare(kinds: int) -> None:
+    """Move this process into new namespaces of these kinds, as unshare(2) does."""
+    if _libc.unshare(kinds):
+        raise OSError(ctypes.get_errno(), "unshare")
+
+
 def set_sysctl(name: str, value: object) -> None:
     """Set ``net.ipv4.NAME`` of this namespace."""
     with open(f"/proc/sys/net/ipv4/{name}", "w") as file:
@@ -225,8 +231,7 @@ def enter_namespace(ports: str, host: bool = False, users: bool = False) -> None
     ``host``, only its child comes back."""
     uid, gid = os.getuid(), os.getgid()
     kinds = CLONE_NEWNET if users else CLONE_NEWUSER | CLONE_NEWNET
-    if _libc.unshare(kinds | CLONE_NEWNS | CLONE_NEWPID if host else kinds):
-        raise OSError(ctypes.get_errno(), "unshare")
+    unshare(kinds | CLONE_NEWNS | CLONE_NEWPID if host else kinds)
     if not users:
         for name, text in (
             ("setgroups", "deny"),

@@ -1,0 +1,1 @@
+"""Requests that failed because no port was free, as the kernel recorded them."""

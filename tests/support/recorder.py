@@ -1,0 +1,98 @@
+"""A recorder of failed requests for one test.
+
+tracefs is one for the whole kernel, so a test has a recorder with a name of its own. It
+lives in a mount namespace with an empty ``/run``. Other programs of the host fail, too:
+:func:`record_only` narrows the recorder to a destination.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from contextlib import suppress
+from functools import cache
+from pathlib import Path
+from typing import Callable
+
+from check_ephemeral_port.model.failed.counts import TCP_CONNECT
+from check_ephemeral_port.system import RECORDER_VARIABLE, recorder_path
+from check_ephemeral_port.system.recorder.definitions import WAYS
+from tests.support.namespace import CLONE_NEWNS, unshare
+
+TRACEFS = Path("/sys/kernel/tracing")
+NO_RECORDER = "no_recorder_in_this_test"
+"""The name that all other tests use, so that a recorder of the host changes nothing."""
+
+_MOUNT = f"mount -t tracefs nodev {TRACEFS}"
+_SWITCH_OFF = (
+    "from check_ephemeral_port.system.recorder.switch import switch_off; switch_off()"
+)
+
+
+@cache
+def why_unavailable() -> str | None:
+    """Why this machine cannot record; ``None`` if it can."""
+    if os.getuid():
+        return "tracefs needs root"
+    command = ["unshare", "--mount", "sh", "-c", _MOUNT]
+    done = subprocess.run(command, capture_output=True, text=True)
+    return done.stderr.strip() if done.returncode else None
+
+
+def new_name() -> str:
+    """A name that no other test has."""
+    return f"test_{os.getpid()}"
+
+
+def with_tracefs(name: str, body: Callable[[], None]) -> Callable[[], None]:
+    """A function that runs ``body`` with tracefs, an empty ``/run``, and this name."""
+
+    def prepared() -> None:
+        unshare(CLONE_NEWNS)
+        subprocess.run(["mount", "--make-rprivate", "/"], check=True)
+        subprocess.run(["mount", "-t", "tmpfs", "tmpfs", "/run"], check=True)
+        subprocess.run(_MOUNT.split(), check=True)
+        os.environ[RECORDER_VARIABLE] = name
+        body()
+
+    return prepared
+
+
+def remove_recorder(name: str) -> None:
+    """Remove what a test has left behind, even if it was killed."""
+    command = f'{_MOUNT}; exec "$0" -c "{_SWITCH_OFF}"'
+    subprocess.run(
+        ["unshare", "--mount", "sh", "-c", command, sys.executable],
+        env={**os.environ, RECORDER_VARIABLE: name},
+        check=True,
+    )
+
+
+def instance(suffix: str = "") -> Path:
+    """The folder of this test's recorder in tracefs."""
+    return TRACEFS / "instances" / (os.environ[RECORDER_VARIABLE] + suffix)
+
+
+def path() -> str:
+    """The folder where a check reads this test's recorder."""
+    found = recorder_path()
+    assert found, "there is no recorder"
+    return found
+
+
+def own_port() -> int:
+    """A port outside of the usual ranges that no other running test has."""
+    return 10000 + os.getpid() % 20000
+
+
+def record_only(port: int) -> None:
+    """Record only connects to this port."""
+    file = instance() / "events/sock/inet_sock_set_state/filter"
+    file.write_text(f"{WAYS[TCP_CONNECT].filter} && dport == {port}")
+
+
+def clear(name: str = "trace") -> None:
+    """Clear the record, as ``echo > trace`` does."""
+    with suppress(FileNotFoundError):
+        (instance() / name).write_text("\n")
