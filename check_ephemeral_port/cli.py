@@ -15,6 +15,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:  # importing nagiosplugin belongs to the measured time
     from .plugin.output.result import Result
 
+    Keep = Callable[[Callable[[], Result]], None]
+    Check = Callable[[Options, Stopwatch, Keep], Result]
+
 EXIT_OK = 0
 EXIT_UNKNOWN = 3
 
@@ -51,12 +54,13 @@ def _run(options: Options) -> int:
     deadline: Deadline | None = None
     try:
         deadline = Deadline(stopwatch, give_up)
-        if options.port is None:
-            from .checks.pool import run
-        else:
-            from .checks.port import run
+        if options.recorder:
+            from .checks.recorder import run_recorder
 
-        text, exit_code = _written(run(options, stopwatch, unexplained.append))
+            text, exit_code = run_recorder(options)
+        else:
+            run = _check_of(options)
+            text, exit_code = _written(run(options, stopwatch, unexplained.append))
     except ImportError as error:
         text, exit_code = unknown(f"a dependency is missing: {error}"), EXIT_UNKNOWN
     except SystemReadError as error:
@@ -68,6 +72,14 @@ def _run(options: Options) -> int:
     if deadline:
         deadline.reached_the_end()
     return _finish(text, exit_code, options)
+
+
+def _check_of(options: Options) -> Check:
+    if options.port is None:
+        from .checks.pool import run
+    else:
+        from .checks.port import run
+    return run
 
 
 def _written(result: Result) -> tuple[str, int]:

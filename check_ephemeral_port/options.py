@@ -70,6 +70,9 @@ class Options(NamedTuple):
     netns: str | None = None
     all_netns: bool = False
     state_file: str | None = None
+    recorder: str | None = None
+    """``on``, ``off`` or ``status``: no check, but this; ``None`` for a check."""
+    recorder_group: str | None = None
     no_advice: bool = False
     top: int | None = None
     """Maximum number of rows in each table; ``None`` depends on ``verbose``."""
@@ -101,9 +104,15 @@ POOL_OPTIONS = (
     "netns",
     "all_netns",
     "state_file",
+    "recorder_group",
     "no_advice",
 )
 """Options of the pool check that the port check refuses."""
+
+RECORDER_COMMANDS = ("on", "off", "status")
+
+RECORDER_OPTIONS = ("recorder", "recorder_group", "timeout", "verbose")
+"""The only options that make sense together with --recorder."""
 
 
 class UsageError(Exception):
@@ -147,12 +156,15 @@ def _main_thresholds(
 def _refuse_contradictions(options: Options) -> None:
     """Raises :class:`UsageError` for options that contradict each other."""
     pairs = _pool_contradictions if options.port is None else _port_contradictions
+    if options.recorder:
+        pairs = _recorder_contradictions
     for contradicts, message in pairs(options):
         if contradicts:
             raise UsageError(message)
 
 
 def _pool_contradictions(options: Options) -> Iterator[tuple[object, str]]:
+    yield options.recorder_group, "--recorder-group: only together with --recorder on"
     yield options.hostname, "--hostname: only together with --port"
     yield options.expect, "--expect: only together with --port"
     yield options.ip_version, "-4, -6: only together with --hostname"
@@ -169,6 +181,18 @@ def _pool_contradictions(options: Options) -> Iterator[tuple[object, str]]:
     yield (
         options.protocol == "udp" and options.destination,
         "--destination: UDP ports are not counted by destination",
+    )
+
+
+def _recorder_contradictions(options: Options) -> Iterator[tuple[object, str]]:
+    for name, default in Options()._asdict().items():
+        value = getattr(options, name)
+        is_given = value and value != default and name not in RECORDER_OPTIONS
+        option = "-4, -6" if name == "ip_version" else f"--{name.replace('_', '-')}"
+        yield is_given, f"{option}: not with --recorder"
+    yield (
+        options.recorder != "on" and options.recorder_group,
+        "--recorder-group: only together with --recorder on",
     )
 
 
@@ -209,6 +233,7 @@ def _refuse_linux_options(options: Options) -> None:
         (options.probe == ALWAYS, "--probe:"),
         (options.netns, "--netns:"),
         (options.all_netns, "--all-netns:"),
+        (options.recorder, "--recorder:"),
     ):
         if given:
             raise UsageError(f"{option} on Linux only")
@@ -242,6 +267,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_thresholds(parser.add_argument_group("thresholds"))
     _add_scope(parser.add_argument_group("what to check"))
     _add_port_check(parser.add_argument_group("one port instead of the whole range"))
+    _add_recorder(parser.add_argument_group("record of failed connects"))
     _add_general(parser.add_argument_group("general"))
     return parser
 
@@ -389,6 +415,21 @@ def _add_port_check(group: argparse._ArgumentGroup) -> None:
         help="CRITICAL if the port is anything else: free, used or listening; with -H "
         "open, closed or filtered. A listening port is also used. A free port has no "
         "socket at all, not even in TIME_WAIT",
+    )
+
+
+def _add_recorder(group: argparse._ArgumentGroup) -> None:
+    group.add_argument(
+        "--recorder",
+        choices=RECORDER_COMMANDS,
+        help="on Linux, as root: let the kernel record requests that fail because no "
+        "port is free, until it restarts (on), stop that (off), or exit with 0 if it "
+        "is on (status). While it is on, every check reports them",
+    )
+    group.add_argument(
+        "--recorder-group",
+        metavar="GROUP",
+        help="with --recorder on: also let this group read the record",
     )
 
 

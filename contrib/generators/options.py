@@ -38,8 +38,9 @@ class Option(NamedTuple):
 
     @property
     def checks(self) -> bool:
-        """Whether the result is that of a check, not a text about the program."""
-        return self.name not in ("help", "version")
+        """Whether it belongs to a check. Others show a text, or prepare the host."""
+        others = ("help", "version", "recorder", "recorder-group")
+        return self.name not in others
 
 
 class Group(NamedTuple):

@@ -71,7 +71,7 @@ def test_every_option_is_an_argument_with_a_field():
 
 def test_choices_are_lists():
     for option in options():
-        if option.choices:
+        if option.choices and option.checks:
             name = f"{icinga2.variable(option)}_list"
             entries = BASKET["DataList"][name]["entries"]
             assert [entry["entry_name"] for entry in entries] == list(option.choices)
