@@ -1,4 +1,4 @@
-"""The file with the history of earlier runs.
+"""The file with the history of earlier runs, and with what a recorder had counted.
 
 nagiosplugin's ``Cookie`` is not suitable. It follows symbolic links, writes in place
 and with mode 0644, and the run after a corrupt file is UNKNOWN.
@@ -25,7 +25,7 @@ import os
 import re
 import stat
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 
 from ..model.forecast.trend import MOST_POINTS, History, Point, Series
@@ -42,6 +42,10 @@ VERSION = 1
 MOST_BYTES = 1_000_000
 """A larger file is not from this check."""
 LONGEST_NAME = 1000
+LONGEST_COUNTS = 30_000
+"""Longer counts of a recorder are not kept. These are those of about 300 CPUs."""
+MOST_CHECKS = 15
+"""The counts of at most this number of checks are kept, those of the latest runs."""
 MOST_PORTS = 65536
 LATEST_SECONDS = 1e12
 """No clock shows a later time."""
@@ -83,19 +87,74 @@ def update_history(
     administrator has to fix something: the file belongs to another user, is a link, or
     has no folder.
     """
+
+    def change_history(state: _State) -> tuple[_State, Result]:
+        history, result = change(state.history)
+        return state._replace(history=history), result
+
+    return _update(path, change_history, limit_seconds, platform)
+
+
+def update_counts(
+    path: str,
+    check_id: str,
+    change: Callable[[str], tuple[str, Result]],
+    limit_seconds: float,
+) -> tuple[Result, str]:
+    """Replace what a recorder had counted at the last run of one check.
+
+    Like :func:`update_history`, but ``change`` gets and returns a text. It is empty if
+    there was no recorder.
+    """
+
+    def change_counts(state: _State) -> tuple[_State, Result]:
+        counts = dict(state.counts)
+        text, result = change(counts.pop(check_id, ""))
+        if text and len(text) <= LONGEST_COUNTS:
+            counts[check_id] = text
+        latest = list(counts.items())[-MOST_CHECKS:]
+        return state._replace(counts=dict(latest)), result
+
+    return _update(path, change_counts, limit_seconds)
+
+
+def has_counts(path: str) -> bool:
+    """Whether the file may have the counts of a recorder. Takes no lock."""
+    try:
+        with open(path, "rb") as file:
+            return b'"counts"' in file.read(MOST_BYTES)
+    except OSError:  # update_history() has said so
+        return False
+
+
+def _update(
+    path: str,
+    change: Callable[[_State], tuple[_State, Result]],
+    limit_seconds: float,
+    platform: str = os.name,
+) -> tuple[Result, str]:
     if platform != "posix":
         raise SystemReadError("--state-file: this system has no flock()")
     try:
         with _locked(path, limit_seconds) as locked_file:
-            history, result = change(decode_history(_read_content(locked_file)))
+            state, result = change(_decode(_read_content(locked_file)))
             try:
-                _replace(locked_file, encode_history(history))
+                _replace(locked_file, _encode(state))
             except OSError as error:
                 return result, _note(path, error)
             _remove_leftovers(locked_file)
             return result, ""
     except OSError as error:
-        return change({})[1], _note(path, error)
+        return change(_NOTHING)[1], _note(path, error)
+
+
+class _State(NamedTuple):
+    history: History
+    counts: Mapping[str, str]
+    """What a recorder had counted at the last run of each check, as text."""
+
+
+_NOTHING = _State({}, {})
 
 
 def _note(path: str, error: OSError) -> str:
@@ -227,31 +286,44 @@ def _remove_leftovers(locked_file: _LockedFile) -> None:
 
 def encode_history(history: History) -> bytes:
     """The content of the file for a history."""
+    return _encode(_State(history, {}))
+
+
+def _encode(state: _State) -> bytes:
     series = {
         name: {
             "boot": boot,
             "pool": pool,
             "points": [[round(up, 3), round(wall, 3), n] for up, wall, n in points],
         }
-        for name, (boot, pool, points) in history.items()
+        for name, (boot, pool, points) in state.history.items()
     }
     content = {"version": VERSION, "series": series}
+    if state.counts:
+        content["counts"] = state.counts
     return json.dumps(content, separators=(",", ":")).encode("ascii")
 
 
 def decode_history(data: bytes) -> History:
     """The history in the content of the file; empty if any part of it is foreign."""
+    return _decode(data).history
+
+
+def _decode(data: bytes) -> _State:
     if len(data) > MOST_BYTES:
-        return {}
+        return _NOTHING
     try:
         content = json.loads(data, parse_int=_integer, parse_constant=_refuse_constant)
         if content["version"] != VERSION:
-            return {}
+            return _NOTHING
         series = content["series"].items()
-        return {_text(name): _series(**fields) for name, fields in series}
+        history = {_text(name): _series(**fields) for name, fields in series}
+        counts = content.get("counts", {}).items()
+        limit = LONGEST_COUNTS
+        return _State(history, {_text(n): _text(text, limit) for n, text in counts})
     # the errors that foreign JSON causes; RecursionError: nested too deep
     except (AttributeError, KeyError, RecursionError, TypeError, ValueError):
-        return {}
+        return _NOTHING
 
 
 def _series(boot: Any, pool: Any, points: Any) -> Series:
@@ -273,8 +345,8 @@ def _seconds(value: Any) -> float:
     raise ValueError("no time")
 
 
-def _text(value: Any) -> str:
-    if isinstance(value, str) and len(value) <= LONGEST_NAME:
+def _text(value: Any, longest: int = LONGEST_NAME) -> str:
+    if isinstance(value, str) and len(value) <= longest:
         return value
     raise ValueError("no name")
 

@@ -17,9 +17,13 @@ from check_ephemeral_port.model.forecast.trend import MOST_POINTS, Point, Series
 from check_ephemeral_port.system import state_file
 from check_ephemeral_port.system.errors import SystemReadError
 from check_ephemeral_port.system.state_file import (
+    LONGEST_COUNTS,
     MOST_BYTES,
+    MOST_CHECKS,
     decode_history,
     encode_history,
+    has_counts,
+    update_counts,
     update_history,
 )
 from tests.support.builders import HISTORY
@@ -307,6 +311,79 @@ def test_a_file_that_is_removed_during_the_run_is_written_again(path):
 
     update_history(path, remove, 10)
     assert kept(path) == HISTORY
+
+
+def keep_counts(path, text, check_id="one"):
+    return update_counts(path, check_id, lambda last: (text, last))
+
+
+def test_each_check_has_its_own_counts_beside_the_history(path):
+    keep(path)
+    assert not has_counts(path)
+    assert keep_counts(path, "5") == ("", "")
+    assert keep_counts(path, "7", "other") == ("", "")
+    assert has_counts(path)
+    assert keep(path) == (HISTORY, "")
+    assert keep_counts(path, "6") == ("5", "")
+    assert keep_counts(path, "") == ("6", "")
+    assert keep_counts(path, "") == ("", "")
+    assert keep_counts(path, "", "other") == ("7", "")
+    assert not has_counts(path)
+    assert kept(path) == HISTORY
+
+
+def test_only_the_latest_counts_of_a_reasonable_size_are_kept(path):
+    for number in range(MOST_CHECKS + 1):
+        keep_counts(path, "x" * LONGEST_COUNTS, str(number))
+    assert os.path.getsize(path) < MOST_BYTES / 2
+    assert keep_counts(path, "", "0") == ("", "")
+    assert keep_counts(path, "x" * (LONGEST_COUNTS + 1), "1")[0] != ""
+    assert keep_counts(path, "", "1") == ("", "")
+
+
+def test_counts_and_history_of_the_largest_size_are_kept_together(path):
+    points = tuple(Point(1e6 + n / 7, 2e9 + n / 7, 65536) for n in range(MOST_POINTS))
+    series = {f"{n} {'x' * 90}": Series("b" * 36, "p" * 30, points) for n in range(200)}
+    keep(path, series)
+    for number in range(MOST_CHECKS):
+        keep_counts(path, "x" * LONGEST_COUNTS, str(number))
+    assert len(kept(path)) == 200
+
+
+@pytest.mark.parametrize(
+    "counts", [[], {"x": 5}, {"x": "y" * 99999}, None, {"x": None}]
+)
+def test_foreign_counts_make_the_file_foreign(path, counts):
+    with open(path, "w") as file:
+        json.dump({**GOOD, "counts": counts}, file)
+    assert keep_counts(path, "") == ("", "")
+
+
+def test_a_file_that_cannot_be_read_has_no_counts(path):
+    assert not has_counts(path)
+
+
+def count_one(path, check_id, times):
+    for _ in range(times):
+        keep_next(path, check_id)
+
+
+def keep_next(path, check_id):
+    update_counts(path, check_id, lambda last: (str(int(last or 0) + 1), None))
+
+
+def test_concurrent_runs_lose_no_counts(path):
+    fork = get_context("fork")
+    runs = [fork.Process(target=count_one, args=(path, str(n), 25)) for n in range(3)]
+    runs += [fork.Process(target=count_one, args=(path, "all", 10)) for n in range(3)]
+    runs += [fork.Process(target=add_one, args=(path, "history", 25))]
+    for run in runs:
+        run.start()
+    for run in runs:
+        run.join(60)
+    assert [keep_counts(path, "", str(n))[0] for n in range(3)] == ["25"] * 3
+    assert keep_counts(path, "", "all")[0] == "30"
+    assert len(kept(path)["history"].points) == 25
 
 
 GOOD = json.loads(encode_history(HISTORY))
