@@ -55,6 +55,8 @@ class Options(NamedTuple):
     fast_critical: ThresholdRange | None = None
     eta_warning: ThresholdRange | None = None
     eta_critical: ThresholdRange | None = None
+    failed_warning: ThresholdRange | None = None
+    failed_critical: ThresholdRange | None = None
     destination: Sequence[DestinationOption] = ()
     source: str | None = None
     port: int | None = None
@@ -98,6 +100,8 @@ POOL_OPTIONS = (
     "fast_critical",
     "eta_warning",
     "eta_critical",
+    "failed_warning",
+    "failed_critical",
     "destination",
     "source",
     "probe",
@@ -319,6 +323,17 @@ def _add_thresholds(group: argparse._ArgumentGroup) -> None:
         "for example, 30m: alarms below 30 minutes; needs --state-file",
     )
     add("--eta-critical", parse_seconds_range, "the same for CRITICAL")
+    add(
+        "--failed-warning",
+        parse_range,
+        "number of requests that failed because no port was free, of each kind, since "
+        "the last run with the same --state-file, else since --recorder on",
+    )
+    add(
+        "--failed-critical",
+        parse_range,
+        "the same for CRITICAL (default: 0 with --state-file; ~: never alarms)",
+    )
 
 
 def _add_scope(group: argparse._ArgumentGroup) -> None:

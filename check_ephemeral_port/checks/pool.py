@@ -15,6 +15,7 @@ from ..plugin.pool.contexts import pool_contexts
 from ..plugin.pool.resource import EphemeralPorts
 from ..plugin.pool.summary import Explanation, PoolSummary, alarming_figure
 from ..plugin.thresholds import Judgment, ThresholdContext, Thresholds, judge
+from ..system import recorder_path
 from ..system.deadline import Stopwatch
 from ..system.errors import SystemReadError
 from ..system.ranges import read_port_settings
@@ -87,6 +88,24 @@ def observe(options: Options, stopwatch: Stopwatch) -> Observation:
 
     Raises :class:`SystemReadError`.
     """
+    observation = _observe_where_asked(options, stopwatch)
+    path, state_file = recorder_path(), options.state_file
+    is_asked = options.verbose or options.failed_warning or options.failed_critical
+    if not (path or is_asked or (state_file and _has_counts(state_file))):
+        return observation
+    from .failed import observe_failed  # late: most hosts have no recorder
+
+    with stopwatch.stage("reading the recorder of failed requests"):
+        return observe_failed(observation, path, options)
+
+
+def _has_counts(state_file: str) -> bool:
+    from ..system.state_file import has_counts
+
+    return has_counts(state_file)
+
+
+def _observe_where_asked(options: Options, stopwatch: Stopwatch) -> Observation:
     with stopwatch.stage("resolving destinations"):
         watches = tuple(map(_watch, options.destination))
     if options.all_netns:
@@ -247,7 +266,7 @@ def _full_destinations(usage: HostUsage) -> set[Destination]:
 # judge
 
 
-def contexts_of(options: Options) -> tuple[ThresholdContext, ...]:
+def contexts_of(options: Options) -> list[ThresholdContext]:
     """The contexts with the thresholds of the command line."""
     return pool_contexts(
         used=Thresholds(options.warning, options.critical),
@@ -260,13 +279,20 @@ def contexts_of(options: Options) -> tuple[ThresholdContext, ...]:
 
 def judge_pool(resource: EphemeralPorts, options: Options) -> Judgment:
     """Compare the metrics with the thresholds of the command line."""
-    contexts = contexts_of(options)
-    survey = resource.observation.survey
-    if survey is None:
-        return judge([resource], contexts)
-    from ..plugin.pool.namespaces import FailedContext, SurveyedNamespaces
+    resources, contexts = [resource], contexts_of(options)
+    survey, failed = resource.observation.survey, resource.observation.failed
+    if failed and failed.counts:
+        from ..plugin.pool.failed import RecordedFailures, failed_context
 
-    return judge([resource, SurveyedNamespaces(survey)], [*contexts, FailedContext()])
+        resources.insert(0, RecordedFailures(failed))  # evidence comes before figures
+        thresholds = Thresholds(options.failed_warning, options.failed_critical)
+        contexts.append(failed_context(failed, thresholds))
+    if survey:
+        from ..plugin.pool.namespaces import FailedContext, SurveyedNamespaces
+
+        resources.append(SurveyedNamespaces(survey))
+        contexts.append(FailedContext())
+    return judge(resources, contexts)
 
 
 # explain
@@ -400,7 +426,7 @@ def _tables(
 
     observation, rows = resource.observation, _rows(options)
     holders = named_holders(found.entries, found.hidden, rows, observation.namespace)
-    return pool_sections(
+    sections = pool_sections(
         observation,
         resource.figures,
         fullest,
@@ -408,6 +434,13 @@ def _tables(
         stopwatch.finished,
         options.verbose,
     )
+    if not (observation.failed and observation.failed.counts):
+        return sections
+    from ..plugin.pool.failed import failed_section
+    from ..system.clock import local_time
+
+    failed = failed_section(observation.failed, rows, local_time)
+    return [failed, *sections]
 
 
 def _advice_and_survey(

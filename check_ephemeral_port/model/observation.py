@@ -10,7 +10,8 @@ from .sample import SocketSample
 from .usage import HostUsage, Question
 
 TYPE_CHECKING = False
-if TYPE_CHECKING:  # most runs need neither
+if TYPE_CHECKING:  # most runs need none of them
+    from .failed.requests import FailedRequests
     from .forecast.forecast import HostForecast
     from .namespaces import Namespace, Survey
     from .sockets import Destination
@@ -46,5 +47,7 @@ class Observation(NamedTuple):
     the experiment could have settled it, but the state is the same in any case."""
     device_names: Mapping[int, str] = {}
     """Names of the devices that connections are bound to, by index."""
+    failed: FailedRequests | None = None
+    """Requests of the whole host that got no port; ``None`` if there is no record."""
     pool_notes: Sequence[str] = ()
     """Remarks about the rules of this system, as text for the output."""

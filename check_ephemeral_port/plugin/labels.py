@@ -60,6 +60,13 @@ POOL_LABELS = (
         "",
         "tcp_connect_free for this destination of -d",
     ),
+    Label(
+        "bind_failed",
+        "",
+        "calls of bind() to port 0 that failed because no port was free, since the "
+        "last run with the same --state-file, else since --recorder on; only where "
+        "the kernel can record them",
+    ),
     Label("netns", "", "network namespaces that --all-netns inspected"),
     Label("netns_failed", "", "network namespaces that --all-netns cannot inspect"),
     Label(
@@ -91,6 +98,12 @@ POOL_LABELS = (
         "s",
         "seconds until no port remains for TCP connect() to the destination that runs "
         "out first, if the usage grows; only with --state-file",
+    ),
+    Label(
+        "tcp_connect_failed",
+        "",
+        "connects that failed because no port was free, since the last run with the "
+        "same --state-file, else since --recorder on; only while it is on",
     ),
     Label(
         "tcp_connect_fast",
@@ -126,6 +139,11 @@ POOL_LABELS = (
         "udp_bind_free",
         "",
         "ports remaining for UDP; the maximum is the size of the pool",
+    ),
+    Label(
+        "udp_failed",
+        "",
+        "UDP requests that failed because no port was free; see bind_failed",
     ),
     Label("udp_sockets", "", "UDP sockets on ports of the pool"),
 )

@@ -33,11 +33,11 @@ _check_ephemeral_port()
             mapfile -t COMPREPLY < <(compgen -W "on off status" -- "$current")
             return
             ;;
-        -w | --warning | -c | --critical | --free-warning | --free-critical | --bind-warning | --bind-critical | --fast-warning | --fast-critical | --eta-warning | --eta-critical | -d | --destination | --source | --netns | --state-file | -p | --port | -H | --hostname | --recorder-group | --top | -t | --timeout)
+        -w | --warning | -c | --critical | --free-warning | --free-critical | --bind-warning | --bind-critical | --fast-warning | --fast-critical | --eta-warning | --eta-critical | --failed-warning | --failed-critical | -d | --destination | --source | --netns | --state-file | -p | --port | -H | --hostname | --recorder-group | --top | -t | --timeout)
             return # any text
             ;;
     esac
-    mapfile -t COMPREPLY < <(compgen -W "-w --warning -c --critical --free-warning --free-critical --bind-warning --bind-critical --fast-warning --fast-critical --eta-warning --eta-critical -d --destination --source --protocol --netns --all-netns --sampler --probe --state-file -p --port -H --hostname -4 -6 --expect --recorder --recorder-group --no-advice --top -v --verbose -t --timeout --exit-ok -V --version -h --help" -- "$current")
+    mapfile -t COMPREPLY < <(compgen -W "-w --warning -c --critical --free-warning --free-critical --bind-warning --bind-critical --fast-warning --fast-critical --eta-warning --eta-critical --failed-warning --failed-critical -d --destination --source --protocol --netns --all-netns --sampler --probe --state-file -p --port -H --hostname -4 -6 --expect --recorder --recorder-group --no-advice --top -v --verbose -t --timeout --exit-ok -V --version -h --help" -- "$current")
 }
 
 complete -F _check_ephemeral_port check_ephemeral_port

@@ -63,6 +63,8 @@ OPTIONS = [
         (["--recorder-group", "x", "-p", "9"], ["--recorder-group: not with --port"]),
         (["--state-file", "x", "--all-netns"], ["--state-file: not with --all-netns"]),
         (["--state-file", ""], ["--state-file", "empty"]),
+        (["--failed-warning", "5%"], ["--failed-warning", "not a range"]),
+        (["--failed-critical", "5", "-p", "9"], ["--failed-critical: not with --port"]),
         (["-d", "192.0.2.7"], ["--destination", "HOST:PORT"]),
         (["-d", "192.0.2.7:0"], ["--destination", "'0' is not a port"]),
         (["-d", "192.0.2.7:70000"], ["--destination", "'70000' is not a port"]),

@@ -1,11 +1,22 @@
 """The record of failed requests, as a user of the program sees it."""
 
 import os
+import re
+import subprocess
+from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
-from tests.support.plugin_process import assert_unknown, check
-from tests.support.recorder import instance
+from tests.support.namespace import add_namespace
+from tests.support.plugin_process import PROGRAM, assert_unknown, check
+from tests.support.recorder import clear, instance, own_port, path, record_only
+from tests.support.sockets import (
+    connect,
+    held_connections,
+    reset_at_close,
+    successes_until_refused,
+)
 
 RECORDED = pytest.mark.namespace(ports="40000-40039", recorder=True)
 
@@ -57,5 +68,182 @@ def test_what_goes_wrong_is_one_line():
         run = check("--recorder", command, within=without)
         assert_unknown(run, "tracefs is not mounted at /sys/kernel/tracing")
     os.environ["CHECK_EPHEMERAL_PORT_RECORDER"] = "../x"
-    run = check("--recorder", "status")
-    assert_unknown(run, "CHECK_EPHEMERAL_PORT_RECORDER: '../x' is not a plain name")
+    assert_unknown(check(), "CHECK_EPHEMERAL_PORT_RECORDER: '../x' is not a plain name")
+
+
+@contextmanager
+def recorder(port):
+    """A recorder of connects to this port."""
+    assert check("--recorder", "on").exit_code == 0
+    record_only(port)
+    yield
+    assert check("--recorder", "off").exit_code == 0
+
+
+def fail(port, times, held=40):
+    """Use up all ports for a moment; ``times`` connects fail meanwhile."""
+    remote = ("127.0.0.1", port)
+    with held_connections(held, remote) as clients:
+        for _ in range(times):
+            assert successes_until_refused(lambda: connect(remote)) == 0
+        for client in clients:
+            reset_at_close(client)
+
+
+def failed(run):
+    return run.perfdata["tcp_connect_failed"]
+
+
+@RECORDED
+def test_a_burst_between_two_runs_is_critical_once(tmp_path):
+    state, port = ("--state-file", str(tmp_path / "state")), own_port()
+    with recorder(port):
+        before = check(*state)
+        assert (before.exit_code, failed(before)) == (0, 0)
+        fail(port, 12)
+        burst = check(*state)
+        assert (burst.exit_code, burst.stderr, failed(burst)) == (2, "", 12)
+        name = Path("/proc/self/comm").read_text().strip()
+        assert burst.status.startswith(
+            "EPHEMERAL_PORT CRITICAL - 12 connects failed since the last check because"
+            f" no port was free, all to 127.0.0.1:{port} by {name};"
+            " it was full between the checks; now 0% of 40 ports for TCP connect() used"
+        )
+        assert burst.perfdata_fields["tcp_connect_failed"] == "12;;0;0"
+        after = check(*state)
+        assert (after.exit_code, failed(after)) == (0, 0)
+        assert after.status == before.status
+
+
+@RECORDED
+def test_a_table_shows_whose_they_were(tmp_path):
+    port = own_port()
+    with recorder(port):
+        fail(port, 12)
+        run = check("-v")
+    assert run.exit_code == 0
+    title = "failed because no port was free, since the recorder was switched on "
+    assert f"\n{title}" in run.stdout
+    name = Path("/proc/self/comm").read_text().strip()
+    time = r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d"
+    assert re.search(
+        rf"^    12  {name} +127\.0\.0\.1:{port}  127\.0\.0\.1\n"
+        rf" +root  own    {time}  {time}$",
+        run.stdout,
+        re.MULTILINE,
+    )
+
+
+@RECORDED
+def test_each_check_has_its_own_last_run(tmp_path):
+    port = own_port()
+    one, two = (("--state-file", str(tmp_path / name)) for name in ("one", "two"))
+    udp = (*one, "--protocol", "udp")
+    other = (*one, "-w", "70")
+    with recorder(port):
+        for arguments in (one, two, other, udp):
+            check(*arguments)
+        fail(port, 3)
+        assert failed(check(*one)) == 3
+        fail(port, 2)
+        assert failed(check(*one, "-v", "--top", "3")) == 2  # the same check
+        assert failed(check(*two)) == failed(check(*other)) == 5
+        assert "tcp_connect_failed" not in check(*udp).perfdata
+        assert [failed(check(*each)) for each in (one, two, other)] == [0, 0, 0]
+
+
+@RECORDED
+def test_runs_at_the_same_time_count_each_failure_once(tmp_path):
+    state, port = ("--state-file", str(tmp_path / "state")), own_port()
+    command = [PROGRAM, *state]
+    with recorder(port):
+        check(*state)
+        fail(port, 9)
+        runs = [
+            subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+            for _ in range(6)
+        ]
+        counts = re.findall(
+            r" tcp_connect_failed=(\d+)", "".join(run.communicate()[0] for run in runs)
+        )
+    assert sorted(counts) == ["0"] * 5 + ["9"]
+
+
+@RECORDED
+def test_a_cleared_a_new_and_a_lost_recorder(tmp_path):
+    state, port = ("--state-file", str(tmp_path / "state")), own_port()
+    with recorder(port):
+        check(*state)
+        fail(port, 5)
+        assert failed(check(*state)) == 5
+        clear()
+        fail(port, 2)
+        assert failed(check(*state)) == 2
+    with recorder(port):
+        fail(port, 3)
+        assert failed(check(*state)) == 3
+        (instance() / "tracing_on").write_text("0")
+        paused = check(*state)
+        assert paused.status.endswith("; the recorder of failed connects is paused")
+    gone = check(*state)
+    assert gone.exit_code == 0
+    assert gone.status.endswith(
+        "; the recorder of failed connects was on at the last check and is off now"
+    )
+    assert "recorder" not in check(*state).stdout
+
+
+@RECORDED
+def test_after_a_reboot_all_failures_count(tmp_path):
+    file, port = tmp_path / "state", own_port()
+    with recorder(port):
+        fail(port, 5)
+        check("--state-file", str(file))
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+        text = file.read_text()
+        assert boot in text
+        file.write_text(text.replace(boot, boot[::-1]))
+        fail(port, 1)
+        run = check("--state-file", str(file))
+    assert (run.exit_code, failed(run)) == (2, 6)
+
+
+@RECORDED
+def test_without_a_recorder_only_v_says_so():
+    plain = check()
+    assert "record" not in plain.stdout
+    note = "note: failed connects are not recorded here (see --recorder)"
+    assert note in check("-v").stdout.splitlines()
+    asked = check("--failed-critical", "5")
+    assert asked.exit_code == 0
+    assert asked.status == f"{plain.status}; failed connects are not recorded here"
+
+
+@RECORDED
+def test_other_users_can_read_it_by_group_only():
+    port = own_port()
+    as_user = ("setpriv", "--reuid", "2", "--regid", "2", "--groups", "1")
+    with recorder(port):
+        fail(port, 4)
+        run = check("-v", within=as_user)
+        assert run.exit_code == 0 and "_failed" not in run.stdout
+        reason = f"cannot read {path()}/per_cpu: Permission denied"
+        assert f"note: failed connects: {reason}"[:78] in run.stdout
+        check("--recorder", "on", "--recorder-group", "daemon")
+        assert failed(check(within=as_user)) == 4
+
+
+@RECORDED
+def test_failures_of_another_namespace_are_not_blamed_on_the_observed_one():
+    port = own_port()
+    web = add_namespace("web", "50000-50001")
+    with recorder(port):
+        fail(port, 3)
+        run = check("--netns", web, "--failed-critical", "0")
+    assert run.exit_code == 2
+    assert re.match(
+        r"EPHEMERAL_PORT CRITICAL - 3 connects failed since the recorder was switched"
+        rf" on \d+ s ago because no port was free, all to 127\.0\.0\.1:{port} by [^;]+;"
+        r" it was full at that time; netns \S+: now 0% of 2 ports ",
+        run.status,
+    )

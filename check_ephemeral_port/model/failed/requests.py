@@ -86,6 +86,8 @@ class FailedRequests(NamedTuple):
     """How long ago the recorder was made."""
     gone: bool = False
     """There is no recorder, but there was one at the last run."""
+    missing: bool = False
+    """There is no recorder that the check can read, but the user asks for one."""
     paused: bool = False
     """The recorder is switched on, but another program has stopped it."""
 

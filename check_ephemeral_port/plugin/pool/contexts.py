@@ -72,9 +72,9 @@ def pool_contexts(
     bind_used: Thresholds,
     fast_used: Thresholds,
     eta: Thresholds = Thresholds(),
-) -> tuple[ThresholdContext, ...]:
+) -> list[ThresholdContext]:
     """A context for each kind of metric."""
-    return (
+    return [
         PoolContext(metrics.USED_PERCENT, used),
         PoolContext(metrics.BIND_USED_PERCENT, bind_used),
         FirstChoiceContext(metrics.FAST_USED_PERCENT, fast_used),
@@ -83,4 +83,4 @@ def pool_contexts(
         EtaContext(metrics.ETA_SECONDS, eta),
         EtaContext(metrics.BIND_ETA_SECONDS),
         ThresholdContext(metrics.COUNT),
-    )
+    ]

@@ -13,7 +13,7 @@ from ..names import namespace_name, namespace_phrase
 from ..text import NAME
 from ..thresholds import ThresholdContext
 from .resource import COUNT, EphemeralPorts
-from .summary import Explanation, PoolSummary
+from .summary import WAS_FULL, Explanation, PoolSummary
 
 FAILED = "netns_failed"
 MAX_NAMES = 3
@@ -142,7 +142,14 @@ class NamespaceSummary(PoolSummary):
         assert namespace
         name, observed = namespace_phrase(namespace), len(self._survey.results)
         worst_of = f", worst of {observed}" if observed > 1 else ""
-        return [f"{name}{worst_of}: {sentences[0]}", *sentences[1:]]
+        # requests that failed can be those of any namespace
+        evidence = self._failed() and [*self._failed(), *WAS_FULL]
+        named = list(sentences)
+        for index, sentence in enumerate(sentences):
+            if sentence not in evidence:
+                named[index] = f"{name}{worst_of}: {sentence}"
+                break
+        return named
 
 
 def describe_failures(survey: Survey) -> str:

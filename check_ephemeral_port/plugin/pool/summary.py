@@ -17,6 +17,9 @@ if TYPE_CHECKING:  # an OK run has nothing to explain
 
 SLOW = "connects are slow because the ports tried first are used up"
 
+WAS_FULL = ("it was full between the checks", "it was full at that time")
+"""Said if requests failed, but ports are free now: since the last run, or before."""
+
 MAX_ALARMS = 3
 """Maximum number of alarms with a sentence, to leave room for their cause."""
 
@@ -56,6 +59,7 @@ class PoolSummary:
         ]
         return [
             *usages,
+            *self._failed(),
             *self._running_out(results),
             *self._slow_connects(),
             *self._invisible_time_wait(),
@@ -68,10 +72,31 @@ class PoolSummary:
         sentences = alarms[:MAX_ALARMS]
         if len(alarms) > MAX_ALARMS:
             sentences.append(f"and {len(alarms) - MAX_ALARMS} more alarms")
-        sentences += [s for s in self._running_out(results) if s not in sentences]
+        evidence = [*self._failed(), *self._between_checks(results)]
+        others = [*evidence, *self._running_out(results)]
+        sentences += [sentence for sentence in others if sentence not in sentences]
         sentences += [*self._slow_connects(), *self._explanation.causes]
         sentences += self._no_history()
         return [*sentences, *self._largest_holder(), *self._invisible_time_wait()]
+
+    def _failed(self) -> list[str]:
+        """Sentences about requests that failed."""
+        failed = self._resource.observation.failed
+        if failed is None:
+            return []
+        from .failed import failed_sentences  # late: most hosts have no recorder
+
+        return failed_sentences(failed)
+
+    def _between_checks(self, results: nagiosplugin.Results) -> list[str]:
+        """How full it was and is now, if only requests that failed alarm."""
+        failed = self._resource.observation.failed
+        if failed is None or alarming_figure(self._resource, results):
+            return []
+        from .failed import full_now
+
+        now = full_now(failed, self._resource.figures)
+        return [WAS_FULL[not failed.since_last_run], *now] if now else []
 
     def _running_out(self, results: nagiosplugin.Results) -> list[str]:
         """Sentences about usages that run out soon, or that alarm for this reason.

@@ -120,4 +120,5 @@ def read_text(path: str) -> str:
 
 
 def _unreadable(error: OSError) -> SystemReadError:
-    return SystemReadError(f"cannot read {error.filename}: {error.strerror}")
+    hint = " (see --recorder-group)" if isinstance(error, PermissionError) else ""
+    return SystemReadError(f"cannot read {error.filename}: {error.strerror}{hint}")

@@ -1,0 +1,162 @@
+"""Failed requests: metrics, thresholds, sentences and the table for ``-v``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import nagiosplugin
+
+from ...model.failed.counts import BIND, KINDS, TCP_CONNECT, UDP
+from ...model.failed.requests import FailedGroup, FailedRequests
+from ...model.thresholds import ThresholdRange
+from ..names import COMMAND_LENGTH
+from ..output.details import Column, Section
+from ..text import NAME, clean_name
+from ..thresholds import ThresholdContext, Thresholds
+from .figures import UsageFigure, describe
+from .forecast import duration
+
+FAILED_COUNT = "failed_count"
+DEFAULT_CRITICAL = ThresholdRange(end=0)
+"""One failure since the last run is critical."""
+NOUNS = {
+    TCP_CONNECT: ("connect", "connects"),
+    BIND: ("bind() to port 0", "calls of bind() to port 0"),
+    UDP: ("UDP request", "UDP requests"),
+}
+USAGES = {TCP_CONNECT: "tcp_connect", BIND: "tcp_bind", UDP: "udp_bind"}
+"""The usage of each kind."""
+OWN = "own"
+GONE = "the recorder of failed connects was on at the last check and is off now"
+MISSING = "failed connects are not recorded here"
+PAUSED = "the recorder of failed connects is paused"
+
+_COLUMNS = (
+    Column("failed", "failed", numeric=True),
+    Column("process", "process", missing="?"),
+    Column("destination", "to"),
+    Column("source", "from", missing="-"),
+    Column("user", "user", missing="-"),
+    Column("namespace", "netns", missing="-"),
+    Column("first", "first"),
+    Column("last", "last"),
+)
+_LAYOUTS = (
+    ((0, 1, 2, 3), (4, 5, 6, 7)),
+    ((0, 1, 2), (3,), (4, 5, 6, 7)),
+)
+
+
+class RecordedFailures(nagiosplugin.Resource):  # type: ignore[misc] # untyped library
+    """The failed requests that the recorder has counted."""
+
+    name = NAME
+
+    def __init__(self, failed: FailedRequests) -> None:
+        self.failed = failed
+
+    def probe(self) -> list[nagiosplugin.Metric]:
+        """A metric for each kind of request that is recorded."""
+        return [
+            nagiosplugin.Metric(f"{kind}_failed", count, min=0, context=FAILED_COUNT)
+            for kind, count in self.failed.counts.items()
+        ]
+
+
+class _FailedContext(ThresholdContext):
+    def describe(self, metric: nagiosplugin.Metric) -> str:
+        kind = metric.name[: -len("_failed")]
+        return failed_sentence(metric.resource.failed, kind)
+
+
+def failed_context(failed: FailedRequests, given: Thresholds) -> ThresholdContext:
+    """Judges the number of failures.
+
+    By default one failure since the last run is critical. Without a last run there is
+    no default, because the alarm would never end.
+    """
+    if given.critical is None and failed.since_last_run:
+        given = given._replace(critical=DEFAULT_CRITICAL)
+    return _FailedContext(FAILED_COUNT, given)
+
+
+def failed_sentences(failed: FailedRequests) -> list[str]:
+    """A sentence for each kind with failures, and one if the recorder has stopped."""
+    sentences = [failed_sentence(failed, k) for k in failed.counts if failed.counts[k]]
+    sentences += [GONE] if failed.gone else []
+    sentences += [MISSING] if failed.missing else []
+    return [*sentences, PAUSED] if failed.paused else sentences
+
+
+def failed_sentence(failed: FailedRequests, kind: str) -> str:
+    """How many requests failed, and whose: ``12 connects failed since the last check
+    because no port was free, 11 to 192.0.2.7:443 by nginx``."""
+    count = failed.counts[kind]
+    noun = NOUNS[kind][count != 1]
+    what = f"{count} {noun} failed since {_begin(failed)}"
+    return f"{what} because no port was free" + _by_the_culprit(failed, kind)
+
+
+def _begin(failed: FailedRequests) -> str:
+    if failed.since_last_run:
+        return "the last check"
+    return f"the recorder was switched on {duration(failed.made_seconds_ago)} ago"
+
+
+def _by_the_culprit(failed: FailedRequests, kind: str) -> str:
+    culprit = failed.culprit(kind)
+    if not culprit:
+        return ""
+    words = ["all" if culprit.failures == culprit.known else str(culprit.failures)]
+    if culprit.known < failed.counts[kind]:
+        words.insert(0, f"of the newest {culprit.known}")
+    if culprit.destination:
+        words.append(f"to {culprit.destination}")
+    if culprit.command:
+        words.append(f"by {clean_name(culprit.command, COMMAND_LENGTH)}")
+    if culprit.namespace not in (None, OWN):
+        words.append(f"in netns {clean_name(str(culprit.namespace))}")
+    return ", " + " ".join(words) if len(words) > 1 else ""
+
+
+def full_now(failed: FailedRequests, figures: Sequence[UsageFigure]) -> list[str]:
+    """How full it is now for the kind that failed; empty if none did, or if it is."""
+    kind = next((kind for kind in KINDS if failed.counts.get(kind)), None)
+    now = [figure for figure in figures if kind and figure.kind == USAGES[kind]]
+    if not now or not now[0].usage.free.best:
+        return []
+    return [f"now {describe(now[0])}"]
+
+
+def failed_section(
+    failed: FailedRequests, rows: int, local_time: Callable[[float], str]
+) -> Section:
+    """The failures by destination, source and requester, the most frequent first.
+
+    ``local_time`` turns seconds since the start of the system into text.
+    """
+    total, groups = sum(failed.counts.values()), failed.groups
+    if not total:
+        recorded = f"(recorded: {_recorded(failed)})"
+        return Section(notes=[f"none failed since {_begin(failed)} {recorded}"])
+    shown = sum(group.failures for group in groups[:rows])
+    return Section(
+        f"failed because no port was free, since {_begin(failed)}: {total}",
+        _COLUMNS,
+        [_row(group, local_time) for group in groups[:rows]],
+        [f"{total - shown} more"] if shown < total else [],
+        _LAYOUTS,
+    )
+
+
+def _row(group: FailedGroup, local_time: Callable[[float], str]) -> Sequence[object]:
+    who = group.requester
+    names = (who.command, who.user, who.namespace)
+    process, user, namespace = (name and clean_name(name) for name in names)
+    first, last = map(local_time, (group.first_seconds, group.last_seconds))
+    ends = str(group.destination or NOUNS[group.kind][0]), group.source
+    return (group.failures, process or None, *ends, user, namespace, first, last)
+
+
+def _recorded(failed: FailedRequests) -> str:
+    return ", ".join(NOUNS[kind][1] for kind in failed.counts)
