@@ -18,6 +18,7 @@ from typing import Callable, TypeVar
 
 from contrib.packaging.single_file import build
 from tests.support.namespace import run_in_namespace
+from tests.support.recorder import TRACEFS
 
 CONTRIB = Path(__file__).parents[2] / "contrib"
 PLUGINS = Path("/usr/lib/nagios/plugins")
@@ -65,6 +66,8 @@ def _prepared(body: Callable[[], None]) -> None:
             (layers / layer).mkdir(parents=True)
         options = f"lowerdir={folder},upperdir={layers}/changes,workdir={layers}/work"
         run("mount", "-t", "overlay", "overlay", "-o", options, folder)
+    # a recorder of the host must not change any result
+    run("mount", "-t", "tmpfs", "tmpfs", str(TRACEFS))
     for name in ("nagios", "nagios4", "icinga2"):  # as systemd would
         Path("/run", name).mkdir()
         shutil.chown(f"/run/{name}", USER, USER)

@@ -16,6 +16,7 @@ from tests.support.shared_build import built_once
 from tests.support.sources import copy_sources
 
 PACKAGING = CONTRIB / "packaging"
+UNIT = "check-ephemeral-port-recorder.service"
 RPM = ["rpm", "--dbpath", "/var/lib/rpm"]
 """With its database in the usual folder; Debian's rpm has it in the home folder."""
 OFFLINE = ["unshare", "--map-root-user", "--net"]
@@ -99,6 +100,8 @@ def test_deb_installs_and_reports_a_full_range(deb, tmp_path):
     # its dependencies are the libraries of the distribution
     run("dpkg", "--install", str(deb))
     assert_it_works(tmp_path)
+    run("systemd-analyze", "verify", "--man=no", f"/lib/systemd/system/{UNIT}")
+    assert not list(Path("/etc/systemd/system").glob(f"**/{UNIT}"))  # not enabled
     assert subprocess.run(["man", "-w", "check_ephemeral_port"]).returncode == 0
     run("dpkg", "--purge", "check-ephemeral-port")
     assert not os.path.lexists(PLUGIN)
@@ -112,6 +115,7 @@ def test_rpm_installs_and_reports_a_full_range(rpm, tmp_path):
     run(*RPM, "--install", "--nodeps", str(rpm))
     PLUGIN.symlink_to("/usr/lib64/nagios/plugins/check_ephemeral_port")
     assert_it_works(tmp_path)
+    run("systemd-analyze", "verify", "--man=no", f"/usr/lib/systemd/system/{UNIT}")
     run(*RPM, "--erase", "nagios-plugins-ephemeral-port")
     assert installed_files("/usr/share", "/usr/share/man/man1") == []
 

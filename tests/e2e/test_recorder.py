@@ -10,13 +10,7 @@ import pytest
 
 from tests.support.namespace import add_namespace
 from tests.support.plugin_process import PROGRAM, assert_unknown, check
-from tests.support.recorder import clear, instance, own_port, path, record_only
-from tests.support.sockets import (
-    connect,
-    held_connections,
-    reset_at_close,
-    successes_until_refused,
-)
+from tests.support.recorder import clear, fail, instance, own_port, path, record_only
 
 RECORDED = pytest.mark.namespace(ports="40000-40039", recorder=True)
 
@@ -78,16 +72,6 @@ def recorder(port):
     record_only(port)
     yield
     assert check("--recorder", "off").exit_code == 0
-
-
-def fail(port, times, held=40):
-    """Use up all ports for a moment; ``times`` connects fail meanwhile."""
-    remote = ("127.0.0.1", port)
-    with held_connections(held, remote) as clients:
-        for _ in range(times):
-            assert successes_until_refused(lambda: connect(remote)) == 0
-        for client in clients:
-            reset_at_close(client)
 
 
 def failed(run):

@@ -19,6 +19,12 @@ from check_ephemeral_port.model.failed.counts import TCP_CONNECT
 from check_ephemeral_port.system import RECORDER_VARIABLE, recorder_path
 from check_ephemeral_port.system.recorder.definitions import WAYS
 from tests.support.namespace import CLONE_NEWNS, unshare
+from tests.support.sockets import (
+    connect,
+    held_connections,
+    reset_at_close,
+    successes_until_refused,
+)
 
 TRACEFS = Path("/sys/kernel/tracing")
 NO_RECORDER = "no_recorder_in_this_test"
@@ -52,11 +58,16 @@ def with_tracefs(name: str, body: Callable[[], None]) -> Callable[[], None]:
         unshare(CLONE_NEWNS)
         subprocess.run(["mount", "--make-rprivate", "/"], check=True)
         subprocess.run(["mount", "-t", "tmpfs", "tmpfs", "/run"], check=True)
-        subprocess.run(_MOUNT.split(), check=True)
-        os.environ[RECORDER_VARIABLE] = name
+        enter_tracefs(name)
         body()
 
     return prepared
+
+
+def enter_tracefs(name: str) -> None:
+    """Mount tracefs in this process's mount namespace, and use this name."""
+    subprocess.run(_MOUNT.split(), check=True)
+    os.environ[RECORDER_VARIABLE] = name
 
 
 def remove_recorder(name: str) -> None:
@@ -83,13 +94,23 @@ def path() -> str:
 
 def own_port() -> int:
     """A port outside of the usual ranges that no other running test has."""
-    return 10000 + os.getpid() % 20000
+    return 10000 + int(instance().name.rpartition("_")[2]) % 20000
 
 
 def record_only(port: int) -> None:
     """Record only connects to this port."""
     file = instance() / "events/sock/inet_sock_set_state/filter"
     file.write_text(f"{WAYS[TCP_CONNECT].filter} && dport == {port}")
+
+
+def fail(port: int, times: int) -> None:
+    """Use up a range of 40 ports for a moment, and let further connects fail."""
+    remote = ("127.0.0.1", port)
+    with held_connections(40, remote) as clients:
+        for _ in range(times):
+            assert successes_until_refused(lambda: connect(remote)) == 0
+        for client in clients:
+            reset_at_close(client)
 
 
 def clear(name: str = "trace") -> None:
