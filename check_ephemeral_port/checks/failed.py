@@ -22,7 +22,6 @@ from ..options import Options
 from ..system.clock import read_namespace_id
 from ..system.errors import SystemReadError
 from ..system.recorder import reading
-from ..system.state_file import has_counts, update_counts
 
 KINDS_OF = {TCP: (TCP_CONNECT, BIND), UDP: (UDP_BIND,), "all": KINDS}
 """The kinds of requests that each value of ``--protocol`` is about."""
@@ -65,20 +64,30 @@ def _read(path: str, options: Options) -> tuple[FailedRequests, str]:
         return encode_counts(now), _compared(last, now)
 
     if options.state_file:
+        from ..system.state_file import update_counts  # late: others have no file
+
         (failed, after), note = update_counts(
             options.state_file, _check_id(options), compare
         )
     else:
         failed, after = compare("")[1]
-    groups: list[FailedGroup] = []
-    for kind, folder in folders.items():
-        if failed.counts[kind]:
-            groups += reading.read_groups(folder, kind, after[kind])
     return failed._replace(
-        groups=sorted(groups, key=lambda group: -group.failures),
+        groups=_groups(folders, failed.counts, after),
         made_seconds_ago=reading.read_age(path),
         paused=any(map(reading.is_paused, folders.values())),
     ), note
+
+
+def _groups(
+    folders: Mapping[str, str], counts: Mapping[str, int], after: Mapping[str, float]
+) -> list[FailedGroup]:
+    groups: list[FailedGroup] = []
+    for kind, folder in folders.items():
+        if counts[kind]:
+            from ..system.recorder.details import read_groups  # late: it seldom fails
+
+            groups += read_groups(folder, kind, after[kind])
+    return sorted(groups, key=lambda group: -group.failures)
 
 
 def _compared(
@@ -96,6 +105,8 @@ def _compared(
 
 def _forget(path: str, options: Options) -> tuple[FailedRequests | None, str]:
     """Forget the counts of the last run, since there is no recorder any more."""
+    from ..system.state_file import has_counts, update_counts
+
     if not has_counts(path):
         return None, ""
     had_one, note = update_counts(

@@ -421,7 +421,7 @@ def _tables(
     options: Options,
     stopwatch: Stopwatch,
 ) -> Sequence[Detail]:
-    from ..plugin.pool.tables import pool_sections
+    from ..plugin.pool.tables import failed_section, pool_sections
     from ..system.holders import named_holders
 
     observation, rows = resource.observation, _rows(options)
@@ -436,7 +436,6 @@ def _tables(
     )
     if not (observation.failed and observation.failed.counts):
         return sections
-    from ..plugin.pool.failed import failed_section
     from ..system.clock import local_time
 
     failed = failed_section(observation.failed, rows, local_time)

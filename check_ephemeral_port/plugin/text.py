@@ -70,6 +70,14 @@ def percent(value: float) -> str:
     return f"{int(value)}%" if whole else f"{int(value * 10) / 10}%"
 
 
+def duration(seconds: float) -> str:
+    """Rounded down to one unit: ``45 s``, ``25 min``, ``5 h``, ``9 days``."""
+    for unit_seconds, unit in ((1, "s"), (60, "min"), (3600, "h")):
+        if seconds < 120 * unit_seconds:
+            return f"{int(seconds / unit_seconds)} {unit}"
+    return f"{int(seconds / 86400)} days"
+
+
 def unknown(message: str) -> str:
     """The output of a check that failed: one line."""
     return f"{NAME} UNKNOWN - {clean_line(message)}\n"

@@ -6,13 +6,18 @@ import os
 import sys
 import time
 
-from ..model.forecast.trend import Moment
 from .errors import SystemReadError
 from .kernel_files import read_kernel_text
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ..model.forecast.trend import Moment
 
 
 def read_moment(proc: str = "/proc") -> Moment:
     """The current time by both clocks, and the id of this boot."""
+    from ..model.forecast.trend import Moment  # late: only a history needs it
+
     # on Linux it also counts the time of a suspend, unlike CLOCK_MONOTONIC
     boot_clock = getattr(time, "CLOCK_BOOTTIME", None)
     if sys.platform == "win32" or boot_clock is None:

@@ -5,6 +5,9 @@ import sys
 
 import pytest
 
+from check_ephemeral_port.system.recorder.switch import switch_on
+from tests.support.recorder import own_port, record_only
+
 ALWAYS = {
     "checks",
     "checks.pool",
@@ -52,6 +55,17 @@ BY_SOCK_DIAG = {
     "system.sockets.netlink",
     "system.sockets.sockstat",
 }
+BY_RECORDER = {
+    "checks.failed",
+    "model.failed",
+    "model.failed.counts",
+    "model.failed.requests",
+    "plugin.pool.failed",
+    "system.clock",
+    "system.recorder",
+    "system.recorder.reading",
+}
+"""What a recorder adds to a run without failures."""
 BY_PSUTIL = {"system.sockets.by_psutil", "system.sockets.sockstat"}
 TOO_COSTLY = {
     "asyncio",
@@ -88,10 +102,22 @@ print(*set(sys.modules) - before, file=sys.stderr)
     ],
 )
 def test_an_ok_run_loads_what_it_needs(sampler, ours, libraries):
+    assert loaded_by(sampler) == (ours, libraries)
+
+
+@pytest.mark.namespace(ports="40000-40039", recorder=True)
+def test_a_run_with_a_recorder_loads_little_more():
+    switch_on()
+    record_only(own_port())
+    assert loaded_by("sock_diag") == (ALWAYS | BY_SOCK_DIAG | BY_RECORDER, set())
+
+
+def loaded_by(sampler):
+    """Our modules that a run loads, and the costly ones of others."""
     command = [sys.executable, "-c", PROGRAM, sampler]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.stdout.startswith("EPHEMERAL_PORT OK")
     loaded = set(done.stderr.split())
     package = "check_ephemeral_port."
-    assert {m[len(package) :] for m in loaded if m.startswith(package)} == ours
-    assert TOO_COSTLY & loaded == libraries
+    ours = {name[len(package) :] for name in loaded if name.startswith(package)}
+    return ours, TOO_COSTLY & loaded

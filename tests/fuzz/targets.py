@@ -27,7 +27,7 @@ from check_ephemeral_port.model.failed.counts import (
 from check_ephemeral_port.model.failed.counts import (
     UDP as UDP_REQUEST,
 )
-from check_ephemeral_port.model.failed.requests import parse_events
+from check_ephemeral_port.model.failed.events import parse_events
 from check_ephemeral_port.model.namespaces import container_id
 from check_ephemeral_port.model.ports import parse_port, parse_port_list
 from check_ephemeral_port.model.sockets import TCP, UDP

@@ -20,11 +20,8 @@ from check_ephemeral_port.model.failed.counts import (
     failed_since,
 )
 from check_ephemeral_port.model.sockets import Endpoint
-from check_ephemeral_port.system.recorder.reading import (
-    SUFFIXES,
-    read_counts,
-    read_groups,
-)
+from check_ephemeral_port.system.recorder.details import read_groups
+from check_ephemeral_port.system.recorder.reading import SUFFIXES, read_counts
 from check_ephemeral_port.system.recorder.switch import switch_on
 from check_ephemeral_port.system.silent_connect import settle_ports
 from tests.support.namespace import CLONE_NEWNET, add_route, set_sysctl, unshare

@@ -1,20 +1,17 @@
-"""Failed requests: metrics, thresholds, sentences and the table for ``-v``."""
+"""Failed requests: metrics, thresholds and sentences."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import nagiosplugin
 
 from ...model.failed.counts import BIND, KINDS, TCP_CONNECT, UDP
-from ...model.failed.requests import FailedGroup, FailedRequests
+from ...model.failed.requests import FailedRequests
 from ...model.thresholds import ThresholdRange
-from ..names import COMMAND_LENGTH
-from ..output.details import Column, Section
-from ..text import NAME, clean_name
+from ..text import NAME, clean_name, duration
 from ..thresholds import ThresholdContext, Thresholds
 from .figures import UsageFigure, describe
-from .forecast import duration
 
 FAILED_COUNT = "failed_count"
 DEFAULT_CRITICAL = ThresholdRange(end=0)
@@ -30,21 +27,6 @@ OWN = "own"
 GONE = "the recorder of failed connects was on at the last check and is off now"
 MISSING = "failed connects are not recorded here"
 PAUSED = "the recorder of failed connects is paused"
-
-_COLUMNS = (
-    Column("failed", "failed", numeric=True),
-    Column("process", "process", missing="?"),
-    Column("destination", "to"),
-    Column("source", "from", missing="-"),
-    Column("user", "user", missing="-"),
-    Column("namespace", "netns", missing="-"),
-    Column("first", "first"),
-    Column("last", "last"),
-)
-_LAYOUTS = (
-    ((0, 1, 2, 3), (4, 5, 6, 7)),
-    ((0, 1, 2), (3,), (4, 5, 6, 7)),
-)
 
 
 class RecordedFailures(nagiosplugin.Resource):  # type: ignore[misc] # untyped library
@@ -93,11 +75,12 @@ def failed_sentence(failed: FailedRequests, kind: str) -> str:
     because no port was free, 11 to 192.0.2.7:443 by nginx``."""
     count = failed.counts[kind]
     noun = NOUNS[kind][count != 1]
-    what = f"{count} {noun} failed since {_begin(failed)}"
+    what = f"{count} {noun} failed since {begin_of(failed)}"
     return f"{what} because no port was free" + _by_the_culprit(failed, kind)
 
 
-def _begin(failed: FailedRequests) -> str:
+def begin_of(failed: FailedRequests) -> str:
+    """When counting began: ``the last check``."""
     if failed.since_last_run:
         return "the last check"
     return f"the recorder was switched on {duration(failed.made_seconds_ago)} ago"
@@ -107,6 +90,8 @@ def _by_the_culprit(failed: FailedRequests, kind: str) -> str:
     culprit = failed.culprit(kind)
     if not culprit:
         return ""
+    from ..names import COMMAND_LENGTH
+
     words = ["all" if culprit.failures == culprit.known else str(culprit.failures)]
     if culprit.known < failed.counts[kind]:
         words.insert(0, f"of the newest {culprit.known}")
@@ -126,37 +111,3 @@ def full_now(failed: FailedRequests, figures: Sequence[UsageFigure]) -> list[str
     if not now or not now[0].usage.free.best:
         return []
     return [f"now {describe(now[0])}"]
-
-
-def failed_section(
-    failed: FailedRequests, rows: int, local_time: Callable[[float], str]
-) -> Section:
-    """The failures by destination, source and requester, the most frequent first.
-
-    ``local_time`` turns seconds since the start of the system into text.
-    """
-    total, groups = sum(failed.counts.values()), failed.groups
-    if not total:
-        recorded = f"(recorded: {_recorded(failed)})"
-        return Section(notes=[f"none failed since {_begin(failed)} {recorded}"])
-    shown = sum(group.failures for group in groups[:rows])
-    return Section(
-        f"failed because no port was free, since {_begin(failed)}: {total}",
-        _COLUMNS,
-        [_row(group, local_time) for group in groups[:rows]],
-        [f"{total - shown} more"] if shown < total else [],
-        _LAYOUTS,
-    )
-
-
-def _row(group: FailedGroup, local_time: Callable[[float], str]) -> Sequence[object]:
-    who = group.requester
-    names = (who.command, who.user, who.namespace)
-    process, user, namespace = (name and clean_name(name) for name in names)
-    first, last = map(local_time, (group.first_seconds, group.last_seconds))
-    ends = str(group.destination or NOUNS[group.kind][0]), group.source
-    return (group.failures, process or None, *ends, user, namespace, first, last)
-
-
-def _recorded(failed: FailedRequests) -> str:
-    return ", ".join(NOUNS[kind][1] for kind in failed.counts)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from ...model.forecast.connection_rate import ConnectionRate
 from ...model.forecast.forecast import Forecast
 from ...model.forecast.trend import FEWEST_POINTS
+from ..text import duration
 from .figures import UsageFigure
 
 SOON_SECONDS = 3600
@@ -68,11 +69,3 @@ def rate(per_second: float, of: str = " ports") -> str:
 
 def _short(number: float) -> str:
     return f"{number:.0f}" if number >= 10 or number == int(number) else f"{number:.1f}"
-
-
-def duration(seconds: float) -> str:
-    """Rounded down to one unit: ``45 s``, ``25 min``, ``5 h``, ``9 days``."""
-    for unit_seconds, unit in ((1, "s"), (60, "min"), (3600, "h")):
-        if seconds < 120 * unit_seconds:
-            return f"{int(seconds / unit_seconds)} {unit}"
-    return f"{int(seconds / 86400)} days"

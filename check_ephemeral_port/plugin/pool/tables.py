@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from ...model.connect import ConnectUsage
+from ...model.failed.requests import FailedGroup, FailedRequests
 from ...model.forecast.connection_rate import connection_rate
 from ...model.holders import Holder, NoProcess
 from ...model.namespaces import Survey
@@ -14,6 +15,7 @@ from ..layout import WIDTH, stage_lines
 from ..names import holder_name, namespace_name, remote_name
 from ..output.details import Column, Section
 from ..text import clean_line, clean_name
+from .failed import NOUNS, begin_of
 from .figures import UsageFigure
 from .forecast import connection_rate_line, forecast_cells, missing_history
 
@@ -31,6 +33,20 @@ _SURVEY_COLUMNS = (
     Column("tcp_connect_percent", "connect", "{:.2f}%", numeric=True, missing="-"),
     Column("udp_bind_percent", "UDP", "{:.2f}%", numeric=True, missing="-"),
     Column("sockets", "sockets", numeric=True),
+)
+_FAILED_COLUMNS = (
+    Column("failed", "failed", numeric=True),
+    Column("process", "process", missing="?"),
+    Column("destination", "to"),
+    Column("source", "from", missing="-"),
+    Column("user", "user", missing="-"),
+    Column("namespace", "netns", missing="-"),
+    Column("first", "first"),
+    Column("last", "last"),
+)
+_FAILED_LAYOUTS = (
+    ((0, 1, 2, 3), (4, 5, 6, 7)),
+    ((0, 1, 2), (3,), (4, 5, 6, 7)),
 )
 
 
@@ -233,3 +249,39 @@ def survey_sections(survey: Survey, limit: int | None = None) -> list[Section]:
         omitted = len(survey.failures) - len(failed)
         failed.append(f"and {omitted} more that cannot be inspected")
     return [Section(notes=failed), *sections] if failed else sections
+
+
+def failed_section(
+    failed: FailedRequests, rows: int, local_time: Callable[[float], str]
+) -> Section:
+    """The failures by destination, source and requester, the most frequent first.
+
+    ``local_time`` turns seconds since the start of the system into text.
+    """
+    total, groups = sum(failed.counts.values()), failed.groups
+    if not total:
+        recorded = f"(recorded: {_recorded(failed)})"
+        return Section(notes=[f"none failed since {begin_of(failed)} {recorded}"])
+    shown = sum(group.failures for group in groups[:rows])
+    return Section(
+        f"failed because no port was free, since {begin_of(failed)}: {total}",
+        _FAILED_COLUMNS,
+        [_failed_row(group, local_time) for group in groups[:rows]],
+        [f"{total - shown} more"] if shown < total else [],
+        _FAILED_LAYOUTS,
+    )
+
+
+def _failed_row(
+    group: FailedGroup, local_time: Callable[[float], str]
+) -> Sequence[object]:
+    who = group.requester
+    names = (who.command, who.user, who.namespace)
+    process, user, namespace = (name and clean_name(name) for name in names)
+    first, last = map(local_time, (group.first_seconds, group.last_seconds))
+    ends = str(group.destination or NOUNS[group.kind][0]), group.source
+    return (group.failures, process or None, *ends, user, namespace, first, last)
+
+
+def _recorded(failed: FailedRequests) -> str:
+    return ", ".join(NOUNS[kind][1] for kind in failed.counts)

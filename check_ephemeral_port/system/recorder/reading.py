@@ -1,4 +1,4 @@
-"""Reads what a recorder has counted, and the failures that it still knows in detail."""
+"""Reads what a recorder has counted."""
 
 from __future__ import annotations
 
@@ -14,10 +14,8 @@ from ...model.failed.counts import (
     CpuCount,
     parse_cpu_stats,
 )
-from ...model.failed.requests import FailedGroup, group_events, parse_events
 from ..clock import read_boot_id
 from ..errors import SystemReadError
-from .requesters import requester_finder
 
 SUFFIXES = {TCP_CONNECT: "", BIND: "_bind", UDP: "_udp"}
 """What the name of the instance of each kind ends in."""
@@ -83,17 +81,6 @@ def is_paused(folder: str) -> bool:
     Raises :class:`SystemReadError`.
     """
     return read_text(f"{folder}/tracing_on").strip() == "0"
-
-
-def read_groups(folder: str, kind: str, after_seconds: float) -> list[FailedGroup]:
-    """The failures after a time, as far as the recorder still knows their details.
-
-    ``after_seconds``: since the system started. Takes 5 ms for 1,000 failures. Reading
-    does not consume them. Raises :class:`SystemReadError`.
-    """
-    events = parse_events(read_text(f"{folder}/trace"), kind, after_seconds)
-    requester = requester_finder()
-    return group_events(kind, ((event, requester(event)) for event in events))
 
 
 def read_age(folder: str) -> float:

@@ -14,9 +14,9 @@ from check_ephemeral_port.model.sockets import Endpoint
 from check_ephemeral_port.options import parse_options
 from check_ephemeral_port.plugin.layout import section_lines
 from check_ephemeral_port.plugin.output.nagios import write_nagios
-from check_ephemeral_port.plugin.pool.failed import failed_section
 from check_ephemeral_port.plugin.pool.resource import EphemeralPorts
 from check_ephemeral_port.plugin.pool.summary import SLOW, Explanation
+from check_ephemeral_port.plugin.pool.tables import failed_section
 from tests.support.check_builders import clients, observe
 
 SERVER = Endpoint("192.0.2.7", 443)

@@ -10,11 +10,11 @@ from check_ephemeral_port.model.thresholds import parse_seconds_range
 from check_ephemeral_port.plugin.layout import section_lines
 from check_ephemeral_port.plugin.pool.forecast import (
     connection_rate_line,
-    duration,
     rate,
 )
 from check_ephemeral_port.plugin.pool.resource import EphemeralPorts
 from check_ephemeral_port.plugin.pool.tables import forecast_table
+from check_ephemeral_port.plugin.text import duration
 from check_ephemeral_port.plugin.thresholds import Thresholds
 from tests.support.check_builders import check_of, clients, observe, udp_sockets, watch
 

@@ -1,4 +1,4 @@
-"""Who made a failed request, as far as the system still knows.
+"""Reads the failures that a recorder still knows in detail, and who made them.
 
 An event has the number and the name of a thread. Everything else has to be asked while
 the thread lives. If it has ended, its number can belong to another thread by now.
@@ -12,9 +12,11 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 
-from ...model.failed.requests import Event, Requester
+from ...model.failed.events import Event, group_events, parse_events
+from ...model.failed.requests import FailedGroup, Requester
 from ..namespaces.enter import NAMED
 from ..processes import describe_user
+from .reading import read_text
 
 FIRST_PID_NAMESPACE = 0xEFFFFFFC
 """The inode of the PID namespace of the host (kernel: ``PROC_PID_INIT_INO``)."""
@@ -22,7 +24,18 @@ MOST_LOOKUPS = 500
 """The user and the namespace of at most this number of threads are looked up."""
 
 
-def requester_finder(proc: str = "/proc") -> Callable[[Event], Requester]:
+def read_groups(folder: str, kind: str, after_seconds: float) -> list[FailedGroup]:
+    """The failures after a time, as far as the recorder still knows their details.
+
+    ``after_seconds``: since the system started. Takes 5 ms for 1,000 failures. Reading
+    does not consume them. Raises :class:`SystemReadError`.
+    """
+    events = parse_events(read_text(f"{folder}/trace"), kind, after_seconds)
+    requester = _requester_finder()
+    return group_events(kind, ((event, requester(event)) for event in events))
+
+
+def _requester_finder(proc: str = "/proc") -> Callable[[Event], Requester]:
     """A function that returns who made a request. It asks once for each thread."""
     known: dict[tuple[str, int], tuple[Requester, int | None]] = {}
     names = _namespace_names(proc)

@@ -7,14 +7,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from check_ephemeral_port.model.failed.counts import BIND, TCP_CONNECT, UDP
+from check_ephemeral_port.model.failed.events import Event, group_events, parse_events
 from check_ephemeral_port.model.failed.requests import (
     Culprit,
-    Event,
     FailedGroup,
     FailedRequests,
     Requester,
-    group_events,
-    parse_events,
 )
 from check_ephemeral_port.model.sockets import Endpoint
 
