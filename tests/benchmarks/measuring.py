@@ -88,12 +88,13 @@ def move_in(host: bool = False) -> None:
     ``host``: see :func:`tests.support.namespace.enter_namespace`.
     """
     # if the pool is killed, its workers must end
-    _end_with_parent()
+    end_with_parent()
     enter_namespace(PORTS, host)
-    _end_with_parent()  # again, because ``host`` starts another process
+    end_with_parent()  # again, because ``host`` starts another process
 
 
-def _end_with_parent() -> None:
+def end_with_parent() -> None:
+    """Let the kernel end this process as soon as its parent ends."""
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 

@@ -15,12 +15,14 @@ from check_ephemeral_port.model.settling import CHEAP_PORTS
 from tests.benchmarks.goals import GOALS, IDLE_PROCESSES, Cost
 from tests.benchmarks.measuring import OPEN_FILES, Run
 from tests.benchmarks.namespaces import NAMESPACES, NamespaceCost
+from tests.benchmarks.recorder import PAIRS, RecorderCost, RecorderCosts
 
 Medians = Mapping[str, Mapping[str, Run]]
 """Median costs by scene and command."""
 
 GOAL_HEAD = ["case", "against", "at most", "CPU", "wall"]
 MEDIAN_HEAD = ["scene", "command", "CPU, ms", "wall, ms", "peak, MiB"]
+RECORDER_HEAD = ["loop", "on / off", "quartiles"]
 NAMESPACE_HEAD = ["namespace", "other sockets", "CPU, ms", "wall, ms"]
 PAGE = """\
 What the check costs
@@ -78,6 +80,16 @@ sockets. If a counter shows that a namespace has no sockets, the check skips the
 
 {namespace_costs}
 
+Recorder
+--------
+
+What ``--recorder on`` costs: the CPU time of each loop while it is on, divided by that
+while it is off. Median and quartiles of {pairs} pairs.
+
+{recorder_costs}
+
+A run reads the counts of all {cpus} CPUs in {reading_ms} ms.
+
 Medians
 -------
 
@@ -85,8 +97,13 @@ Medians
 """
 
 
-def page(medians: Medians, namespace_costs: Sequence[NamespaceCost] = ()) -> str:
+def page(
+    medians: Medians,
+    namespace_costs: Sequence[NamespaceCost] = (),
+    recorder_costs: RecorderCosts | None = None,
+) -> str:
     """The page with all results."""
+    recorder = recorder_costs or RecorderCosts([], 0, 0)
     return PAGE.format(
         date=date.today(),
         machine=_machine(),
@@ -94,6 +111,10 @@ def page(medians: Medians, namespace_costs: Sequence[NamespaceCost] = ()) -> str
         goals=_table([GOAL_HEAD, *_goal_rows(medians)]),
         namespace_costs=_table([NAMESPACE_HEAD, *map(_namespace_row, namespace_costs)]),
         namespaces=NAMESPACES,
+        pairs=PAIRS,
+        recorder_costs=_table([RECORDER_HEAD, *map(_recorder_row, recorder.loops)]),
+        cpus=recorder.cpus,
+        reading_ms=f"{recorder.reading_seconds * 1000:.2f}",
         medians=_table([MEDIAN_HEAD, *_median_rows(medians)]),
         idle_processes=IDLE_PROCESSES,
         open_files=OPEN_FILES,
@@ -128,6 +149,11 @@ def _namespace_row(cost: NamespaceCost) -> list[str]:
     figures = (cost.cpu_seconds * 1000, cost.wall_seconds * 1000)
     others = f"{cost.other_sockets:,}"
     return [cost.kind, others, *(f"{figure:.2f}" for figure in figures)]
+
+
+def _recorder_row(cost: RecorderCost) -> list[str]:
+    low, median, high = (f"{ratio:.3f}" for ratio in cost.quartiles)
+    return [cost.loop, f"{median}x", f"{low} to {high}"]
 
 
 def _table(rows: list[list[str]]) -> str:

@@ -12,6 +12,7 @@ import pytest
 from tests.benchmarks.goals import GOALS, SCENES
 from tests.benchmarks.measuring import Run, compile_tools, run
 from tests.benchmarks.namespaces import NamespaceCost
+from tests.benchmarks.recorder import RecorderCost, RecorderCosts
 from tests.benchmarks.report import page
 from tests.support.farm import PORTS, Farm, Plan
 from tests.support.plugin_process import check
@@ -95,3 +96,10 @@ def test_every_goal_can_be_computed_from_the_medians():
 def test_the_page_shows_the_cost_of_each_kind_of_namespace():
     text = page({}, [NamespaceCost("with a socket", 100_000, 0.0123, 0.0091)])
     assert "\nwith a socket  100,000        9.10     12.30\n" in text
+
+
+def test_the_page_shows_the_cost_of_the_recorder():
+    cost = RecorderCost("getppid()", (0.98, 1.0, 1.0219))
+    text = page({}, recorder_costs=RecorderCosts([cost], 0.000031, 2))
+    assert "\ngetppid()  1.000x    0.980 to 1.022\n" in text
+    assert "\nA run reads the counts of all 2 CPUs in 0.03 ms.\n" in text
