@@ -231,3 +231,27 @@ def test_failures_of_another_namespace_are_not_blamed_on_the_observed_one():
         r" it was full at that time; netns \S+: now 0% of 2 ports ",
         run.status,
     )
+
+
+@RECORDED
+@pytest.mark.parametrize(
+    "name, shown",
+    [
+        ("a|b\n<c>&`\x1b\u202e", "?c?????"),
+        ("x-1 [000] .. 1", "x-1_[000]_.._1"),
+        ("<...>", None),
+    ],
+)
+def test_a_hostile_name_of_a_program_breaks_nothing(name, shown):
+    Path("/proc/self/comm").write_text(name)
+    port = own_port()
+    with recorder(port):
+        fail(port, 2)
+        run = check("-v", "--failed-critical", "0")
+    assert run.exit_code == 2
+    first, *lines = run.stdout.splitlines()
+    assert first.count("|") == 1 and first.isascii() and first.isprintable()
+    assert f", all to 127.0.0.1:{port} by " in first
+    assert "|" not in "".join(lines)
+    if shown:
+        assert f" by {shown};" in first, first[:300]
