@@ -61,7 +61,13 @@ def _read(path: str, options: Options) -> tuple[FailedRequests, str]:
     def compare(last: str) -> tuple[str, tuple[FailedRequests, dict[str, float]]]:
         # read while the file is locked, so that no other run counts the same failures
         now = {kind: reading.read_counts(folder) for kind, folder in folders.items()}
-        return encode_counts(now), _compared(last, now)
+        failed, after = _compared(last, now)
+        # what can fail comes before the counts are kept, because they are then old
+        failed = failed._replace(
+            made_seconds_ago=reading.read_age(path),
+            paused=any(map(reading.is_paused, folders.values())),
+        )
+        return encode_counts(now), (failed, after)
 
     if options.state_file:
         from ..system.state_file import update_counts  # late: others have no file
@@ -71,11 +77,7 @@ def _read(path: str, options: Options) -> tuple[FailedRequests, str]:
         )
     else:
         failed, after = compare("")[1]
-    return failed._replace(
-        groups=_groups(folders, failed.counts, after),
-        made_seconds_ago=reading.read_age(path),
-        paused=any(map(reading.is_paused, folders.values())),
-    ), note
+    return failed._replace(groups=_groups(folders, failed.counts, after)), note
 
 
 def _groups(
@@ -86,7 +88,10 @@ def _groups(
         if counts[kind]:
             from ..system.recorder.details import read_groups  # late: it seldom fails
 
-            groups += read_groups(folder, kind, after[kind])
+            try:
+                groups += read_groups(folder, kind, after[kind])
+            except SystemReadError:  # the counts are worth more than their details
+                continue
     return sorted(groups, key=lambda group: -group.failures)
 
 

@@ -215,6 +215,11 @@ def test_other_users_can_read_it_by_group_only():
         assert f"note: failed connects: {reason}"[:78] in run.stdout
         check("--recorder", "on", "--recorder-group", "daemon")
         assert failed(check(within=as_user)) == 4
+        # the counts do not depend on the details
+        (instance() / "trace").chmod(0o400)
+        run = check("--failed-critical", "0", within=as_user)
+        assert (run.exit_code, failed(run)) == (2, 4)
+        assert "because no port was free; it was full at that time" in run.status
 
 
 @RECORDED

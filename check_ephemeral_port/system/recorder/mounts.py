@@ -26,11 +26,12 @@ def mount_recorder(instance: str, target: str) -> None:
 
     Raises :class:`SystemReadError`.
     """
-    os.makedirs(target, exist_ok=True)
-    if os.path.samefile(instance, target):
+    if os.path.exists(target) and os.path.samefile(instance, target):
         return
     unmount_recorder(target)  # of an instance that no longer exists
-    os.makedirs(target, exist_ok=True)
+    os.makedirs(target)
+    # with any umask; what is mounted below has permissions of its own
+    os.chmod(os.path.dirname(target), 0o755)  # noqa: S103 # all can pass through it
     _mount(instance, target, MS_BIND)
     only_reading = MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC
     _mount("none", target, MS_REMOUNT | MS_BIND | only_reading)

@@ -59,7 +59,6 @@ class _Place:
     def __init__(self, tracefs: str, kind: str) -> None:
         name = recorder_name()
         self.kind, self.way, self.tracefs = kind, WAYS[kind], tracefs
-        self.group = name
         self.instance = f"{tracefs}/instances/{name}{SUFFIXES[kind]}"
         self.event = self.way.event or f"{name}/{kind}"
         self.probe = "" if self.way.event else f"{tracefs}/events/{self.event}"
@@ -68,7 +67,7 @@ class _Place:
     @property
     def is_on(self) -> bool:
         enable = f"{self.instance}/events/{self.event}/enable"
-        return os.path.exists(enable) and read_text(enable).strip() == "1"
+        return os.path.exists(enable) and read_text(enable).startswith("1")
 
 
 def _require(tracefs: str) -> None:
@@ -87,18 +86,28 @@ def _require(tracefs: str) -> None:
 
 
 def _switch_kind_on(place: _Place, gid: int | None) -> KindStatus:
-    was_on, refused = place.is_on, []
-    if not was_on:
-        refused = _define(place)
-        if place.probe and not os.path.exists(place.probe):
-            return KindStatus(place.kind, False, refused=refused)
+    if place.is_on:
+        with _system_errors():
+            _open_to_readers(place, gid)
+        return _status(place)
+    refused = _define(place)
+    if place.probe and not os.path.exists(place.probe):
+        return KindStatus(place.kind, False, refused=refused)
+    try:
         with _system_errors(), _undone_if_it_fails(place):
             _start(place)
-    with _system_errors():
-        if gid is not None:
-            let_group_read(place.instance, gid)
-        mount_recorder(place.instance, place.target)
-    return _status(place)._replace(is_changed=not was_on, refused=refused)
+            _open_to_readers(place, gid)
+    except SystemReadError as error:
+        if not place.probe:
+            raise
+        return KindStatus(place.kind, False, refused=[*refused, str(error)])
+    return _status(place)._replace(is_changed=True, refused=refused)
+
+
+def _open_to_readers(place: _Place, gid: int | None) -> None:
+    if gid is not None:
+        let_group_read(place.instance, gid)
+    mount_recorder(place.instance, place.target)
 
 
 def _start(place: _Place) -> None:

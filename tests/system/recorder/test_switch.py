@@ -3,15 +3,17 @@
 import os
 import stat
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from check_ephemeral_port.model.failed.counts import TCP_CONNECT
+from check_ephemeral_port.model.failed.counts import TCP_CONNECT, UDP
 from check_ephemeral_port.system import recorder_name
 from check_ephemeral_port.system.errors import SystemReadError
 from check_ephemeral_port.system.recorder import switch
-from check_ephemeral_port.system.recorder.definitions import WAYS
+from check_ephemeral_port.system.recorder.definitions import WAYS, Probe, Way
+from check_ephemeral_port.system.recorder.reading import recorded_kinds
 from tests.support.recorder import TRACEFS, instance, path
 
 RECORDED = pytest.mark.namespace(ports="40000-40039", recorder=True)
@@ -102,6 +104,14 @@ def test_a_group_can_read_but_neither_consume_nor_clear():
 
 
 @RECORDED
+def test_a_strict_umask_does_not_shut_the_group_out():
+    os.umask(0o077)
+    switch.switch_on(GROUP)
+    as_group = ["setpriv", "--reuid", "2", "--regid", str(GID), "--clear-groups"]
+    subprocess.run([*as_group, "cat", f"{path()}/trace"], check=True)
+
+
+@RECORDED
 def test_without_a_group_nobody_else_can_read():
     switch.switch_on()
     mode = os.stat(path())
@@ -126,6 +136,46 @@ def test_a_failure_leaves_nothing_behind(monkeypatch):
     with pytest.raises(SystemReadError, match="filter: Invalid argument"):
         switch.switch_on()
     assert traces_of(recorder_name()) == ([], False, False)
+
+
+REFUSED = Probe("nonsense", "no_such_function", "f")
+UPROBE = Probe("uprobe", f"{sys.executable}:0x1000", "p")
+"""Even kernels without fprobes and kprobes have this kind of probe."""
+
+
+@RECORDED
+def test_the_first_definition_that_the_kernel_takes_is_used(monkeypatch):
+    way = Way("common_pid == 1", probes=[REFUSED, UPROBE])
+    monkeypatch.setitem(WAYS, UDP, way)
+    events = TRACEFS / "dynamic_events"
+    other = f"p:{recorder_name()}_other/one {sys.executable}:0x1000"
+    append(events, other)
+    try:
+        (udp,) = (kind for kind in switch.switch_on() if kind.kind == UDP)
+        assert (udp.is_on, len(udp.refused)) == (True, 1)
+        assert udp.refused[0].startswith("nonsense: ")
+        assert recorded_kinds(path())[UDP] == f"{path()}_udp"
+        assert f"{recorder_name()}/udp" in events.read_text()
+        switch.switch_off()
+        assert f"{recorder_name()}/" not in events.read_text()
+        assert f"{recorder_name()}_other/one" in events.read_text()
+    finally:
+        append(events, f"-:{recorder_name()}_other/one")
+
+
+def append(file, text):
+    descriptor = os.open(file, os.O_WRONLY | os.O_APPEND)
+    os.write(descriptor, text.encode())
+    os.close(descriptor)
+
+
+@RECORDED
+def test_a_kind_that_fails_later_is_refused_as_well(monkeypatch):
+    monkeypatch.setitem(WAYS, UDP, Way("nonsense == 1", probes=[UPROBE]))
+    kinds = {kind.kind: kind for kind in switch.switch_on()}
+    assert kinds[TCP_CONNECT].is_on and not kinds[UDP].is_on
+    assert kinds[UDP].refused[0].endswith("/filter: Invalid argument")
+    assert f"{recorder_name()}/" not in (TRACEFS / "dynamic_events").read_text()
 
 
 @RECORDED
