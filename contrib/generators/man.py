@@ -27,12 +27,16 @@ The range from which Linux chooses ports.
 .I /proc/sys/net/ipv4/ip_local_reserved_ports
 Reserved ports, which it never chooses.
 .TP
+.I /run/check_ephemeral_port/check_ephemeral_port
+The record of failed connects, after
+.BR "\-\-recorder on" .
+.TP
 .IR PATH " of " \-\-state\-file
 The history of earlier runs. Each run replaces the file. Only its owner can read it.
 .SH PRIVILEGES
 States and figures need no privilege. The names of other users\(aq processes need root,
 or CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH. Other network namespaces need root, or
-CAP_SYS_ADMIN and CAP_SYS_PTRACE.
+CAP_SYS_ADMIN and CAP_SYS_PTRACE. \-\-recorder needs root.
 .SH EXAMPLES
 Warn when fewer than 4000 ports remain, and be critical below 1000:
 .PP
