@@ -23,6 +23,10 @@ from ..system.clock import read_namespace_id
 from ..system.errors import SystemReadError
 from ..system.recorder import reading
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:  # a run without failures has no events
+    from ..model.failed.events import Span
+
 KINDS_OF = {TCP: (TCP_CONNECT, BIND), UDP: (UDP_BIND,), "all": KINDS}
 """The kinds of requests that each value of ``--protocol`` is about."""
 NOT_RECORDED = "failed connects are not recorded here (see --recorder)"
@@ -58,30 +62,30 @@ def _read(path: str, options: Options) -> tuple[FailedRequests, str]:
     recorded = reading.recorded_kinds(path).items()
     folders = {kind: folder for kind, folder in recorded if kind in kinds}
 
-    def compare(last: str) -> tuple[str, tuple[FailedRequests, dict[str, float]]]:
+    def compare(last: str) -> tuple[str, tuple[FailedRequests, Mapping[str, Span]]]:
         # read while the file is locked, so that no other run counts the same failures
         now = {kind: reading.read_counts(folder) for kind, folder in folders.items()}
-        failed, after = _compared(last, now)
+        failed, spans = _compared(last, now)
         # what can fail comes before the counts are kept, because they are then old
         failed = failed._replace(
             made_seconds_ago=reading.read_age(path),
             paused=any(map(reading.is_paused, folders.values())),
         )
-        return encode_counts(now), (failed, after)
+        return encode_counts(now), (failed, spans)
 
     if options.state_file:
         from ..system.state_file import update_counts  # late: others have no file
 
-        (failed, after), note = update_counts(
+        (failed, spans), note = update_counts(
             options.state_file, _check_id(options), compare
         )
     else:
-        failed, after = compare("")[1]
-    return failed._replace(groups=_groups(folders, failed.counts, after)), note
+        failed, spans = compare("")[1]
+    return failed._replace(groups=_groups(folders, failed.counts, spans)), note
 
 
 def _groups(
-    folders: Mapping[str, str], counts: Mapping[str, int], after: Mapping[str, float]
+    folders: Mapping[str, str], counts: Mapping[str, int], spans: Mapping[str, Span]
 ) -> list[FailedGroup]:
     groups: list[FailedGroup] = []
     for kind, folder in folders.items():
@@ -89,7 +93,7 @@ def _groups(
             from ..system.recorder.details import read_groups  # late: it seldom fails
 
             try:
-                groups += read_groups(folder, kind, after[kind])
+                groups += read_groups(folder, kind, spans[kind])
             except SystemReadError:  # the counts are worth more than their details
                 continue
     return sorted(groups, key=lambda group: -group.failures)
@@ -97,15 +101,16 @@ def _groups(
 
 def _compared(
     last: str, now: Mapping[str, Counts]
-) -> tuple[FailedRequests, dict[str, float]]:
-    """The failures since the last run and, by kind, the time after which they were."""
+) -> tuple[FailedRequests, Mapping[str, Span]]:
+    """The failures since the last run and, by kind, when they happened."""
     before = decode_counts(last)
     since = {
         kind: failed_since(before.get(kind), counts) for kind, counts in now.items()
     }
     counts = {kind: count for kind, (count, _) in since.items()}
-    after = {kind: seconds for kind, (_, seconds) in since.items()}
-    return FailedRequests(counts, since_last_run=bool(before)), after
+    # later failures count in the next run
+    spans = {kind: (since[kind][1], now[kind].at_seconds) for kind in now}
+    return FailedRequests(counts, since_last_run=bool(before)), spans
 
 
 def _forget(path: str, options: Options) -> tuple[FailedRequests | None, str]:

@@ -155,7 +155,7 @@ def history(data: bytes) -> None:
 def events(text: str) -> None:
     """Parse the text of a recorder, of both formats."""
     for kind in (TCP_CONNECT, UDP_REQUEST):
-        list(parse_events(text, kind, 0))
+        list(parse_events(text, kind))
 
 
 def kernel_answers(kind: int, protocol: str) -> list[bytes]:

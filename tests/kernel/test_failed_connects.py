@@ -286,7 +286,7 @@ def test_the_experiment_of_the_check_is_not_counted():
     assert set(bound.values()) == {True}
     # others can fail meanwhile, but nobody connects to port 0
     _, after = failed_since(begin, now)
-    groups = read_groups(path(), TCP_CONNECT, after)
+    groups = read_groups(path(), TCP_CONNECT, (after, now.at_seconds))
     assert 0 not in {group.destination.port for group in groups}
 
 
@@ -305,7 +305,7 @@ def test_a_burst_on_two_cpus_with_a_reader_in_between():
             now = read_counts(path())
             summed += failed_since(last, now)[0]
             last = now
-        groups = read_groups(path(), TCP_CONNECT, 0)
+        groups = read_groups(path(), TCP_CONNECT)
     assert failures == [100_000]
     assert summed == 100_000
     # the ring keeps the newest of them
@@ -347,7 +347,7 @@ def test_a_cleared_record_is_neither_negative_nor_counted_twice(cleared):
 def test_the_requester_is_named_while_it_lives_and_after():
     with recorded() as (port, _), held_connections(40, ("127.0.0.1", port)):
         failures_of(lambda: connect(("127.0.0.1", port)))
-        (group,) = read_groups(path(), TCP_CONNECT, 0)
+        (group,) = read_groups(path(), TCP_CONNECT)
         name = open("/proc/self/comm").read().strip()
         assert group.requester == (name, "root", "own")
         assert (group.destination, group.source) == (("127.0.0.1", port), "127.0.0.1")
@@ -356,7 +356,8 @@ def test_the_requester_is_named_while_it_lives_and_after():
             f"socket.socket().connect_ex(('127.0.0.1', {port})); os.sched_yield()"
         )
         subprocess.run(["python3", "-c", script], check=True)
-        groups = read_groups(path(), TCP_CONNECT, group.last_seconds)
+        later = (group.last_seconds, float("inf"))
+        groups = read_groups(path(), TCP_CONNECT, later)
     assert [group.requester for group in groups] == [("bad | name", None, None)]
 
 

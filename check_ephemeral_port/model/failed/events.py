@@ -17,6 +17,10 @@ _LINE = re.compile(
     r" +(?P<seconds>[0-9]{1,12}\.[0-9]{6}): (?P<event>[a-z_]+): (?P<fields>.*)"
 )
 _FIELD = re.compile(r"(?<!\S)([a-z0-9]+)=(\S+)")
+Span = tuple[float, float]
+"""After the first time, and until the second, in seconds since the system started."""
+ALWAYS: Span = (0.0, float("inf"))
+
 _FORGOTTEN = "<...>"
 """What the kernel shows if it no longer knows the name of a thread."""
 
@@ -37,8 +41,8 @@ class Event(NamedTuple):
     """The inode of the network namespace, where the kernel records it."""
 
 
-def parse_events(text: str, kind: str, after_seconds: float) -> Iterator[Event]:
-    """The events of one kind in the text of a recorder's ``trace``, after a time.
+def parse_events(text: str, kind: str, span: Span = ALWAYS) -> Iterator[Event]:
+    """The events of one kind in the text of a recorder's ``trace``, within a span.
 
     Lines that are no event of a recorder are left out.
     Source: kernel, ``trace_print_context()``, ``include/trace/events/sock.h``.
@@ -46,7 +50,7 @@ def parse_events(text: str, kind: str, after_seconds: float) -> Iterator[Event]:
     parse = _tcp_connect if kind == TCP_CONNECT else _other
     for line in text.split("\n"):
         match = _LINE.fullmatch(line)
-        if not match or float(match["seconds"]) <= after_seconds:
+        if not match or not span[0] < float(match["seconds"]) <= span[1]:
             continue
         command = match["command"].strip()
         command = "" if command == _FORGOTTEN else command

@@ -12,7 +12,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 
-from ...model.failed.events import Event, group_events, parse_events
+from ...model.failed.events import ALWAYS, Event, Span, group_events, parse_events
 from ...model.failed.requests import FailedGroup, Requester
 from ..namespaces.enter import NAMED
 from ..processes import describe_user
@@ -24,13 +24,13 @@ MOST_LOOKUPS = 500
 """The user and the namespace of at most this number of threads are looked up."""
 
 
-def read_groups(folder: str, kind: str, after_seconds: float) -> list[FailedGroup]:
-    """The failures after a time, as far as the recorder still knows their details.
+def read_groups(folder: str, kind: str, span: Span = ALWAYS) -> list[FailedGroup]:
+    """The failures within a span, as far as the recorder still knows their details.
 
-    ``after_seconds``: since the system started. Takes 5 ms for 1,000 failures. Reading
-    does not consume them. Raises :class:`SystemReadError`.
+    Takes 5 ms for 1,000 failures. Reading does not consume them.
+    Raises :class:`SystemReadError`.
     """
-    events = parse_events(read_text(f"{folder}/trace"), kind, after_seconds)
+    events = parse_events(read_text(f"{folder}/trace"), kind, span)
     requester = _requester_finder()
     return group_events(kind, ((event, requester(event)) for event in events))
 

@@ -7,7 +7,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from check_ephemeral_port.model.failed.counts import BIND, TCP_CONNECT, UDP
-from check_ephemeral_port.model.failed.events import Event, group_events, parse_events
+from check_ephemeral_port.model.failed.events import (
+    ALWAYS,
+    Event,
+    group_events,
+    parse_events,
+)
 from check_ephemeral_port.model.failed.requests import (
     Culprit,
     FailedGroup,
@@ -28,8 +33,8 @@ SERVER = Endpoint("192.0.2.7", 443)
 EVENT = Event("nginx", 812, 11419.420165, SERVER, "198.51.100.1")
 
 
-def parsed(text, kind=TCP_CONNECT, after=0.0):
-    return list(parse_events(text, kind, after))
+def parsed(text, kind=TCP_CONNECT, span=ALWAYS):
+    return list(parse_events(text, kind, span))
 
 
 def test_a_connect_has_its_destination_and_source():
@@ -66,9 +71,16 @@ def test_a_bind_has_its_namespace_if_the_kernel_records_it(fields, namespace):
     assert event == Event("nginx", 812, 11419.420165, namespace=namespace)
 
 
-def test_only_events_after_the_last_run():
-    assert parsed(LINE, after=11419.420164) == [EVENT]
-    assert parsed(LINE, after=11419.420165) == []
+@pytest.mark.parametrize(
+    "after, until, is_in",
+    [
+        (11419.420164, 11419.420165, True),
+        (11419.420165, 11419.420166, False),
+        (11419.420163, 11419.420164, False),
+    ],
+)
+def test_only_events_between_two_runs(after, until, is_in):
+    assert parsed(LINE, span=(after, until)) == ([EVENT] if is_in else [])
 
 
 def test_a_forgotten_name_is_unknown():
