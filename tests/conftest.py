@@ -9,10 +9,10 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 import check_ephemeral_port
+from check_ephemeral_port.system import RECORDER_VARIABLE
 
 pytest.register_assert_rewrite("tests.support")
 
-from check_ephemeral_port.system import RECORDER_VARIABLE  # noqa: E402 # with the rest
 from tests.support import recorder  # noqa: E402 # must follow the registration
 from tests.support.namespace import (  # noqa: E402 # must follow the registration
     run_in_namespace,
