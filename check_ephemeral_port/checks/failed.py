@@ -20,6 +20,7 @@ from ..model.observation import Observation
 from ..model.sockets import TCP, UDP
 from ..options import Options
 from ..system.clock import read_namespace_id
+from ..system.deadline import Stopwatch
 from ..system.errors import SystemReadError
 from ..system.recorder import reading
 
@@ -33,7 +34,10 @@ NOT_RECORDED = "failed connects are not recorded here (see --recorder)"
 
 
 def observe_failed(
-    observation: Observation, path: str | None, options: Options
+    observation: Observation,
+    path: str | None,
+    options: Options,
+    stopwatch: Stopwatch,
 ) -> Observation:
     """The observation with what the recorder of failed requests says.
 
@@ -42,9 +46,9 @@ def observe_failed(
     failed, note = None, ""
     try:
         if path:
-            failed, note = _read(path, options)
+            failed, note = _read(path, options, stopwatch)
         elif options.state_file:
-            failed, note = _forget(options.state_file, options)
+            failed, note = _forget(options.state_file, options, stopwatch)
         if path == "" and not note:
             note = NOT_RECORDED
     except SystemReadError as error:
@@ -57,7 +61,9 @@ def observe_failed(
     return observation._replace(failed=failed, sample=sample)
 
 
-def _read(path: str, options: Options) -> tuple[FailedRequests, str]:
+def _read(
+    path: str, options: Options, stopwatch: Stopwatch
+) -> tuple[FailedRequests, str]:
     kinds, note = KINDS_OF[options.protocol], ""
     recorded = reading.recorded_kinds(path).items()
     folders = {kind: folder for kind, folder in recorded if kind in kinds}
@@ -74,10 +80,14 @@ def _read(path: str, options: Options) -> tuple[FailedRequests, str]:
         return encode_counts(now), (failed, spans)
 
     if options.state_file:
-        from ..system.state_file import update_counts  # late: others have no file
+        # late: others have no file
+        from ..system.state_file import LOCK_SHARE, update_counts
 
         (failed, spans), note = update_counts(
-            options.state_file, _check_id(options), compare
+            options.state_file,
+            _check_id(options),
+            compare,
+            LOCK_SHARE * stopwatch.remaining_seconds,
         )
     else:
         failed, spans = compare("")[1]
@@ -113,14 +123,19 @@ def _compared(
     return FailedRequests(counts, since_last_run=bool(before)), spans
 
 
-def _forget(path: str, options: Options) -> tuple[FailedRequests | None, str]:
+def _forget(
+    path: str, options: Options, stopwatch: Stopwatch
+) -> tuple[FailedRequests | None, str]:
     """Forget the counts of the last run, since there is no recorder any more."""
-    from ..system.state_file import has_counts, update_counts
+    from ..system.state_file import LOCK_SHARE, has_counts, update_counts
 
     if not has_counts(path):
         return None, ""
     had_one, note = update_counts(
-        path, _check_id(options), lambda last: ("", bool(last))
+        path,
+        _check_id(options),
+        lambda last: ("", bool(last)),
+        LOCK_SHARE * stopwatch.remaining_seconds,
     )
     return (FailedRequests(gone=True) if had_one else None), note
 

@@ -11,10 +11,7 @@ from ..options import Options
 from ..system.clock import read_moment
 from ..system.deadline import Stopwatch
 from ..system.errors import SystemReadError
-from ..system.state_file import NotWritable, update_history
-
-LOCK_SHARE = 0.1
-"""The share of the remaining time that the check waits for another run."""
+from ..system.state_file import LOCK_SHARE, NotWritable, update_history
 
 
 def no_answer(observation: Observation, options: Options) -> Observation:

@@ -63,6 +63,7 @@ def run(
 
         keep(_unexplained(no_answer(observation, options), options))
         observation = with_history(observation, options, stopwatch)
+    observation = _with_failed(observation, options, stopwatch)
     resource = EphemeralPorts(observation)
     judgment = judge_pool(resource, options)
     keep(lambda: render(resource, judgment, Explanation()))
@@ -88,24 +89,6 @@ def observe(options: Options, stopwatch: Stopwatch) -> Observation:
 
     Raises :class:`SystemReadError`.
     """
-    observation = _observe_where_asked(options, stopwatch)
-    path, state_file = recorder_path(), options.state_file
-    is_asked = options.verbose or options.failed_warning or options.failed_critical
-    if not (path or is_asked or (state_file and _has_counts(state_file))):
-        return observation
-    from .failed import observe_failed  # late: most hosts have no recorder
-
-    with stopwatch.stage("reading the recorder of failed requests"):
-        return observe_failed(observation, path, options)
-
-
-def _has_counts(state_file: str) -> bool:
-    from ..system.state_file import has_counts
-
-    return has_counts(state_file)
-
-
-def _observe_where_asked(options: Options, stopwatch: Stopwatch) -> Observation:
     with stopwatch.stage("resolving destinations"):
         watches = tuple(map(_watch, options.destination))
     if options.all_netns:
@@ -226,6 +209,26 @@ def observe_here(
         device_names=_device_names(sample, usage),
         pool_notes=settings.notes,
     )
+
+
+def _with_failed(
+    observation: Observation, options: Options, stopwatch: Stopwatch
+) -> Observation:
+    """Add the requests that failed, as a recorder has counted them."""
+    path, state_file = recorder_path(), options.state_file
+    is_asked = options.verbose or options.failed_warning or options.failed_critical
+    if not (path or is_asked or (state_file and _has_counts(state_file))):
+        return observation
+    from .failed import observe_failed  # late: most hosts have no recorder
+
+    with stopwatch.stage("reading the recorder of failed requests"):
+        return observe_failed(observation, path, options, stopwatch)
+
+
+def _has_counts(state_file: str) -> bool:
+    from ..system.state_file import has_counts
+
+    return has_counts(state_file)
 
 
 def _watch(option: DestinationOption) -> Watch:

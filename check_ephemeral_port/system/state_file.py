@@ -49,6 +49,8 @@ MOST_CHECKS = 15
 MOST_PORTS = 65536
 LATEST_SECONDS = 1e12
 """No clock shows a later time."""
+LOCK_SHARE = 0.1
+"""The share of the remaining time that a run waits for another one."""
 LOCK_RETRY_SECONDS = 0.01
 NEW = ".new"
 """How the name of an unfinished file ends."""
@@ -138,11 +140,12 @@ def _update(
     try:
         with _locked(path, limit_seconds) as locked_file:
             state, result = change(_decode(_read_content(locked_file)))
+            # before the new file gets its name, because others can then lock it
+            _remove_leftovers(locked_file)
             try:
                 _replace(locked_file, _encode(state))
             except OSError as error:
                 return result, _note(path, error)
-            _remove_leftovers(locked_file)
             return result, ""
     except OSError as error:
         return change(_NOTHING)[1], _note(path, error)

@@ -314,7 +314,7 @@ def test_a_file_that_is_removed_during_the_run_is_written_again(path):
 
 
 def keep_counts(path, text, check_id="one"):
-    return update_counts(path, check_id, lambda last: (text, last))
+    return update_counts(path, check_id, lambda last: (text, last), 10)
 
 
 def test_each_check_has_its_own_counts_beside_the_history(path):
@@ -369,7 +369,7 @@ def count_one(path, check_id, times):
 
 
 def keep_next(path, check_id):
-    update_counts(path, check_id, lambda last: (str(int(last or 0) + 1), None))
+    update_counts(path, check_id, lambda last: (str(int(last or 0) + 1), None), 10)
 
 
 def test_concurrent_runs_lose_no_counts(path):
