@@ -1,6 +1,7 @@
 """The experiment is made where it is cheap or decides the state."""
 
 import random
+import struct
 
 import nagiosplugin
 import pytest
@@ -8,7 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from check_ephemeral_port.model.bounds import Bounds
-from check_ephemeral_port.model.connections import NO_VRF
+from check_ephemeral_port.model.connections import (
+    NO_VRF,
+    Connections,
+    pack_destination,
+)
 from check_ephemeral_port.model.ports import PortPool, PortRange
 from check_ephemeral_port.model.settings import ConnectRules
 from check_ephemeral_port.model.settling import (
@@ -17,10 +22,17 @@ from check_ephemeral_port.model.settling import (
     is_decided,
     ports_to_settle,
 )
-from check_ephemeral_port.model.sockets import ALWAYS, AUTO, NEVER, endpoint
+from check_ephemeral_port.model.sockets import (
+    ALWAYS,
+    AUTO,
+    NEVER,
+    Destination,
+    TcpState,
+    endpoint,
+)
 from check_ephemeral_port.model.thresholds import ThresholdRange, parse_range
 from check_ephemeral_port.model.usage import Question, Watch, host_usage
-from tests.support.builders import bound, connected, sample
+from tests.support.builders import US, bound, connected, sample
 
 POOL = PortPool(PortRange(32768, 33767))
 DEFAULTS = Limits((ThresholdRange(end=80), ThresholdRange(end=90)))
@@ -144,16 +156,22 @@ def test_a_range_alarms_as_nagiosplugin_has_it(start, end, inverted, value):
     assert one.alarms(value) is not nagiosplugin.Range(str(one)).match(value)
 
 
-def ports_by_connect(chance, pool, destinations, share):
-    """The ports that connect() takes: per destination, the first half before the
-    other, from a random start (kernel: ``__inet_hash_connect()``)."""
-    size = pool.range.size
+def connections_by_connect(chance, pool, destinations, share):
+    """The connections with the ports that connect() takes: per destination, the first
+    half before the other, from a random start (kernel: ``__inet_hash_connect()``)."""
+    found = Connections()
+    first, size = pool.range.first, pool.range.size
     for destination in range(destinations):
         offset = 2 * chance.randrange(size // 2)
-        order = [(offset + 2 * n) % size for n in range(size // 2)]
+        order = [first + (offset + 2 * n) % size for n in range(size // 2)]
         order += [port + 1 for port in order]
-        for port in order[: int(size * share)]:
-            yield connected(pool.range.first + port, f"192.0.2.{destination}")
+        taken = order[: int(size * share)]
+        # packed at once: some hosts have 100,000 connections
+        remote = endpoint(f"192.0.2.{destination}", 443)
+        key = pack_destination(Destination(US, remote))
+        found.held[key] += struct.pack(f">{len(taken)}H", *taken)
+        found.states[TcpState.ESTABLISHED] += len(taken)
+    return found
 
 
 @pytest.mark.parametrize("seed", range(200))
@@ -161,7 +179,8 @@ def test_an_ordinary_host_does_not_alarm_by_its_worst_case(seed):
     chance = random.Random(seed)
     destinations = chance.choice([1, 2, 3, 5, 10, 50, 200])
     share = chance.uniform(0.05, 0.75)
-    entries = ports_by_connect(chance, POOL, destinations, share)
-    found = usage(*entries, find_shared=True).tcp_connect
+    connections = connections_by_connect(chance, POOL, destinations, share)
+    host = sample()._replace(connections=connections)
+    found = host_usage(host, POOL, ConnectRules(), find_shared=True).tcp_connect
     assert POOL.capacity * share // 1 <= found.ports.used.best <= 750
     assert not ThresholdRange(end=90).alarms(found.ports.percent(found.used_if_bound))
