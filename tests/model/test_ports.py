@@ -26,9 +26,15 @@ def test_a_pool_can_be_empty():
     assert (pool.capacity, pool.first_choice_capacity, pool.spans) == (0, 0, [])
 
 
-@given(PORTS, st.integers(0, 60), st.sets(st.integers(0, 70)), st.sampled_from((1, 2)))
+@given(
+    PORTS,
+    st.integers(0, 60),
+    st.sets(st.integers(0, 70)),
+    st.sampled_from((1, 2)),
+    st.sets(PORTS),
+)
 def test_the_counts_of_a_pool_match_a_loop_over_its_ports(
-    first, size, reserved_offsets, step
+    first, size, reserved_offsets, step, others
 ):
     ports = PortRange(first, min(first + size, 65535), step)
     reserved = {first + offset - 5 for offset in reserved_offsets}
@@ -36,7 +42,8 @@ def test_the_counts_of_a_pool_match_a_loop_over_its_ports(
     pool = PortPool(ports, reserved)
     assert pool.capacity == len(usable)
     assert pool.first_choice_capacity == sum(p % step == first % step for p in usable)
-    assert [p for p in range(65536) if pool.includes(p)] == usable
+    asked = others.union(range(first - 99, first + 199)).intersection(range(65536))
+    assert [p for p in sorted(asked) if pool.includes(p)] == usable
 
 
 def test_a_system_without_first_choice_ports_never_misses_a_port():
