@@ -1,8 +1,8 @@
-"""Markers, and the switch that forbids skips."""
+"""Markers, the switch that forbids skips, and their summary."""
 
 import compileall
 import os
-from functools import lru_cache, partial
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -13,11 +13,10 @@ from check_ephemeral_port.system import RECORDER_VARIABLE
 
 pytest.register_assert_rewrite("tests.support")
 
-from tests.support import recorder  # noqa: E402 # must follow the registration
-from tests.support.namespace import (  # noqa: E402 # must follow the registration
-    run_in_namespace,
-    why_unavailable,
-)
+# these must follow the registration
+from tests.support import recorder  # noqa: E402
+from tests.support.namespace import run_in_namespace  # noqa: E402
+from tests.support.needs import need_namespaces, summary  # noqa: E402
 
 # a recorder of this host must not change any result
 os.environ[RECORDER_VARIABLE] = recorder.NO_RECORDER
@@ -36,8 +35,6 @@ settings.register_profile(
 )
 settings.load_profile("suite")
 
-_why_no_namespace = lru_cache(maxsize=None)(why_unavailable)
-
 
 def pytest_sessionstart(session):
     # as pip does; with PYTHONDONTWRITEBYTECODE, each start would compile the program
@@ -53,10 +50,10 @@ def pytest_collection_modifyitems(items):
 
 def pytest_runtest_setup(item):
     marker = item.get_closest_marker("namespace")
-    if marker and _why_no_namespace():
-        pytest.skip(f"needs network namespaces: {_why_no_namespace()}")
-    if marker and marker.kwargs.get("recorder") and recorder.why_unavailable():
-        pytest.skip(f"needs a recorder: {recorder.why_unavailable()}")
+    if marker:
+        need_namespaces("--map-root-user")
+        if marker.kwargs.get("recorder"):
+            recorder.need_recorder()
 
 
 def pytest_pyfunc_call(pyfuncitem):
@@ -93,3 +90,11 @@ def pytest_runtest_makereport(item, call):
     if report.skipped and os.environ.get(NO_SKIPS):
         report.outcome = "failed"
         report.longrepr = f"skipped, which {NO_SKIPS} forbids: {report.longrepr[2]}"
+
+
+@pytest.hookimpl(hookwrapper=True, tryfirst=True)
+def pytest_terminal_summary(terminalreporter):
+    yield
+    skipped = terminalreporter.stats.get("skipped", [])
+    if skipped:
+        terminalreporter.write_line(summary([each.longrepr[2] for each in skipped]))

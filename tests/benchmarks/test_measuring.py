@@ -1,6 +1,5 @@
 """The benchmark makes a fair comparison."""
 
-import shutil
 import signal
 import socket
 import subprocess
@@ -15,13 +14,13 @@ from tests.benchmarks.namespaces import NamespaceCost
 from tests.benchmarks.recorder import RecorderCost, RecorderCosts
 from tests.benchmarks.report import page
 from tests.support.farm import PORTS, Farm, Plan
+from tests.support.needs import INSTALL, need_program
 from tests.support.plugin_process import check
 
 
 @pytest.fixture
 def tools(tmp_path):
-    if not shutil.which("cc"):
-        pytest.skip("needs a C compiler: cc")
+    need_program("cc", INSTALL + "gcc libc6-dev")
     return compile_tools(tmp_path)
 
 

@@ -1,7 +1,6 @@
 """The manual page, rendered by man."""
 
 import re
-import shutil
 import subprocess
 from pathlib import Path
 
@@ -9,14 +8,14 @@ import pytest
 
 from check_ephemeral_port.plugin.labels import LABELS
 from contrib.generators.options import options
+from tests.support.needs import INSTALL, need_program
 
 PAGE = Path(__file__).parents[2] / "contrib/man/check_ephemeral_port.1"
 
 
 @pytest.fixture(scope="module")
 def rendered():
-    if not shutil.which("man"):
-        pytest.skip("needs man-db: .ci/install-daemons")
+    need_program("man", INSTALL + "man-db")
     done = subprocess.run(
         ["man", "--warnings", "-l", str(PAGE)],
         capture_output=True,
@@ -49,8 +48,6 @@ def test_examples_can_be_copied(rendered):
 
 
 def test_whatis_finds_its_name():
-    lexgrog = shutil.which("lexgrog")
-    if not lexgrog:
-        pytest.skip("needs man-db: .ci/install-daemons")
-    done = subprocess.run([lexgrog, str(PAGE)], capture_output=True, text=True)
+    need_program("lexgrog", INSTALL + "man-db")
+    done = subprocess.run(["lexgrog", str(PAGE)], capture_output=True, text=True)
     assert '"check_ephemeral_port - show how close' in done.stdout

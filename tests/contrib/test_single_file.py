@@ -10,6 +10,7 @@ import pytest
 from check_ephemeral_port import __version__
 from contrib.packaging.single_file import build
 from tests.support.hostile_python import BROKEN, hostile_caller
+from tests.support.needs import INSTALL, skip_without
 from tests.support.sockets import held_connections
 
 pytestmark = pytest.mark.library
@@ -21,7 +22,7 @@ SYSTEM_PYTHON = Path("/usr/bin/python3")
 def program(tmp_path_factory):
     probe = [str(SYSTEM_PYTHON), "-c", "import psutil"]
     if not SYSTEM_PYTHON.exists() or subprocess.run(probe).returncode:
-        pytest.skip("needs the distribution's python3-psutil")
+        skip_without("the distribution's psutil", INSTALL + "python3-psutil")
     target = tmp_path_factory.mktemp("plugins") / "check_ephemeral_port"
     build(target)
     return target

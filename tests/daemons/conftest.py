@@ -4,12 +4,12 @@ from functools import partial
 
 import pytest
 
-from tests.daemons.machine import run_on_machine, why_unavailable
+from tests.daemons.machine import need_machine, run_on_machine
 
 
 def pytest_runtest_setup(item):
-    if item.get_closest_marker("machine") and why_unavailable():
-        pytest.skip(f"needs a throw-away machine: {why_unavailable()}")
+    if item.get_closest_marker("machine"):
+        need_machine()
 
 
 def pytest_pyfunc_call(pyfuncitem):

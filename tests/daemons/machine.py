@@ -12,12 +12,18 @@ import re
 import shutil
 import subprocess
 import time
-from functools import cache, partial
+from functools import partial
 from pathlib import Path
 from typing import Callable, TypeVar
 
 from contrib.packaging.single_file import build
 from tests.support.namespace import run_in_namespace
+from tests.support.needs import (
+    BE_ROOT,
+    INSTALL_DAEMONS,
+    need_namespaces,
+    skip_without,
+)
 from tests.support.recorder import TRACEFS
 
 CONTRIB = Path(__file__).parents[2] / "contrib"
@@ -39,17 +45,14 @@ WAIT_SECONDS = 30.0
 T = TypeVar("T")
 
 
-@cache
-def why_unavailable() -> str | None:
-    """Why there can be no throw-away machine here; ``None`` if there can."""
+def need_machine() -> None:
+    """Skip the test if there can be no throw-away machine here."""
     if os.getuid():
-        return "running daemons as their own users needs root"
+        skip_without("root, to run daemons as their own users", BE_ROOT)
     missing = [name for path, name in PROGRAMS.items() if not Path(path).exists()]
     if missing:
-        return f"not installed: {' '.join(missing)} (.ci/install-daemons)"
-    command = ["unshare", "--mount", "--net", "--pid", "--fork", "true"]
-    done = subprocess.run(command, capture_output=True, text=True)
-    return done.stderr.strip() if done.returncode else None
+        skip_without(" ".join(missing), INSTALL_DAEMONS)
+    need_namespaces("--mount", "--pid", "--fork")
 
 
 def run_on_machine(ports: str, body: Callable[[], None]) -> str | None:

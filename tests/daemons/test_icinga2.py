@@ -3,7 +3,6 @@
 import base64
 import json
 import re
-import shutil
 import ssl
 import urllib.error
 import urllib.parse
@@ -24,6 +23,7 @@ from tests.daemons.machine import (
     start,
     wait_for,
 )
+from tests.support.needs import INSTALL_DAEMONS, need_program
 
 SITE = """
 object ApiUser "test" {
@@ -233,8 +233,7 @@ def test_labels_of_ipv6_destinations_stay_as_they_are():
 
 @pytest.mark.machine(ports=PORTS)
 def test_every_panel_of_the_dashboard_shows_its_figures():
-    if not shutil.which("influxd"):
-        pytest.skip("needs influxdb: .ci/install-daemons")
+    need_program("influxd", INSTALL_DAEMONS)
     start("influxd", "-config", "/etc/influxdb/influxdb.conf", user="influxdb")
     wait_for(lambda: influx("CREATE DATABASE icinga2"))
     set_up(features='object InfluxdbWriter "influxdb" { flush_interval = 1s }\n')

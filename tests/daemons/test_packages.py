@@ -12,6 +12,7 @@ from check_ephemeral_port import __version__
 from tests.daemons.filling import FULL, PORTS, filled
 from tests.daemons.machine import CONTRIB, PLUGIN, USER, run
 from tests.support.hostile_python import BROKEN, hostile_caller
+from tests.support.needs import INSTALL_DAEMONS, need_program, skip_without
 from tests.support.shared_build import built_once
 from tests.support.sources import copy_sources
 
@@ -24,8 +25,7 @@ OFFLINE = ["unshare", "--map-root-user", "--net"]
 
 def build(*command, folder):
     """Run a build with the system's Python and without a network."""
-    if not shutil.which(command[0]):
-        pytest.skip(f"needs {command[0]}: .ci/install-daemons")
+    need_program(command[0], INSTALL_DAEMONS)
     done = subprocess.run(
         [*OFFLINE, *command],
         cwd=folder,
@@ -35,7 +35,7 @@ def build(*command, folder):
         text=True,
     )
     if "Unmet build dependencies" in done.stdout:
-        pytest.skip(f"{done.stdout.splitlines()[-1]}: .ci/install-daemons")
+        skip_without("packages to build with", INSTALL_DAEMONS)
     assert done.returncode == 0, done.stdout
 
 
@@ -83,8 +83,7 @@ def test_packages_need_what_the_program_needs():
 
 
 def test_lintian_finds_nothing_in_the_deb(deb):
-    if not shutil.which("lintian"):
-        pytest.skip("needs lintian: .ci/install-daemons")
+    need_program("lintian", INSTALL_DAEMONS)
     # the package is not for Debian's archive, where it would close a request
     unwanted = "initial-upload-closes-no-bugs"
     done = subprocess.run(

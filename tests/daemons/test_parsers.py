@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import json
 import random
-import shutil
 import subprocess
 from collections.abc import Sequence
 from typing import NamedTuple
 
 import nagiosplugin
-import pytest
 
 from check_ephemeral_port.model.forecast.forecast import Forecast, HostForecast
 from check_ephemeral_port.model.forecast.trend import Growth, TimeRemaining
@@ -57,6 +55,7 @@ from tests.support.check_builders import (
     udp_sockets,
     watch,
 )
+from tests.support.needs import INSTALL_DAEMONS, need_program, skip_without
 
 SEED = 20
 LINES = 300
@@ -125,12 +124,10 @@ class Line(NamedTuple):
 
 def perl(script, lines):
     """The script's answer to each line. One process reads all of them."""
+    need_program("perl", INSTALL_DAEMONS)
     library = ["perl", "-MMonitoring::Plugin", "-e", "1"]
-    if (
-        not shutil.which("perl")
-        or subprocess.run(library, stderr=subprocess.DEVNULL).returncode
-    ):
-        pytest.skip("needs libmonitoring-plugin-perl: .ci/install-daemons")
+    if subprocess.run(library, stderr=subprocess.DEVNULL).returncode:
+        skip_without("Monitoring::Plugin for Perl", INSTALL_DAEMONS)
     done = subprocess.run(
         ["perl", "-e", script],
         input="".join(f"{line}\n" for line in lines),
@@ -145,8 +142,7 @@ def perl(script, lines):
 
 def icinga(metrics):
     """Each metric as Icinga 2 parses it, without a daemon."""
-    if not shutil.which("icinga2"):
-        pytest.skip("needs icinga2-bin: .ci/install-daemons")
+    need_program("icinga2", INSTALL_DAEMONS)
     read = []
     for begin in range(0, len(metrics), AT_ONCE):
         script = ICINGA_PERFDATA % json.dumps(metrics[begin : begin + AT_ONCE])

@@ -13,11 +13,11 @@ from tests.daemons.machine import (
     edit,
     install,
     install_plugin,
+    need_machine,
     run,
     run_on_machine,
     start,
     wait_for,
-    why_unavailable,
 )
 from tests.daemons.test_icinga2 import check_now, set_up
 from tests.daemons.test_nagios import CONFIGURATION, HOST, service
@@ -32,8 +32,8 @@ STATE = f"/var/lib/{USER}/ephemeral_port.state"
 
 def on_machine_with_a_recorder(body):
     """Run the body on a throw-away machine that records connects to one port."""
-    if recorder.why_unavailable() or why_unavailable():
-        pytest.skip(f"needs {recorder.why_unavailable() or why_unavailable()}")
+    recorder.need_recorder()
+    need_machine()
     name = recorder.new_name()
     try:
         failure = run_on_machine(PORTS, partial(recorded, name, body))

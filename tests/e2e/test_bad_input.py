@@ -18,6 +18,7 @@ from check_ephemeral_port.options import (
     parse_options,
 )
 from contrib.generators.options import options
+from tests.support.needs import BE_ROOT, skip_without
 from tests.support.plugin_process import PROGRAM, assert_unknown, check, with_stub
 from tests.support.sockets import held_udp_ports
 
@@ -196,7 +197,7 @@ def test_unreadable_range_names_the_file():
         ["unshare", "-rnm", "sh", "-c", hide], capture_output=True, text=True
     )
     if "unshare" in done.stderr or "mount" in done.stderr:
-        pytest.skip(f"needs mount namespaces: {done.stderr.strip()}")
+        skip_without(f"mount namespaces ({done.stderr.strip()})", BE_ROOT)
     assert done.returncode == 3 and done.stderr == ""
     assert "cannot read /proc/sys/net/ipv4/ip_local_port_range" in done.stdout
 

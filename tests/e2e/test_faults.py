@@ -17,7 +17,8 @@ import pytest
 from tests.support.farm import PORTS as FARM_PORTS
 from tests.support.farm import Children, Farm, Plan
 from tests.support.namespace import reserve_ports, set_sysctl
-from tests.support.odd_sockets import in_flight, in_io_uring, why_no_io_uring
+from tests.support.needs import skip_without
+from tests.support.odd_sockets import in_flight, in_io_uring, need_io_uring
 from tests.support.plugin_process import (
     PROGRAM,
     PluginRun,
@@ -745,14 +746,19 @@ def test_processes_that_come_and_go_during_the_lookup_of_holders():
     assert_the_holder_is_found_among_others_that_come_and_go(20)
 
 
+@pytest.fixture
+def own_pid_max():
+    # before, a root user would change that of the whole machine
+    if [int(n) for n in re.findall(r"\d+", os.uname().release)[:2]] < [6, 14]:
+        skip_without("Linux 6.14", "run on a newer kernel")
+
+
 @HOST
+@pytest.mark.usefixtures("own_pid_max")
 def test_pids_that_are_used_again():
-    # so few that each number returns within a second; per namespace from Linux 6.14 on
-    try:
-        with open("/proc/sys/kernel/pid_max", "w") as file:
-            file.write("330")
-    except OSError as error:
-        pytest.skip(f"needs Linux 6.14: {error}")
+    # so few that each number returns within a second
+    with open("/proc/sys/kernel/pid_max", "w") as file:
+        file.write("330")
     assert_the_holder_is_found_among_others_that_come_and_go(8)
 
 
@@ -805,11 +811,15 @@ def comm(pid):
         return file.read().strip()
 
 
+@pytest.fixture
+def io_uring():
+    need_io_uring()
+
+
 @HOST
+@pytest.mark.usefixtures("io_uring")
 @pytest.mark.parametrize("sampler", ["sock_diag", "auto"])
 def test_sockets_of_an_io_uring_without_descriptors(sampler):
-    if why_no_io_uring():
-        pytest.skip(f"needs io_uring: {why_no_io_uring()}")
     with in_io_uring(open_sockets(38, bind_udp)):
         run = check("--sampler", sampler)
     assert (run.exit_code, run.stderr) == (2, "")

@@ -8,6 +8,7 @@ import zipfile
 import pytest
 
 from check_ephemeral_port import __version__
+from tests.support.needs import skip_without
 from tests.support.shared_build import built_once
 from tests.support.sources import ROOT, copy_sources
 
@@ -65,7 +66,7 @@ def test_installed_wheel_runs_in_a_clean_environment(dist, tmp_path):
     scripts = tmp_path / "venv" / "bin"
     done = run(str(scripts / "pip"), "install", "--quiet", str(archive))
     if "(from versions: none)" in done.stderr:
-        pytest.skip(f"needs a package index: {done.stderr.splitlines()[-1]}")
+        skip_without("a package index", "connect to the internet")
     assert done.returncode == 0, done.stderr
     program = [str(scripts / "check_ephemeral_port")]
     module = [str(scripts / "python"), "-m", "check_ephemeral_port"]

@@ -10,6 +10,7 @@ import pytest
 from pip._vendor import distlib
 
 import check_ephemeral_port
+from tests.support.needs import skip_without
 from tests.support.plugin_process import PluginRun
 
 ROOT = Path(__file__).parents[2]
@@ -104,7 +105,8 @@ maker.make(sys.argv[2])
 
 def test_pip_makes_an_exe_that_is_the_program(run, tmp_path):
     if not list(Path(distlib.__file__).parent.glob("*.exe")):
-        pytest.skip("needs pip as it comes from PyPI, launchers for Windows included")
+        # distributions leave them out
+        skip_without("pip's launchers for Windows", "pip install --force-reinstall pip")
     points = distribution("check_ephemeral_port").entry_points
     (point,) = (point for point in points if point.group == "console_scripts")
     script = f"{point.name} = {point.value}"

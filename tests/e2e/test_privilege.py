@@ -3,7 +3,6 @@
 import ast
 import os
 import re
-import shutil
 import subprocess
 from pathlib import Path
 
@@ -12,6 +11,7 @@ import pytest
 import check_ephemeral_port
 from check_ephemeral_port.model.sockets import AUTO
 from check_ephemeral_port.options import UsageError, build_parser, parse_options
+from tests.support.needs import INSTALL, need_program
 from tests.support.plugin_process import assert_unknown, check, with_stub
 from tests.support.sockets import held_connections, held_tcp_ports, listen
 
@@ -203,8 +203,13 @@ def test_the_kernel_counts_nothing_that_a_run_opened(mode):
     assert counters() == before and len(before) >= 5
 
 
+@pytest.fixture
+def strace():
+    need_program("strace", INSTALL + "strace")
+
+
 @ALONE
-@pytest.mark.skipif(shutil.which("strace") is None, reason="strace is not installed")
+@pytest.mark.usefixtures("strace")
 def test_the_kernel_sees_no_port_taken_by_a_run():
     command = ["strace", "-f", "-e", "trace=network,execve,execveat,fork,vfork", "-qq"]
     run = check("-vv", within=[*command, "-o", "/dev/stderr"])

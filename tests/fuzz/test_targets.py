@@ -1,17 +1,18 @@
 """The fuzz targets work: seeds reach the parsers, and only declared errors occur."""
 
-import sys
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.fuzz.targets import TARGETS
+from tests.support.needs import need_linux
 
-pytestmark = pytest.mark.skipif(
-    sys.platform != "linux", reason="the seeds come from Linux"
-)
 each_target = pytest.mark.parametrize("target", TARGETS.values(), ids=TARGETS)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def linux():
+    need_linux()  # the seeds come from it
 
 
 @each_target

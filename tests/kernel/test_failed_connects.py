@@ -25,6 +25,7 @@ from check_ephemeral_port.system.recorder.reading import SUFFIXES, read_counts
 from check_ephemeral_port.system.recorder.switch import switch_on
 from check_ephemeral_port.system.silent_connect import settle_ports
 from tests.support.namespace import CLONE_NEWNET, add_route, set_sysctl, unshare
+from tests.support.needs import skip_without
 from tests.support.recorder import clear, instance, own_port, path, record_only
 from tests.support.sockets import (
     EXHAUSTED,
@@ -101,32 +102,35 @@ def by_mptcp(remote):
         client.connect(remote)
 
 
-def why_not(make):
-    """A mark that skips a way of connecting that an older kernel lacks."""
-    try:
-        make().close()
-    except OSError as error:
-        return pytest.mark.skipif(True, reason=f"the kernel lacks it: {error}")
-    return ()
-
-
 def slice_socket():
     client = socket.socket()
     client.setsockopt(*in_slice(40010, 40019))
     return client
 
 
-@RECORDED
-@pytest.mark.parametrize(
-    "operation",
-    [
+NEED_A_NEWER_KERNEL = {
+    in_a_slice: slice_socket,
+    by_mptcp: lambda: socket.socket(proto=IPPROTO_MPTCP),
+}
+
+
+@pytest.fixture(
+    params=[
         *(connect, non_blocking, with_source, mapped, by_fast_open),
-        pytest.param(in_a_slice, marks=why_not(slice_socket)),
-        pytest.param(
-            by_mptcp, marks=why_not(lambda: socket.socket(proto=IPPROTO_MPTCP))
-        ),
+        *NEED_A_NEWER_KERNEL,
     ],
+    ids=lambda operation: operation.__name__,
 )
+def operation(request):
+    """Each way of connecting that this kernel has."""
+    try:
+        NEED_A_NEWER_KERNEL.get(request.param, socket.socket)().close()
+    except OSError as error:
+        skip_without(f"a newer kernel ({error})", "run on a newer kernel")
+    return request.param
+
+
+@RECORDED
 def test_every_way_of_connecting_is_counted(operation):
     with recorded() as (port, failures), held_connections(40, ("127.0.0.1", port)):
         assert failures_of(lambda: operation(("127.0.0.1", port))) == ATTEMPTS

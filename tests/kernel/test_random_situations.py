@@ -20,7 +20,8 @@ from tests.kernel.situations import (
     ask_udp,
     connect_mapped,
 )
-from tests.support.namespace import run_in_namespace, why_unavailable
+from tests.support.namespace import run_in_namespace
+from tests.support.needs import need_namespaces
 from tests.support.plugin_process import check
 from tests.support.sockets import (
     CHOOSES_DELAY,
@@ -103,7 +104,12 @@ def _compare(holders: dict[str, int], waiting: int, question: str) -> None:
         assert probed.perfdata[asked.label] == truth, probed.stdout
 
 
-@pytest.mark.skipif(why_unavailable() is not None, reason="needs network namespaces")
+@pytest.fixture(scope="module")
+def namespaces():
+    need_namespaces("--map-root-user")
+
+
+@pytest.mark.usefixtures("namespaces")
 @settings(max_examples=60)
 @given(
     holders=st.dictionaries(

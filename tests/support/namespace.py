@@ -91,7 +91,7 @@ def has_vrf() -> bool:
     command = ["unshare", "-rn", "ip", "link", "add", "red", "type", "vrf", "table"]
     try:
         return subprocess.run([*command, "1"], capture_output=True).returncode == 0
-    except FileNotFoundError:  # why_unavailable() says so
+    except FileNotFoundError:  # need_namespaces() says so
         return False
 
 
@@ -142,16 +142,6 @@ def _reaches_itself(address: str) -> bool:
             return udp.recv(1) == b"?"
         except OSError:
             return False
-
-
-def why_unavailable() -> str | None:
-    """Why this machine can't make namespaces; ``None`` if it can."""
-    try:
-        command = ["unshare", "-rn", "ip", "link", "set", "lo", "up"]
-        done = subprocess.run(command, capture_output=True, text=True)
-    except FileNotFoundError as error:
-        return f"{error.filename} is not installed (util-linux)"
-    return done.stderr.strip() if done.returncode else None
 
 
 def add_namespace(name: str, ports: str) -> str:

@@ -10,6 +10,8 @@ import struct
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
+from tests.support.needs import skip_without
+
 IO_URING_SETUP, IO_URING_REGISTER = 425, 427  # the same on every architecture
 REGISTER_FILES = 2
 PARAMETERS_BYTES = 120
@@ -32,13 +34,12 @@ def in_flight(sockets: Sequence[socket.socket]) -> Iterator[None]:
         yield
 
 
-def why_no_io_uring() -> str | None:
-    """Why this machine has no io_uring; ``None`` if it has."""
+def need_io_uring() -> None:
+    """Skip the test if this machine has no io_uring."""
     try:
         os.close(_io_uring())
     except OSError as error:
-        return str(error)
-    return None
+        skip_without(f"io_uring ({error})", "sysctl kernel.io_uring_disabled=0")
 
 
 @contextmanager

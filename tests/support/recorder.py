@@ -18,6 +18,7 @@ from check_ephemeral_port.model.failed.counts import TCP_CONNECT
 from check_ephemeral_port.system import RECORDER_VARIABLE, recorder_path
 from check_ephemeral_port.system.recorder.definitions import WAYS
 from tests.support.namespace import CLONE_NEWNS, unshare
+from tests.support.needs import BE_ROOT, skip_without
 from tests.support.sockets import (
     connect,
     held_connections,
@@ -36,14 +37,20 @@ _SWITCH_OFF = (
 )
 
 
-@cache
-def why_unavailable() -> str | None:
-    """Why this machine cannot record; ``None`` if it can."""
+def need_recorder() -> None:
+    """Skip the test if this machine cannot record."""
     if os.getuid():
-        return "tracefs needs root"
+        skip_without("root, for tracefs", BE_ROOT)
+    reason = _why_no_tracefs()
+    if reason:
+        skip_without(f"tracefs ({reason})", "docker run --privileged")
+
+
+@cache
+def _why_no_tracefs() -> str:
     command = ["unshare", "--mount", "sh", "-c", _MOUNT]
     done = subprocess.run(command, capture_output=True, text=True)
-    return done.stderr.strip() if done.returncode else None
+    return done.stderr.strip() if done.returncode else ""
 
 
 def new_name() -> str:

@@ -27,6 +27,7 @@ from check_ephemeral_port.system.state_file import (
     update_history,
 )
 from tests.support.builders import HISTORY
+from tests.support.needs import BE_ROOT, skip_without
 
 
 @pytest.fixture
@@ -139,7 +140,13 @@ def test_a_link_at_the_temporary_name_is_not_followed(path, tmp_path, monkeypatc
     assert (tmp_path / "precious").read_text() == "as it was"
 
 
-@pytest.mark.skipif(os.getuid() != 0, reason="needs root, to be two users")
+@pytest.fixture
+def root():
+    if os.getuid():
+        skip_without("root, to be two users", BE_ROOT)
+
+
+@pytest.mark.usefixtures("root")
 def test_files_of_another_user_in_a_sticky_folder_are_no_hindrance(path, tmp_path):
     os.chmod(tmp_path, 0o1777)
     script = AS_UNPRIVILEGED_USER.replace('(found, "used")', "(HISTORY, found)")

@@ -1,6 +1,5 @@
 """Windows: the output of netsh in five languages and in the code pages of consoles."""
 
-import os
 import sys
 
 import pytest
@@ -227,7 +226,6 @@ def netsh_exe(tmp_path, monkeypatch):
     return write
 
 
-@pytest.mark.skipif(os.name == "nt", reason="Windows has a netsh.exe of its own")
 class TestRun:
     def test_arguments_and_output_are_unchanged(self, netsh_exe):
         netsh_exe("sys.stdout.buffer.write(repr(sys.argv[1:]).encode() + b'\\x81')")

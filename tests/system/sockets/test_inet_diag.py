@@ -11,11 +11,13 @@ from hypothesis import strategies as st
 from check_ephemeral_port.model.ports import PortRange
 from check_ephemeral_port.model.sockets import TCP, UDP, TcpState
 from check_ephemeral_port.system.sockets.inet_diag import decode_chunk
+from tests.support.needs import need_linux
 from tests.support.sock_diag import ask_kernel
 
-pytestmark = pytest.mark.skipif(
-    sys.platform != "linux", reason="sock_diag exists on Linux only"
-)
+
+@pytest.fixture(autouse=True, scope="module")
+def linux():
+    need_linux()
 
 
 def real_chunk():

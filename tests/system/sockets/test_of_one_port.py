@@ -2,7 +2,6 @@
 
 import os
 import re
-import shutil
 import socket
 import subprocess
 from contextlib import ExitStack, contextmanager
@@ -17,6 +16,7 @@ from check_ephemeral_port.system.sockets.of_one_port import (
     list_port_by_sock_diag,
     list_sockets_of_port,
 )
+from tests.support.needs import INSTALL, need_program
 from tests.support.seccomp import refuse_netlink
 from tests.support.sockets import (
     bind,
@@ -117,9 +117,14 @@ def test_the_same_sockets_as_ss(port):
         assert shown_by_ss(port) in (ends(others), ends(listed)) and others
 
 
+@pytest.fixture
+def lsof():
+    need_program("lsof", INSTALL + "lsof")
+
+
 @ALONE
+@pytest.mark.usefixtures("lsof")
 def test_the_same_sockets_and_processes_as_lsof():
-    assert shutil.which("lsof"), "lsof is not installed"
     command = ["lsof", "-nP", "-i", f":{PORT}", "-F", "pPn"]
     with everything():
         done = subprocess.run(command, capture_output=True, text=True, check=True)
