@@ -291,7 +291,7 @@ def test_a_state_file_that_others_could_replace_is_refused(tmp_path):
 # -- answers of the kernel ---------------------------------------------------------
 
 STRANGE_NETLINK = """
-import _socket, errno, os
+import _socket, random
 asked = 0
 class Strange(_socket.socket):
     __slots__ = ()  # socket.socket, its subclass, has its own
@@ -348,7 +348,7 @@ STRANGE = {
     "empty": ("data = b''", "cut short"),
     "short": ("data = data[:-7]", "malformed sock_diag message"),
     "a byte": ("data = data[:1]", "malformed sock_diag message"),
-    "garbage": ("data = os.urandom(len(data))", "sock_diag"),
+    "garbage": ("data = random.Random(asked).randbytes(len(data))", "sock_diag"),
     "ENOBUFS": ("raise OSError(105, 'No buffer space available')", "No buffer space"),
     "ENOMEM": ("raise OSError(12, 'Cannot allocate memory')", "Cannot allocate"),
     "refused": (
