@@ -157,17 +157,14 @@ def test_a_host_that_is_stalled_for_a_moment(tmp_path):
 
 
 # -- the time limit ---------------------------------------------------------------
-
-
-def assert_timed_out(run, begin, stage, seconds=0.5):
-    assert_unknown(run, f"timed out after {seconds} s: {stage}")
-    assert time.monotonic() - begin < seconds + 5  # it must end soon after
+# These runs wait for something that never comes. So only the limit can end them.
 
 
 @HOST
 def test_the_time_limit_holds_in_name_resolution(tmp_path):
     for path, text in (
-        ("/etc/resolv.conf", "nameserver 127.0.0.1\n"),
+        # otherwise the C library gives up after ten seconds
+        ("/etc/resolv.conf", "nameserver 127.0.0.1\noptions timeout:30 attempts:5\n"),
         ("/etc/nsswitch.conf", "hosts: files dns\n"),
     ):
         file = tmp_path / os.path.basename(path)
@@ -179,9 +176,20 @@ def test_the_time_limit_holds_in_name_resolution(tmp_path):
             (["-d", "slow.example:443"], "resolving destinations"),
             (["-p", "443", "-H", "slow.example"], "reaching slow.example"),
         ):
-            begin = time.monotonic()
             run = check("-t", "500ms", *mode)
-            assert_timed_out(run, begin, stage)
+            assert_unknown(run, f"timed out after 0.5 s: {stage}")
+
+
+@contextmanager
+def running(*arguments, **process):
+    """A run that goes on during the block."""
+    with subprocess.Popen(
+        [PROGRAM, *arguments], stdout=subprocess.DEVNULL, **process
+    ) as run:
+        try:
+            yield run
+        finally:
+            run.kill()
 
 
 SILENT_NETLINK = """
@@ -196,15 +204,17 @@ _socket.socket = Silent
 @pytest.mark.parametrize("mode", [(), ("-p", "5000")])
 def test_the_time_limit_holds_in_the_kernel(tmp_path, mode):
     env = with_stub(tmp_path, "sitecustomize", SILENT_NETLINK)
-    begin = time.monotonic()
-    run = check("-t", "500ms", "--sampler", "sock_diag", *mode, env=env)
-    assert_timed_out(run, begin, "listing" if mode else "sampling the sockets")
+    options = ("--sampler", "sock_diag", *mode)
+    with running("-t", "50s", *options, env=env) as other:
+        run = check("-t", "500ms", *options, env=env)
+        assert other.poll() is None  # its limit is another
+    stage = "listing" if mode else "sampling the sockets"
+    assert_unknown(run, f"timed out after 0.5 s: {stage}")
 
 
 def test_the_time_limit_holds_while_libraries_load(tmp_path):
     env = with_stub(tmp_path, "nagiosplugin", "import os; os.read(os.pipe()[0], 1)")
-    begin = time.monotonic()
-    assert_timed_out(check("-t", "500ms", env=env), begin, "start")
+    assert_unknown(check("-t", "500ms", env=env), "timed out after 0.5 s: start")
 
 
 @pytest.mark.parametrize("arguments", [["-v"], ["-d", "192.0.2.7:443"]])
@@ -217,7 +227,6 @@ def test_the_time_limit_holds_if_the_output_is_not_read(tmp_path, arguments, lat
             os.write(writer, bytes(4096))
     os.set_blocking(writer, True)
     env = with_stub(tmp_path, "sitecustomize", SILENT_NETLINK if late else "")
-    begin = time.monotonic()
     done = subprocess.run(
         [PROGRAM, "-t", "500ms", "--sampler", "sock_diag", *arguments],
         stdout=writer,
@@ -226,7 +235,6 @@ def test_the_time_limit_holds_if_the_output_is_not_read(tmp_path, arguments, lat
         env=env,
     )
     assert (done.returncode, done.stderr) == (3, b"")
-    assert time.monotonic() - begin < 5
     os.close(reader)
     os.close(writer)
 
@@ -956,6 +964,7 @@ def test_500000_sockets():
         assert port.perfdata["established"] == 250_000
         assert len(run.stdout) < 8000 and len(port.stdout) < 8000
         # the limit holds if there is not enough time
-        begin = time.monotonic()
-        assert_unknown(check("-t", "1s", "--sampler", "psutil"), "timed out after 1 s")
-        assert time.monotonic() - begin < 6
+        with running("--sampler", "psutil") as other:
+            run = check("-t", "1s", "--sampler", "psutil")
+            assert other.poll() is None  # it began first, and needs longer
+        assert_unknown(run, "timed out after 1 s")

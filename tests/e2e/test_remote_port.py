@@ -1,12 +1,16 @@
 """``--port`` with ``--hostname``: the port of another host, by one connect()."""
 
 import re
+import time
 
 import pytest
 
 from tests.support.namespace import add_route, set_sysctl, write_hosts
 from tests.support.plugin_process import check
 from tests.support.sockets import full_listener, held_tcp_ports, listen
+
+LIMIT = "4s"
+"""A fifth of it is for the start, also on a busy machine."""
 
 ALONE = pytest.mark.namespace(ports="40000-40999")
 
@@ -19,26 +23,30 @@ def check_there(*arguments, host="127.0.0.1", port="5000"):
 @pytest.mark.parametrize("host", ["127.0.0.1", "::1", "[::1]"])
 def test_open(host):
     where = host.strip("[]")
+    begin = time.monotonic()
     with listen(where):
         run = check_there(host=host)
+    elapsed = time.monotonic() - begin
     assert (run.exit_code, run.stderr) == (0, "")
     assert run.status.startswith(
         f"EPHEMERAL_PORT OK - port 5000 of {where} is open after "
     )
     assert " ms; user by IANA" in run.status and "ephemeral range" not in run.status
     value, *rest = run.perfdata_fields["time"].split(";")
-    assert value.endswith("s") and 0 <= float(value[:-1]) < 1
+    assert value.endswith("s") and 0 <= float(value[:-1]) < elapsed
     assert rest == ["", "", "0", "30"] and list(run.perfdata) == ["time"]
 
 
 @ALONE
 def test_filtered_is_an_answer_and_comes_before_the_time_out():
     with full_listener():
-        run = check_there("-t", "1500ms")
+        run = check_there("-t", LIMIT)
     assert (run.exit_code, run.stderr) == (0, "")
-    assert "port 5000 of 127.0.0.1 is filtered after 1.2 s;" in run.status
-    assert run.perfdata["time"] == pytest.approx(1.2, abs=0.1)
-    assert run.perfdata_fields["time"].endswith("s;;;0;1.5")
+    assert re.search(
+        r"port 5000 of 127\.0\.0\.1 is filtered after 3\.\d s;", run.status
+    )
+    assert 3 < run.perfdata["time"] < 4
+    assert run.perfdata_fields["time"].endswith("s;;;0;4")
 
 
 @ALONE
@@ -66,7 +74,7 @@ def test_expectations(expected, exit_codes):
     add_route("unreachable", "192.0.2.0/24")
     with listen(), full_listener(port=5002):
         runs = [
-            check_there("--expect", expected, "-t", "1s", port=port, host=host)
+            check_there("--expect", expected, "-t", LIMIT, port=port, host=host)
             for port, host in (
                 ("5000", "127.0.0.1"),
                 ("5001", "127.0.0.1"),
@@ -84,11 +92,11 @@ def test_expectations(expected, exit_codes):
 @ALONE
 def test_thresholds_are_seconds():
     with full_listener():
-        run = check_there("-t", "1s", "-w", "0.5", "-c", "5")
+        run = check_there("-t", LIMIT, "-w", "0.5", "-c", "5")
     assert run.exit_code == 1
-    assert re.search(r" WARNING - it took 0\.[78]", run.status)
+    assert re.search(r" WARNING - it took 3\.\d", run.status)
     assert "; port 5000 of 127.0.0.1 is filtered" in run.status
-    assert run.perfdata_fields["time"].endswith("s;0.5;5;0;1")
+    assert run.perfdata_fields["time"].endswith("s;0.5;5;0;4")
 
 
 @ALONE

@@ -23,11 +23,18 @@ from tests.support.sockets import full_listener, held_tcp_ports, listen
 
 CLONE_NEWNS, MS_BIND = 0x20000, 0x1000
 
+FOREVER = 1e6
+"""Seconds; longer than a test can take."""
+
 ALONE = pytest.mark.namespace(ports="40000-40999")
 
 
 def probe(host="127.0.0.1", port=5000, ip_version=None, limit_seconds=5.0):
-    return probe_remote_port(host, port, ip_version, limit_seconds)
+    begin = time.perf_counter()
+    report = probe_remote_port(host, port, ip_version, limit_seconds)
+    inside = sum(attempt.seconds for attempt in report.attempts)
+    assert 0 < inside <= time.perf_counter() - begin
+    return report
 
 
 def resolve_by(tmp_path, hosts):
@@ -44,7 +51,7 @@ def test_open(address):
     with listen(address):
         (attempt,) = probe(address).attempts
     assert (attempt.address, attempt.outcome) == (address, Outcome.OPEN)
-    assert 0 < attempt.seconds < 1 and attempt.reason is None
+    assert attempt.reason is None
 
 
 @ALONE
@@ -52,17 +59,15 @@ def test_open(address):
 def test_closed(address):
     (attempt,) = probe(address).attempts
     assert (attempt.address, attempt.outcome) == (address, Outcome.CLOSED)
-    assert 0 < attempt.seconds < 1
 
 
 @ALONE
 @pytest.mark.parametrize("address", ["127.0.0.1", "::1"])
 def test_filtered_if_there_is_no_answer_in_time(address):
     with full_listener(address):
-        begin = time.monotonic()
         (attempt,) = probe(address, limit_seconds=1.0).attempts
-        assert attempt.outcome is Outcome.FILTERED
-        assert 0.9 < attempt.seconds <= time.monotonic() - begin < 1.3
+    # without the limit, the kernel goes on for two minutes: tcp_syn_retries
+    assert attempt.outcome is Outcome.FILTERED and attempt.seconds > 0.9
 
 
 PEER = """
@@ -101,8 +106,7 @@ def test_filtered_if_a_peer_drops_the_packets():
     with a_peer():
         assert probe("198.51.100.7").telling.outcome is Outcome.CLOSED
         (attempt,) = probe("203.0.113.7", limit_seconds=1.0).attempts
-    assert attempt.outcome is Outcome.FILTERED
-    assert attempt.seconds == pytest.approx(1, abs=0.1)
+    assert attempt.outcome is Outcome.FILTERED and attempt.seconds > 0.9
 
 
 @ALONE
@@ -184,7 +188,7 @@ def test_an_address_without_answer_leaves_time_for_the_others(tmp_path):
         resolve_by(tmp_path, "127.0.0.2 db.example.com\n127.0.0.3 db.example.com\n")
         report = probe("db.example.com", limit_seconds=2.0)
     assert [a.outcome for a in report.attempts] == [Outcome.FILTERED, Outcome.OPEN]
-    assert report.attempts[0].seconds == pytest.approx(1, abs=0.2)
+    assert report.attempts[0].seconds > 0.9  # half of the limit
 
 
 @ALONE
@@ -255,19 +259,11 @@ def test_a_server_that_sends_first_gets_no_reset(banner_after_seconds):
 
 
 @ALONE
-def test_the_wait_for_a_server_that_never_closes_is_short():
+@pytest.mark.parametrize("closing, limit", [(0.2, FOREVER), (FOREVER, 2)])
+def test_the_wait_for_a_server_that_never_closes_ends(monkeypatch, closing, limit):
+    monkeypatch.setattr(remote_probe, "CLOSING_SECONDS", closing)
     with listen():
-        begin = time.monotonic()
-        probe()
-        assert time.monotonic() - begin < remote_probe.CLOSING_SECONDS + 0.3
-
-
-@ALONE
-def test_closing_takes_no_longer_than_the_limit():
-    with listen():
-        begin = time.monotonic()
-        assert probe(limit_seconds=0.2).telling.outcome is Outcome.OPEN
-        assert time.monotonic() - begin < 0.3
+        assert probe(limit_seconds=limit).telling.outcome is Outcome.OPEN
 
 
 @ALONE
