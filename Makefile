@@ -10,13 +10,16 @@ EDITABLE_PIP = 'pip>=21.3'
 # a test that waits leaves its processor to others; neighbors share what they have built
 PARALLEL = --numprocesses logical --dist worksteal
 
-.PHONY: help run test lint format test-oldest test-all test-kernels fuzz bench generated zipapp clean
+.PHONY: help run quick test lint format test-oldest test-all test-kernels fuzz bench generated zipapp clean
 
 help:           ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' Makefile
 
 run: $(VENV)/.installed  ## run the check on this host; ARGS="-v" passes options
 	@$(VENV)/bin/check_ephemeral_port $(ARGS); echo "exit code: $$?"
+
+quick: lint  ## lint, then all tests but those of the whole program: for each commit
+	$(VENV)/bin/python -m pytest $(PARALLEL) --quiet -m 'quick and not slow'
 
 test: lint  ## lint, then the whole suite with its coverage
 	$(VENV)/bin/python -m pytest $(PARALLEL) --cov
