@@ -24,14 +24,13 @@ from ..system.sockets.sampling import take_sample
 TYPE_CHECKING = False
 if TYPE_CHECKING:  # most runs don't need it
     from ..model.advice.facts import Advice, Listener
-    from ..model.connect import ConnectUsage, TcpUse
-    from ..model.holders import Holder
+    from ..model.connect import TcpUse
     from ..model.namespaces import Namespace, NamespaceFailure
     from ..model.sample import SocketSample
     from ..model.sockets import Destination
     from ..plugin.output.result import Detail
     from ..plugin.pool.figures import UsageFigure
-    from ..system.processes import SocketsWithPids
+    from .holders import FoundHolders
 
 NAMESPACE_SHARE = 0.5
 """The share of the remaining time that one of many namespaces gets, so that others
@@ -39,10 +38,6 @@ still have time if it hangs."""
 
 NAMED_LISTENERS = 20
 """Maximum number of processes to look up that listen inside the range."""
-
-IDLE_SHARE = 0.1
-"""The share of the remaining time for the search for the holders of sockets that no
-list shows."""
 
 NAMED_BINDERS = 3
 """Maximum number of processes to name that bind before they connect."""
@@ -311,12 +306,16 @@ def explain(
 
     With ``-v``, also make all tables.
     """
+    from .holders import FoundHolders
+
     observation = resource.observation
     alarming = alarming_figure(resource, judgment.results)
     with stopwatch.stage("looking up the holders of the ports"):
-        fullest = _fullest(observation, options)
-        found = _find_sockets(observation, alarming, fullest, options, stopwatch)
-        holders = _holders_of_alarm(observation, alarming, found, options)
+        figures = [alarming] if alarming else []
+        if judgment.is_ok:
+            figures = resource.main_figures
+        found = FoundHolders(observation, figures, options, stopwatch)
+        holders = found.of(figures[0], 1) if figures else []
     advice: Sequence[Advice] = ()
     causes: Sequence[str] = ()
     if not options.no_advice:
@@ -333,7 +332,7 @@ def explain(
         causes = causes_of(advice)
     if not options.verbose:
         return Explanation(holders, causes)
-    tables = _tables(resource, fullest, found, options, stopwatch)
+    tables = _tables(resource, figures, found, options, stopwatch)
     below = _advice_and_survey(observation, advice, options)
     return Explanation(holders, causes, [*tables, *below])
 
@@ -342,98 +341,21 @@ def _rows(options: Options) -> int:
     return options.top or (20 if options.verbose >= 2 else 5)
 
 
-def _fullest(observation: Observation, options: Options) -> Sequence[ConnectUsage]:
-    """The destinations that the tables show, the fullest first."""
-    if not options.verbose:
-        return []
-    return observation.usage.fullest(_rows(options))
-
-
-def _find_sockets(
-    observation: Observation,
-    alarming: UsageFigure | None,
-    fullest: Sequence[ConnectUsage],
-    options: Options,
-    stopwatch: Stopwatch,
-) -> SocketsWithPids:
-    """The sockets whose holders the output names, with their processes.
-
-    Without ``-v`` these are the sockets that the alarm is about. The search then ends
-    as soon as the largest holder is certain.
-    """
-    from ..system.holders import find_holders
-
-    entries: Iterable[SocketEntry] = observation.sample.entries
-    if any(use.idle for use in observation.usage.tcp_uses.values()):
-        entries = [*entries, *_idle_sockets(observation, stopwatch)]
-    if not options.verbose:
-        entries = filter(alarming.concerns, entries) if alarming else ()
-    destinations = {usage.destination for usage in fullest}
-    if alarming and alarming.protocol == TCP:
-        destinations.add(alarming.destination)
-    return find_holders(
-        entries,
-        observation.pool,
-        destinations,
-        options.sampler,
-        observation.namespace,
-        leader_only=not options.verbose,
-    )
-
-
-def _idle_sockets(observation: Observation, stopwatch: Stopwatch) -> list[SocketEntry]:
-    """The sockets on ports of the pool that no list shows, as far as root sees them."""
-    from ..system.namespaces.enter import in_namespace
-    from ..system.processes import is_root
-    from ..system.sockets.idle_by_descriptor import find_idle_sockets
-
-    if not is_root():
-        return []
-    limit_seconds = IDLE_SHARE * stopwatch.remaining_seconds
-    try:
-        found = in_namespace(
-            observation.namespace, lambda: find_idle_sockets(limit_seconds)
-        )
-    except SystemReadError:  # an unknown holder is not worth an alarm
-        return []
-    includes = observation.pool.includes
-    return [entry for entry in found.entries if includes(entry.local.port)]
-
-
-def _holders_of_alarm(
-    observation: Observation,
-    alarming: UsageFigure | None,
-    found: SocketsWithPids,
-    options: Options,
-) -> Sequence[Holder]:
-    """The largest holder of the ports that the alarm is about."""
-    from ..system.holders import named_holders
-
-    if alarming is None:
-        return []
-    concerned: Iterable[SocketEntry] = found.entries
-    if options.verbose:  # without -v, there are no others
-        concerned = filter(alarming.concerns, concerned)
-    return named_holders(concerned, found.hidden, 1, observation.namespace)
-
-
 def _tables(
     resource: EphemeralPorts,
-    fullest: Sequence[ConnectUsage],
-    found: SocketsWithPids,
+    figures: Sequence[UsageFigure],
+    found: FoundHolders,
     options: Options,
     stopwatch: Stopwatch,
 ) -> Sequence[Detail]:
     from ..plugin.pool.tables import failed_section, pool_sections
-    from ..system.holders import named_holders
 
     observation, rows = resource.observation, _rows(options)
-    holders = named_holders(found.entries, found.hidden, rows, observation.namespace)
     sections = pool_sections(
         observation,
         resource.figures,
-        fullest,
-        holders,
+        observation.usage.fullest(rows),
+        [(figure, found.of(figure, rows)) for figure in figures],
         stopwatch.finished,
         options.verbose,
     )
@@ -521,12 +443,15 @@ def _processes_that_bound(
     namespace = observation.namespace
     destinations = destinations_of(use.connections, ports, NAMED_BINDERS)
     sockets, hidden = find_holders(
-        [], observation.pool, destinations, options.sampler, namespace
+        [],
+        observation.pool,
+        destinations,
+        options.sampler,
+        lambda entry: entry.local.port in ports,
+        namespace,
     )
-    concerned = [entry for entry in sockets if entry.local.port in ports]
-    return list(
-        map(holder_name, named_holders(concerned, hidden, NAMED_BINDERS, namespace))
-    )
+    named = named_holders(sockets, hidden, NAMED_BINDERS, namespace)
+    return list(map(holder_name, named))
 
 
 # render

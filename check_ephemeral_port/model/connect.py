@@ -223,7 +223,7 @@ def connect_usage(
     kernel: ``__inet_hash_connect()`` takes a port unless bind() made its bind bucket,
     or ``__inet_check_established()`` finds the same 4-tuple.
     """
-    taken, waiting = _held_for(use, key) if key else ((), ())
+    taken, waiting = held_for(use, key) if key else ((), ())
     surely, reusable = PortSet(taken), PortSet(waiting)
     surely.update(use.bound)
     likely = PortSet(use.likely_bound).without(surely)
@@ -251,7 +251,7 @@ def connect_usage(
     )
 
 
-def _held_for(use: TcpUse, key: PackedDestination) -> tuple[array[int], array[int]]:
+def held_for(use: TcpUse, key: PackedDestination) -> tuple[array[int], array[int]]:
     """The ports that a connect() cannot get, and those whose TIME_WAIT it can take over
     if the peer used timestamps."""
     taken = use.connections.held.get(key, bytearray())
@@ -283,7 +283,7 @@ def fullest_destinations(
     unbound_ports = len(use.connected.without(bound))
 
     def used(key: PackedDestination) -> int:
-        taken, _ = _held_for(use, key)
+        taken, _ = held_for(use, key)
         return len(PortSet(taken).without(bound))
 
     def candidates() -> Iterable[tuple[int, PackedDestination]]:

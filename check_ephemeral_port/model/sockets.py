@@ -131,16 +131,6 @@ class Destination(NamedTuple):
     device: int = 0
     """Index of the device that the sockets are bound to; 0 for none."""
 
-    def is_taken_by(self, entry: SocketEntry) -> bool:
-        """Whether the socket is in the way of a connect() to this destination from its
-        own port.
-
-        A socket that is bound to another device is not. kernel:
-        ``__inet_check_established()``, ``inet_bound_dev_eq()``.
-        """
-        ends = (entry.local.address, entry.remote)
-        return ends == self[:2] and (entry.device or 0) in (0, self.device)
-
 
 class Visibility(NamedTuple):
     """The facts that a sampler can see. For the others, the model computes bounds."""

@@ -72,7 +72,11 @@ class HostUsage(NamedTuple):
 
     def vrf_of(self, destination: Destination | None) -> int:
         """The VRF whose port table has the connections to this destination."""
-        return _vrf_of(destination.device if destination else 0, self.tcp_uses)
+        return self.vrf_of_device(destination.device if destination else 0)
+
+    def vrf_of_device(self, device: int) -> int:
+        """The VRF whose port table has the sockets that are bound to this device."""
+        return _vrf_of(device, self.tcp_uses)
 
     def use_of(self, destination: Destination | None) -> TcpUse:
         """The use of the port table that has the connections to this destination."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 
 from ..model.holders import Holder, Process, holders
 from ..model.namespaces import Namespace
@@ -19,23 +19,27 @@ def find_holders(
     pool: PortPool,
     destinations: Collection[Destination | None],
     sampler: str,
+    wanted: Callable[[SocketEntry], bool],
     namespace: Namespace | None = None,
     leader_only: bool = False,
 ) -> SocketsWithPids:
-    """The entries and the connections to the destinations, with their processes.
+    """The entries and the wanted connections to the destinations, with their processes.
 
     The network namespace ``None`` is that of the caller. The destination ``None``
     means all destinations. A sample only counts connections, so they are listed again;
     if this fails, they are missing from the result.
     ``leader_only``: see :func:`~.processes.find_pids`.
     """
+    connections: Iterable[SocketEntry] = ()
     try:
-        connections = in_namespace(
-            namespace, lambda: list_connections(pool, destinations, sampler)
-        )
+        if destinations:
+            connections = in_namespace(
+                namespace, lambda: list_connections(pool, destinations, sampler)
+            )
     except SystemReadError:  # an unknown holder is no reason for an alarm
-        connections = []
-    return find_pids([*entries, *connections], proc_of(namespace), leader_only)
+        pass
+    found = [*entries, *filter(wanted, connections)]
+    return find_pids(found, proc_of(namespace), leader_only)
 
 
 def named_holders(

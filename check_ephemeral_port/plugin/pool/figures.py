@@ -8,7 +8,7 @@ from ...model.bounds import Usage
 from ...model.connect import ConnectUsage
 from ...model.observation import Observation
 from ...model.records import NamedTuple
-from ...model.sockets import TCP, UDP, Destination, SocketEntry
+from ...model.sockets import TCP, UDP, Destination
 from ...model.usage import HostUsage, Watch
 from ..text import clean_name, percent
 
@@ -65,13 +65,6 @@ class UsageFigure(NamedTuple):
         connect = self.connect._replace(destination=forecast.destination)
         scope = f"to {forecast.name or forecast.destination.remote}"
         return self._replace(connect=connect, scope=scope)
-
-    def concerns(self, entry: SocketEntry) -> bool:
-        """Whether the socket holds one of the ports that the usage counts."""
-        if entry.protocol != self.protocol:
-            return False
-        to = self.destination
-        return to is None or to.is_taken_by(entry)
 
 
 def usage_figures(observation: Observation) -> list[UsageFigure]:

@@ -35,6 +35,11 @@ class EphemeralPorts(nagiosplugin.Resource):  # type: ignore[misc] # untyped lib
         """The metrics of the observation."""
         return list(_metrics(self.observation.usage, self.figures))
 
+    @property
+    def main_figures(self) -> list[UsageFigure]:
+        """The figures that alarm by default, one for each protocol."""
+        return [f for f in self.figures if f.kind != "tcp_bind" and not f.suffix]
+
     def figure(self, label: str) -> UsageFigure | None:
         """The figure with this perfdata label; ``None`` for counts."""
         for figure in self.figures:

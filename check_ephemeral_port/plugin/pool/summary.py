@@ -51,14 +51,8 @@ class PoolSummary:
         return self._problem(results)
 
     def _ok(self, results: nagiosplugin.Results) -> list[str]:
-        # only usages that alarm by default
-        usages = [
-            describe(figure)
-            for figure in self._resource.figures
-            if figure.kind != "tcp_bind" and not figure.suffix
-        ]
         return [
-            *usages,
+            *map(describe, self._resource.main_figures),
             *self._failed(),
             *self._running_out(results),
             *self._slow_connects(),

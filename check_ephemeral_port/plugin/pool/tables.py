@@ -54,7 +54,7 @@ def pool_sections(
     observation: Observation,
     figures: Sequence[UsageFigure],
     destinations: Sequence[ConnectUsage],
-    holders: Sequence[Holder],
+    holders: Sequence[tuple[UsageFigure, Sequence[Holder]]],
     stages: Sequence[tuple[str, float]],
     verbose: int,
 ) -> list[Section]:
@@ -64,7 +64,7 @@ def pool_sections(
         *([unclear_notes(observation)] if verbose >= 2 else []),
         forecast_table(figures),
         destination_table(destinations, observation),
-        holder_table(holders),
+        *(holder_table(figure.scope, largest) for figure, largest in holders),
         state_table(observation),
         pool_notes(observation, with_rules=verbose >= 2),
         sample_notes(observation, stages if verbose >= 3 else ()),
@@ -135,15 +135,19 @@ def destination_table(
     return Section(columns=columns, rows=rows, notes=notes)
 
 
-def holder_table(holders: Sequence[Holder]) -> Section:
-    """The holders and how many ports each of them holds."""
+def holder_table(scope: str, holders: Sequence[Holder]) -> Section:
+    """The holders of the used ports and how many of them each one holds.
+
+    ``scope``: what the ports are used for; see :class:`.figures.UsageFigure`.
+    """
+    title = clean_line(f"holders of the used ports {scope}", WIDTH) if holders else ""
     columns = (
         Column("holder", "holder"),
         Column("user", "user", missing="-"),
         Column("ports", "ports", numeric=True),
     )
     rows = [(holder_name(holder), _user(holder), holder.ports) for holder in holders]
-    return Section(columns=columns, rows=rows)
+    return Section(title, columns, rows)
 
 
 def _user(holder: Holder) -> str | None:

@@ -8,9 +8,7 @@ from check_ephemeral_port.model.thresholds import parse_range
 from check_ephemeral_port.plugin.names import holder_name
 from check_ephemeral_port.plugin.pool.summary import SLOW
 from check_ephemeral_port.plugin.thresholds import Thresholds
-from tests.support.builders import TCP, UDP, bound
 from tests.support.check_builders import (
-    NEVER,
     checked,
     clients,
     udp_sockets,
@@ -141,23 +139,3 @@ def test_time_wait_is_not_mentioned_where_it_does_not_matter(question):
 )
 def test_names_of_holders(holder, name):
     assert holder_name(holder) == name
-
-
-def alarming(check):
-    return check.alarming
-
-
-def test_the_alarm_concerns_the_sockets_of_its_destination_only():
-    figure = alarming(checked(*clients(38)))
-    assert figure.concerns(clients(1)[0])
-    for other in (*clients(1, remote="192.0.2.8"), bound(40000), *udp_sockets(1)):
-        assert not figure.concerns(other)
-
-
-def test_an_alarm_of_bind_or_udp_concerns_the_whole_protocol():
-    udp = alarming(checked(*udp_sockets(38)))
-    everything = Thresholds(critical=parse_range("0"))
-    bind = alarming(checked(bound(40001), used=NEVER, bind_used=everything))
-    assert (udp.protocol, bind.protocol) == (UDP, TCP)
-    assert udp.concerns(udp_sockets(1)[0]) and not udp.concerns(bound(40001))
-    assert bind.concerns(bound(40001)) and bind.concerns(clients(1)[0])

@@ -23,6 +23,7 @@ from check_ephemeral_port.plugin.pool.tables import (
 )
 from tests.support.builders import connected, pool, sample, waiting
 
+NGINX = Holder(21004, Process(812, "nginx", "www-data"))
 LONG = "2001:db8:1111:2222:3333:4444:5555:"
 
 
@@ -37,8 +38,11 @@ def lines(verbose=3, rows=5, holders=()):
     resource = EphemeralPorts(observation)
     stages = [("sampling", 0.0123)]
     fullest = usage.fullest(rows)
+    by_figure = [(resource.figures[0], holders)]
     return detail_lines(
-        pool_sections(observation, resource.figures, fullest, holders, stages, verbose)
+        pool_sections(
+            observation, resource.figures, fullest, by_figure, stages, verbose
+        )
     )
 
 
@@ -46,16 +50,15 @@ def test_rows_are_no_longer_than_80_columns():
     process = Process(4194304, "n" * 300, "DOMAIN\\" + "u" * 300)
     for line in lines(holders=[Holder(28232, process), Holder(5, NoProcess.TIME_WAIT)]):
         assert len(line) <= 80, line
+    table = section_lines(holder_table(f"to {LONG_NAMES[2]} on {'d' * 28}", [NGINX]))
+    assert max(map(len, table)) == 80
 
 
 def test_rows_are_aligned():
-    holders = [
-        Holder(21004, Process(812, "nginx", "www-data")),
-        Holder(7, NoProcess.TIME_WAIT),
-    ]
-    table = lines(holders=holders)
-    start = table.index("holder      user      ports")
-    assert table[start + 1 : start + 3] == [
+    table = lines(holders=[NGINX, Holder(7, NoProcess.TIME_WAIT)])
+    start = table.index("holders of the used ports to 192.0.2.7:443")
+    assert table[start + 1 : start + 4] == [
+        "holder      user      ports",
         "nginx[812]  www-data  21004",
         "TIME_WAIT   -             7",
     ]
@@ -110,7 +113,8 @@ def test_usage_of_a_watched_destination_is_no_wider_than_80_columns(name):
 @given(st.text(), st.text(), st.integers(1, 2**22), st.integers(1, 65535))
 def test_no_name_widens_or_breaks_the_table_of_holders(name, user, pid, ports):
     holders = [Holder(ports, Process(pid, name, user)), Holder(1, NoProcess.HIDDEN)]
-    table = section_lines(holder_table(holders))
+    title, *table = section_lines(holder_table("for UDP", holders))
+    assert title == "holders of the used ports for UDP"
     assert len(table) == 3
     for line in table:
         assert len(line) <= 80 and line.isascii() and line.isprintable()
@@ -157,6 +161,6 @@ def test_bounds_are_shown_where_they_differ():
 
 
 def test_a_table_without_rows_is_left_out():
-    assert section_lines(holder_table([])) == []
+    assert section_lines(holder_table("for UDP", [])) == []
     assert "holder" not in "\n".join(lines())
     assert "" not in (lines()[0], lines()[-1])
