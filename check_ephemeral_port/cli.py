@@ -48,7 +48,7 @@ def _run(options: Options) -> int:
     def give_up() -> int:
         if unexplained:
             return _finish(*_written(unexplained[-1]()), options)
-        reason = f"timed out after {options.timeout:g} s: {stopwatch.current}"
+        reason = f"timed out after {options.timeout:g} s while {stopwatch.current}"
         return _finish(unknown(reason), EXIT_UNKNOWN, options)
 
     deadline: Deadline | None = None

@@ -129,13 +129,14 @@ def parse_options(arguments: Sequence[str]) -> Options:
         given = build_parser().parse_args(arguments)
     except argparse.ArgumentError as error:
         option = (error.argument_name or "").rpartition("/")[2]
-        raise UsageError(f"{option}: {error.message}") from None
+        message = error.message.replace(": ", " ")  # "invalid choice: 'x'"
+        raise UsageError(f"{option} {message}") from None
     options = Options(**{**vars(given), **_main_thresholds(given)})
     _refuse_contradictions(options)
     _refuse_linux_options(options)
     if options.netns or options.all_netns:
         if options.sampler == PSUTIL:
-            raise UsageError("--sampler: psutil cannot inspect network namespaces")
+            raise UsageError("--sampler psutil cannot inspect network namespaces")
         options = options._replace(sampler=SOCK_DIAG)
     # each destination once, since perfdata labels must not repeat
     return options._replace(destination=list(dict.fromkeys(options.destination)))
@@ -153,7 +154,7 @@ def _main_thresholds(
         try:
             ranges[name] = getattr(defaults, name) if text is None else parse(text)
         except ValueError as error:
-            raise UsageError(f"--{name}: {error}") from None
+            raise UsageError(f"--{name} {error}") from None
     return ranges
 
 
@@ -168,23 +169,23 @@ def _refuse_contradictions(options: Options) -> None:
 
 
 def _pool_contradictions(options: Options) -> Iterator[tuple[object, str]]:
-    yield options.recorder_group, "--recorder-group: only together with --recorder on"
-    yield options.hostname, "--hostname: only together with --port"
-    yield options.expect, "--expect: only together with --port"
-    yield options.ip_version, "-4, -6: only together with --hostname"
+    yield options.recorder_group, "--recorder-group only together with --recorder on"
+    yield options.hostname, "--hostname only together with --port"
+    yield options.expect, "--expect only together with --port"
+    yield options.ip_version, "-4, -6 only together with --hostname"
     if options.state_file is None:
         for severity in ("warning", "critical"):
             yield (
                 getattr(options, f"eta_{severity}"),
-                f"--eta-{severity}: needs --state-file",
+                f"--eta-{severity} needs --state-file",
             )
     yield (
         options.all_netns and options.state_file,
-        "--state-file: not with --all-netns; run a check for each --netns",
+        "--state-file not with --all-netns; run a check for each --netns",
     )
     yield (
         options.protocol == "udp" and options.destination,
-        "--destination: UDP ports are not counted by destination",
+        "--destination UDP ports are not counted by destination",
     )
 
 
@@ -193,10 +194,10 @@ def _recorder_contradictions(options: Options) -> Iterator[tuple[object, str]]:
         value = getattr(options, name)
         is_given = value and value != default and name not in RECORDER_OPTIONS
         option = "-4, -6" if name == "ip_version" else f"--{name.replace('_', '-')}"
-        yield is_given, f"{option}: not with --recorder"
+        yield is_given, f"{option} not with --recorder"
     yield (
         options.recorder != "on" and options.recorder_group,
-        "--recorder-group: only together with --recorder on",
+        "--recorder-group only together with --recorder on",
     )
 
 
@@ -206,26 +207,26 @@ def _port_contradictions(options: Options) -> Iterator[tuple[object, str]]:
     for name in POOL_OPTIONS:
         given = getattr(options, name)
         is_default = given == getattr(defaults, name)
-        yield given and not is_default, f"--{name.replace('_', '-')}: not with --port"
-    yield is_local and options.ip_version, "-4, -6: only together with --hostname"
+        yield given and not is_default, f"--{name.replace('_', '-')} not with --port"
+    yield is_local and options.ip_version, "-4, -6 only together with --hostname"
     yield (
         is_local and expect in REMOTE_STATES,
-        f"--expect: {expect!r} only with --hostname",
+        f"--expect {expect!r} only with --hostname",
     )
     yield (
         not is_local and expect in LOCAL_STATES,
-        f"--expect: {expect!r} not with --hostname",
+        f"--expect {expect!r} not with --hostname",
     )
     yield (
         expect == "listening" and options.protocol == "udp",
-        "--expect: UDP sockets don't listen; use 'used'",
+        "--expect UDP sockets don't listen; use 'used'",
     )
     yield (
         not is_local and options.protocol == "udp",
-        "--protocol: --hostname makes a TCP connection",
+        "--protocol --hostname makes a TCP connection",
     )
-    yield not is_local and options.sampler != AUTO, "--sampler: not with --hostname"
-    yield not is_local and options.top, "--top: not with --hostname"
+    yield not is_local and options.sampler != AUTO, "--sampler not with --hostname"
+    yield not is_local and options.top, "--top not with --hostname"
 
 
 def _refuse_linux_options(options: Options) -> None:
@@ -233,11 +234,11 @@ def _refuse_linux_options(options: Options) -> None:
     if sys.platform == "linux":
         return
     for given, option in (
-        (options.sampler == SOCK_DIAG, "--sampler: 'sock_diag'"),
-        (options.probe == ALWAYS, "--probe:"),
-        (options.netns, "--netns:"),
-        (options.all_netns, "--all-netns:"),
-        (options.recorder, "--recorder:"),
+        (options.sampler == SOCK_DIAG, "--sampler 'sock_diag'"),
+        (options.probe == ALWAYS, "--probe"),
+        (options.netns, "--netns"),
+        (options.all_netns, "--all-netns"),
+        (options.recorder, "--recorder"),
     ):
         if given:
             raise UsageError(f"{option} on Linux only")

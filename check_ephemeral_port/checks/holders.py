@@ -10,7 +10,6 @@ from ..model.observation import Observation
 from ..model.sockets import SocketEntry
 from ..options import Options
 from ..plugin.pool.figures import UsageFigure
-from ..system.deadline import Stopwatch
 from ..system.errors import SystemReadError
 from ..system.holders import find_holders, named_holders
 from ..system.processes import SocketsWithPids, is_root
@@ -21,10 +20,6 @@ if TYPE_CHECKING:
 
     MissingPorts = Union[MissingForConnect, MissingForBind]
 
-IDLE_SHARE = 0.1
-"""The share of the remaining time for the search for the holders of sockets that no
-list shows."""
-
 
 class FoundHolders:
     """The sockets on the ports that some figures count as used, with processes."""
@@ -34,15 +29,17 @@ class FoundHolders:
         observation: Observation,
         figures: Sequence[UsageFigure],
         options: Options,
-        stopwatch: Stopwatch,
+        idle_limit_seconds: float,
     ) -> None:
         """With ``-v``, all sockets that are not connected are among them. Without, the
-        search ends as soon as the largest holder is certain."""
+        search ends as soon as the largest holder is certain.
+
+        ``idle_limit_seconds``: the time to look for sockets that no list shows."""
         self._observation = observation
         self._missing = {
             figure.label: _missing_ports(figure, observation) for figure in figures
         }
-        self._found = self._find(options, stopwatch)
+        self._found = self._find(options, idle_limit_seconds)
 
     @property
     def entries(self) -> Sequence[SocketEntry]:
@@ -58,7 +55,7 @@ class FoundHolders:
         namespace = self._observation.namespace
         return named_holders(concerned, self._found.hidden, limit, namespace)
 
-    def _find(self, options: Options, stopwatch: Stopwatch) -> SocketsWithPids:
+    def _find(self, options: Options, idle_limit_seconds: float) -> SocketsWithPids:
         missing, observation = self._missing.values(), self._observation
 
         def is_wanted(entry: SocketEntry) -> bool:
@@ -66,7 +63,7 @@ class FoundHolders:
 
         entries: Iterable[SocketEntry] = observation.sample.entries
         if any(use.idle for use in observation.usage.tcp_uses.values()):
-            entries = [*entries, *_idle_sockets(observation, stopwatch)]
+            entries = [*entries, *_idle_sockets(observation, idle_limit_seconds)]
         if not options.verbose:
             entries = filter(is_wanted, entries)
         return find_holders(
@@ -88,17 +85,18 @@ def _missing_ports(figure: UsageFigure, observation: Observation) -> MissingPort
     )
 
 
-def _idle_sockets(observation: Observation, stopwatch: Stopwatch) -> list[SocketEntry]:
+def _idle_sockets(
+    observation: Observation, idle_limit_seconds: float
+) -> list[SocketEntry]:
     """The sockets on ports of the pool that no list shows, as far as root sees them."""
     from ..system.namespaces.enter import in_namespace
     from ..system.sockets.idle_by_descriptor import find_idle_sockets
 
     if not is_root():
         return []
-    limit_seconds = IDLE_SHARE * stopwatch.remaining_seconds
     try:
         found = in_namespace(
-            observation.namespace, lambda: find_idle_sockets(limit_seconds)
+            observation.namespace, lambda: find_idle_sockets(idle_limit_seconds)
         )
     except SystemReadError:  # an unknown holder is not worth an alarm
         return []

@@ -39,6 +39,10 @@ still have time if it hangs."""
 NAMED_LISTENERS = 20
 """Maximum number of processes to look up that listen inside the range."""
 
+IDLE_SHARE = 0.1
+"""The share of the remaining time for the search for the holders of sockets that no
+list shows."""
+
 NAMED_BINDERS = 3
 """Maximum number of processes to name that bind before they connect."""
 
@@ -314,7 +318,8 @@ def explain(
         figures = [alarming] if alarming else []
         if judgment.is_ok:
             figures = resource.main_figures
-        found = FoundHolders(observation, figures, options, stopwatch)
+        idle_limit_seconds = IDLE_SHARE * stopwatch.remaining_seconds
+        found = FoundHolders(observation, figures, options, idle_limit_seconds)
         holders = found.of(figures[0], 1) if figures else []
     advice: Sequence[Advice] = ()
     causes: Sequence[str] = ()

@@ -38,15 +38,15 @@ class ThresholdRange(NamedTuple):
         return inside == self.inverted
 
     def __str__(self) -> str:
-        start = "~:" if self.start is None else _plain(self.start) + ":"
+        start = "~:" if self.start is None else plain_number(self.start) + ":"
         if self.start == 0 and self.end is not None:
             start = ""
-        end = "" if self.end is None else _plain(self.end)
+        end = "" if self.end is None else plain_number(self.end)
         return ("@" if self.inverted else "") + start + end
 
 
-def _plain(number: float) -> str:
-    # consumers need not understand scientific notation
+def plain_number(number: float) -> str:
+    """A number with six decimals at most. Consumers need not understand ``1e-05``."""
     return f"{number:.6f}".rstrip("0").rstrip(".")
 
 
@@ -70,7 +70,7 @@ def parse_seconds_range(text: str) -> ThresholdRange:
     units = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
     def in_seconds(match: re.Match[str]) -> str:
-        return _plain(float(match[1]) * units[match[2]])
+        return plain_number(float(match[1]) * units[match[2]])
 
     limit = r"(?<![0-9.])([0-9]{1,9}(?:\.[0-9]{1,3})?)([smhd])(?=:|$)"
     try:

@@ -8,6 +8,9 @@ from collections.abc import Sequence
 NAME = "EPHEMERAL_PORT"
 """The name of the check in the output."""
 
+SEPARATOR = " - "
+"""Between the state and the clauses of the status line."""
+
 NAME_LENGTH = 28
 """Maximum length of the name of a process, user or host."""
 
@@ -20,7 +23,7 @@ This limit leaves room for what agents add."""
 MAX_STATUS_LENGTH = 500
 MIN_STATUS_LENGTH = 160
 """Even long perfdata leaves room for a status of this length. It says what is wrong and
-what causes it."""
+who causes it."""
 
 # all but printable ASCII, and characters that plugin output, HTML or a shell interprets
 _UNSAFE = r"[^A-Za-z0-9 !#%()*+,./:=?@\[\]^_{}~-]"
@@ -50,24 +53,30 @@ def clean_line(text: str, length: int = MAX_STATUS_LENGTH) -> str:
     return safe if len(safe) <= length else safe[: length - 2] + ".."
 
 
-def shorten_status(text: str, length: int) -> str:
-    """The text in at most ``length`` characters.
+def clean_clause(text: str, length: int = MAX_STATUS_LENGTH) -> str:
+    """A clause of the status line. Nagios Core shows ``;`` as ``:``, so that clauses
+    with either of them would run together."""
+    return clean_line(text.replace(";", ",").replace(": ", ", "), length)
 
-    Sentences are removed from the second one on: the first says what is wrong, the last
-    what causes it.
+
+def status_text(clauses: Sequence[str], length: int) -> str:
+    """The clauses as one text of at most ``length`` characters.
+
+    If it is too long, the last clauses are left out: the most useful comes first.
     """
-    sentences = text.split("; ")
-    short = text
-    while len(short) > length and len(sentences) > 2:
-        del sentences[1]
-        short = "; ".join([sentences[0], "..", *sentences[1:]])
-    return short if len(short) <= length else text[: length - 2] + ".."
+    kept = list(map(clean_clause, clauses))
+    text = SEPARATOR.join(kept)
+    while len(text) > length and len(kept) > 1:
+        kept.pop()
+        text = SEPARATOR.join([*kept, ".."])
+    return text if len(text) <= length else text[: length - 2] + ".."
 
 
 def percent(value: float) -> str:
     """``12%`` or ``4.2%``: rounded down, with a decimal below 10."""
-    whole = value >= 10 or value == int(value)
-    return f"{int(value)}%" if whole else f"{int(value * 10) / 10}%"
+    tenths = int(value * 10)
+    whole = value >= 10 or value == int(value) or not tenths
+    return f"{int(value)}%" if whole else f"{tenths / 10}%"
 
 
 def duration(seconds: float) -> str:
@@ -80,7 +89,7 @@ def duration(seconds: float) -> str:
 
 def unknown(message: str) -> str:
     """The output of a check that failed: one line."""
-    return f"{NAME} UNKNOWN - {clean_line(message)}\n"
+    return f"{NAME} UNKNOWN{SEPARATOR}{clean_clause(message)}\n"
 
 
 def fit_output(first_line: str, lines: Sequence[str]) -> str:

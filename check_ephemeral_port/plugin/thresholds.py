@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import nagiosplugin
 
 from ..model.records import NamedTuple
-from ..model.thresholds import ThresholdRange
+from ..model.thresholds import ThresholdRange, plain_number
 from .output.result import Metric, Result
 
 TYPE_CHECKING = False
@@ -31,7 +31,21 @@ class ThresholdContext(
         # str(): the number 0 would mean 'no threshold' to nagiosplugin
         warning, critical = (str(t) if t else "" for t in thresholds)
         super().__init__(name, warning, critical)
+        self._thresholds = thresholds
         self._written = warning, critical
+
+    def evaluate(
+        self, metric: nagiosplugin.Metric, resource: nagiosplugin.Resource
+    ) -> nagiosplugin.Result:
+        """The state; the hint says which limit was crossed: ``below 2000``."""
+        result = super().evaluate(metric, resource)
+        if result.state == nagiosplugin.Ok:
+            return result
+        is_critical = result.state == nagiosplugin.Critical
+        crossed = self._thresholds[is_critical]
+        assert crossed
+        hint = limit_text(crossed, metric.value, metric.uom or "")
+        return self.result_cls(result.state, hint, metric)
 
     def performance(
         self, metric: nagiosplugin.Metric, resource: nagiosplugin.Resource
@@ -43,6 +57,32 @@ class ThresholdContext(
         """
         figures = super().performance(metric, resource)
         return figures._replace(warn=self._written[0], crit=self._written[1])
+
+
+def limit_text(crossed: ThresholdRange, value: float, unit: str = "") -> str:
+    """Which limit a value has crossed: ``below 2000``, ``above 90%``, ``below 30 min``.
+
+    ``unit``: ``%`` or ``s``, or empty for a number.
+    """
+    start, end = crossed.start, crossed.end
+    if not crossed.inverted:
+        if start is not None and value < start:
+            return f"below {_limit(start, unit)}"
+        return f"above {_limit(end or 0, unit)}"
+    if end is None:
+        return f"not below {_limit(start or 0, unit)}"
+    if not start:
+        return f"not above {_limit(end, unit)}"
+    return f"within {_limit(start, unit)} to {_limit(end, unit)}"
+
+
+def _limit(limit: float, unit: str) -> str:
+    if unit == "s":
+        for seconds, name in ((3600, "h"), (60, "min")):
+            if limit >= seconds and limit % seconds == 0:
+                return f"{plain_number(limit / seconds)} {name}"
+        return f"{plain_number(limit)} s"
+    return plain_number(limit) + unit
 
 
 class Judgment(NamedTuple):

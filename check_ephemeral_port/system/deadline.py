@@ -40,7 +40,7 @@ class Stopwatch:
     """
 
     def __init__(self, limit_seconds: float = TIMEOUT_MAX) -> None:
-        self.current = "start"
+        self.current = "starting"
         self.finished: list[Stage] = []
         # the longest wait that the platform supports: 49 days on Windows
         self.limit_seconds = min(limit_seconds, TIMEOUT_MAX)

@@ -110,5 +110,5 @@ def test_it_is_an_error_if_no_namespace_can_be_observed(survey):
         )
     assert str(raised.value) == describe_failures(Survey([], failures))
     assert str(raised.value) == (
-        f"cannot inspect 2 of 2 network namespaces (web, db): {REFUSED}"
+        f"cannot inspect 2 of 2 network namespaces (web, db), {REFUSED}"
     )

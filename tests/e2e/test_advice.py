@@ -94,9 +94,9 @@ def test_bounds_of_the_same_parity_are_fixed():
 def test_a_small_range_is_fixed():
     with held_connections(38):
         assert check().status.endswith(
-            f"; the range is small: 28232 ports are usual; {myself()} holds 38"
+            f" - {myself()} holds 38 - the range is small, 28232 ports are usual"
         )
-        assert fix() == "the range 40000-40039 is small: 28232 ports are usual"
+        assert fix() == "the range 40000-40039 is small, 28232 ports are usual"
         assert check().exit_code == 0
 
 
@@ -107,7 +107,7 @@ def test_a_range_full_of_reserved_ports_is_fixed():
     taken = "reserved ports take 28212 of the range's 28232"
     with held_connections(20, https):
         assert check().status.endswith(
-            f"none remaining, {REFUSED}; {taken}; {myself()} holds 20"
+            f"none remaining, {REFUSED} - {myself()} holds 20 - {taken}"
         )
         assert fix() == taken
         assert check().exit_code == 0
@@ -127,7 +127,7 @@ def test_time_wait_that_is_never_reused_is_fixed(remote, reuse):
         cause += ", which is for loopback only"
     run = check()
     assert run.exit_code == 1
-    assert run.status.endswith(f"; {cause}; TIME_WAIT holds 12800")
+    assert run.status.endswith(f" - TIME_WAIT holds 12800 - {cause}")
     assert fix().startswith(f"12800 ports to {remote}:5000 are in TIME_WAIT and can't")
     assert check().exit_code == 0
 
@@ -146,7 +146,7 @@ def test_programs_that_bind_before_they_connect_are_named():
     )
     assert "IP_BIND_ADDRESS_NO_PORT before bind()" in words
     assert run.status.endswith(
-        f"; 1000 ports were bound before they connected; {myself()} holds 1000"
+        f" - {myself()} holds 1000 - 1000 ports were bound before they connected"
     )
     with held_connections(1000, source="127.0.0.1"):
         assert advice() == {}
@@ -172,7 +172,7 @@ def test_a_problem_in_a_namespace_is_fixed_there(arguments):
     with held_sockets(*opened):
         assert "; the range is small: " in check(*arguments, "-w", "50").status
         problem = fix(*arguments)
-    assert problem == "the range 50000-50019 is small: 28232 ports are usual"
+    assert problem == "the range 50000-50019 is small, 28232 ports are usual"
     with open("/proc/sys/net/ipv4/ip_local_port_range") as file:
         assert file.read().split() == ["32768", "60999"]
 

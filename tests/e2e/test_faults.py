@@ -177,7 +177,7 @@ def test_the_time_limit_holds_in_name_resolution(tmp_path):
             (["-p", "443", "-H", "slow.example"], "reaching slow.example"),
         ):
             run = check("-t", "500ms", *mode)
-            assert_unknown(run, f"timed out after 0.5 s: {stage}")
+            assert_unknown(run, f"timed out after 0.5 s while {stage}")
 
 
 @contextmanager
@@ -209,12 +209,12 @@ def test_the_time_limit_holds_in_the_kernel(tmp_path, mode):
         run = check("-t", "500ms", *options, env=env)
         assert other.poll() is None  # its limit is another
     stage = "listing" if mode else "sampling the sockets"
-    assert_unknown(run, f"timed out after 0.5 s: {stage}")
+    assert_unknown(run, f"timed out after 0.5 s while {stage}")
 
 
 def test_the_time_limit_holds_while_libraries_load(tmp_path):
     env = with_stub(tmp_path, "nagiosplugin", "import os; os.read(os.pipe()[0], 1)")
-    assert_unknown(check("-t", "500ms", env=env), "timed out after 0.5 s: start")
+    assert_unknown(check("-t", "500ms", env=env), "timed out after 0.5 s while start")
 
 
 @pytest.mark.parametrize("arguments", [["-v"], ["-d", "192.0.2.7:443"]])
@@ -591,11 +591,13 @@ def test_no_proc_at_all(mode):
     assert run.stderr == ""
     if "-p" in mode:
         assert run.exit_code == 0
-        assert "-H" in mode or "ephemeral range unknown; 1 socket: LISTEN" in run.status
+        assert (
+            "-H" in mode or "ephemeral range unknown - 1 socket, LISTEN" in run.status
+        )
     elif "--all-netns" in mode:
         assert run.exit_code == 3
         missing = "no /proc/self/net/dev"
-        assert f"cannot distinguish network namespaces: {missing}" in run.status
+        assert f"cannot distinguish network namespaces, {missing}" in run.status
     else:
         assert_unknown(run, "cannot read /proc/sys/net/ipv4/ip_local_port_range")
     assert_unknown(by_psutil, "/proc/net/tcp")

@@ -126,7 +126,7 @@ def test_the_command_line_behind_a_long_name(name, tmp_path):
     holder = subprocess.Popen(["bash", "-c", program, called, str(file)])
     try:
         wait_until(lambda: b"longer" in open(f"/proc/{holder.pid}/comm", "rb").read())
-        expected = f"; longer-than-15-[{holder.pid}] holds 1 | "
+        expected = f" - longer-than-15-[{holder.pid}] holds 1 | "
         assert expected in output_of("-v", "-w", "0")
     finally:
         holder.kill()

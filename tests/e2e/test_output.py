@@ -20,6 +20,7 @@ from tests.support.sockets import (
 )
 
 SERVER = ("127.0.0.1", 5000)
+SLOW = "connects are slow because the ports tried first are used up"
 
 # a namespace with only the sockets of the test
 ALONE = pytest.mark.namespace(ports="40000-40039")
@@ -39,8 +40,8 @@ def test_ok_on_an_idle_host():
     run = check()
     assert (run.exit_code, run.stderr) == (0, "")
     assert run.stdout == (
-        "EPHEMERAL_PORT OK - 0% of 40 ports for TCP connect() used, 40 remaining;"
-        " 0% of 40 ports for UDP used, 40 remaining"
+        "EPHEMERAL_PORT OK - 0% of 40 ports for TCP connect() used, 40 remaining"
+        " - 0% of 40 ports for UDP used, 40 remaining"
         " | tcp_bind=0%;;;0;100 tcp_bind_free=40;;;0;40"
         " tcp_connect=0%;80;90;0;100 tcp_connect_fast=0%;;;0;100"
         " tcp_connect_free=40;;;0;40 tcp_sockets=0;;;0 tcp_time_wait=0;;;0"
@@ -58,17 +59,24 @@ def test_the_default_thresholds(connections, exit_code, state, free):
         run = check()
     assert (run.exit_code, run.stderr) == (exit_code, "")
     assert run.status.startswith(f"EPHEMERAL_PORT {state} - ")
-    assert f"of 40 ports to 127.0.0.1:5000 used, {free} remaining" in run.status
-    assert "connects are slow because the ports tried first are used up" in run.status
+    limit = {"OK": "", "WARNING": "above 80%, ", "CRITICAL": "above 90%, "}[state]
+    assert (
+        f"% of 40 ports to 127.0.0.1:5000 used, {limit}{free} remaining" in run.status
+    )
     if exit_code:
-        assert run.status.endswith(f"[{os.getpid()}] holds {connections}")
+        assert f"[{os.getpid()}] holds {connections} - " in run.status
+    else:
+        assert f" - {SLOW} - " in run.status
 
 
 @ALONE
 def test_a_full_pool_is_100_percent_and_not_slow():
     with held_connections(40):
         run = check()
-    assert "100% of 40 ports to 127.0.0.1:5000 used, none remaining" in run.status
+    assert (
+        "100% of 40 ports to 127.0.0.1:5000 used, above 90%, none remaining"
+        in run.status
+    )
     assert "slow" not in run.status
     assert run.perfdata_fields["tcp_connect"] == "100%;80;90;0;100"
 
@@ -79,7 +87,7 @@ def test_udp_alarms_by_itself():
         run = check()
     assert run.exit_code == 2
     assert run.status.startswith(
-        "EPHEMERAL_PORT CRITICAL - 95% of 40 ports for UDP used, 2 remaining;"
+        "EPHEMERAL_PORT CRITICAL - 95% of 40 ports for UDP used, above 90%, 2 remaining - "
     )
 
 
@@ -89,7 +97,7 @@ def test_bind_alarms_only_if_asked():
         assert check("-w", "~:", "-c", "~:").exit_code == 0
         run = check("-w", "~:", "-c", "~:", "--bind-critical", "95%")
     assert run.exit_code == 2
-    assert "97% of 40 ports for TCP bind() used, 1 remaining" in run.status
+    assert "97% of 40 ports for TCP bind() used, above 95%, 1 remaining" in run.status
     assert run.perfdata_fields["tcp_bind"] == "97.5%;;95;0;100"
 
 
@@ -106,7 +114,11 @@ def test_thresholds_for_the_half_that_is_tried_first():
     with held_connections(15):
         run = check("--fast-warning", "50", "--fast-critical", "90")
     assert run.exit_code == 1
-    assert "75% of the ports that connect() tries first to 127.0.0.1" in run.status
+    assert run.status == (
+        "EPHEMERAL_PORT WARNING - 37% of 40 ports to 127.0.0.1:5000 used, 25 remaining,"
+        f" 75% of those that connect() tries first, above 50% - {myself()} holds 15"
+        " - the range is small, 28232 ports are usual"
+    )
     assert run.perfdata_fields["tcp_connect_fast"] == "75%;50;90;0;100"
 
 
@@ -166,8 +178,8 @@ def test_without_privilege_the_state_is_the_same_without_names():
         privileged = check("-v")
     assert unprivileged.exit_code == privileged.exit_code == 2
     assert unprivileged.perfdata_fields == privileged.perfdata_fields
-    assert privileged.status.endswith(f"[{os.getpid()}] holds 38")
-    assert unprivileged.status.endswith("unknown process (try as root) holds 38")
+    assert f"[{os.getpid()}] holds 38" in privileged.status
+    assert " - unknown process (try as root) holds 38 - " in unprivileged.status
 
 
 def myself():
@@ -178,19 +190,18 @@ def myself():
 
 @ALONE
 @pytest.mark.parametrize(
-    "connections, exit_code, state, share",
-    [(33, 1, "WARNING", "82"), (37, 2, "CRITICAL", "92")],
+    "connections, exit_code, state, share, limit",
+    [(33, 1, "WARNING", "82", "80%"), (37, 2, "CRITICAL", "92", "90%")],
 )
-def test_the_whole_line_of_an_alarm(connections, exit_code, state, share):
+def test_the_whole_line_of_an_alarm(connections, exit_code, state, share, limit):
     with held_connections(connections):
         run = check()
     free = 40 - connections
     assert (run.exit_code, run.stderr) == (exit_code, "")
     assert run.stdout == (
         f"EPHEMERAL_PORT {state} - {share}% of 40 ports to 127.0.0.1:5000 used,"
-        f" {free} remaining; connects are slow because the ports tried first are used"
-        " up;"
-        f" the range is small: 28232 ports are usual; {myself()} holds {connections}"
+        f" above {limit}, {free} remaining - {myself()} holds {connections}"
+        " - the range is small, 28232 ports are usual"
         f" | tcp_bind={share}.5%;;;0;100 tcp_bind_free={free};;;0;40"
         f" tcp_connect={share}.5%;80;90;0;100 tcp_connect_fast=100%;;;0;100"
         f" tcp_connect_free={free};;;0;40"
@@ -219,10 +230,14 @@ def test_every_threshold_is_printed_as_it_was_given():
 @pytest.mark.parametrize(
     "option, text",
     [
-        ("--warning=40", "50% of 40 ports to 127.0.0.1:5000 used, 20 remaining"),
-        ("--free-warning=21:", "50% of 40 ports to 127.0.0.1:5000 used, 20 remaining"),
-        ("--bind-warning=40", "50% of 40 ports for TCP bind() used, 20 remaining"),
-        ("--fast-warning=90", "100% of the ports that connect() tries first to "),
+        ("--warning=40", "to 127.0.0.1:5000 used, above 40%, 20 remaining - "),
+        ("--free-warning=21:", "to 127.0.0.1:5000 used, 20 remaining, below 21 - "),
+        ("--bind-warning=40", "for TCP bind() used, above 40%, 20 remaining - "),
+        (
+            "--fast-warning=90",
+            "to 127.0.0.1:5000 used, 20 remaining, 100% of those that connect() tries"
+            " first, above 90% - ",
+        ),
     ],
 )
 def test_each_pair_of_thresholds_warns_or_is_critical(option, text):
@@ -232,8 +247,8 @@ def test_each_pair_of_thresholds_warns_or_is_critical(option, text):
             run = check(*quiet, option.replace("warning", severity))
             assert run.exit_code == exit_code
             state = severity.upper()
-            assert run.status.startswith(f"EPHEMERAL_PORT {state} - {text}")
-            assert run.status.endswith(f"{myself()} holds 20")
+            begin = f"EPHEMERAL_PORT {state} - 50% of 40 ports {text}"
+            assert run.status.startswith(f"{begin}{myself()} holds 20")
 
 
 @ALONE
@@ -293,7 +308,7 @@ def test_time_wait_is_counted_and_named_as_the_cause():
     run = check()
     assert run.exit_code == 1
     assert run.perfdata["tcp_time_wait"] == run.perfdata["tcp_sockets"] == 35
-    assert run.status.endswith("; TIME_WAIT holds 35")
+    assert " - TIME_WAIT holds 35 - " in run.status
 
 
 @ALONE

@@ -63,8 +63,8 @@ def test_a_free_port():
     run = check("-p", "60840")
     assert (run.exit_code, run.stderr) == (0, "")
     assert run.stdout == (
-        "EPHEMERAL_PORT OK - port 60840: dynamic by IANA, in the ephemeral range"
-        " 32768-60999; not in use"
+        "EPHEMERAL_PORT OK - port 60840 is dynamic by IANA, in the ephemeral range"
+        " 32768-60999 - not in use"
         " | established=0;;;0 listening=0;;;0 sockets=0;;;0 time_wait=0;;;0\n"
     )
 
@@ -73,21 +73,21 @@ def test_a_free_port():
 @pytest.mark.parametrize(
     "port, words",
     [
-        ("1023", "system by IANA, outside the ephemeral range 32768-60999;"),
-        ("1024", "user by IANA, outside the ephemeral range 32768-60999;"),
-        ("40000", "user by IANA, in the ephemeral range 32768-60999;"),
-        ("60840", "dynamic by IANA, in the ephemeral range 32768-60999;"),
-        ("61000", "dynamic by IANA, outside the ephemeral range 32768-60999;"),
+        ("1023", "system by IANA, outside the ephemeral range 32768-60999 - "),
+        ("1024", "user by IANA, outside the ephemeral range 32768-60999 - "),
+        ("40000", "user by IANA, in the ephemeral range 32768-60999 - "),
+        ("60840", "dynamic by IANA, in the ephemeral range 32768-60999 - "),
+        ("61000", "dynamic by IANA, outside the ephemeral range 32768-60999 - "),
     ],
 )
 def test_what_the_port_is(port, words):
-    assert f"port {port}: {words}" in check("-p", port).status
+    assert f"port {port} is {words}" in check("-p", port).status
 
 
 @ALONE
 def test_a_reserved_port_is_reported():
     set_sysctl("ip_local_reserved_ports", "60840")
-    assert "60999, but reserved by ip_local_reserved_ports;" in (
+    assert "60999, but reserved by ip_local_reserved_ports - " in (
         check("-p", "60840").status
     )
 
@@ -98,9 +98,9 @@ def test_the_client_of_a_connection_in_one_line():
         run = check("--port", "60840")
     assert (run.exit_code, run.stderr) == (0, "")
     assert run.stdout == (
-        "EPHEMERAL_PORT OK - port 60840: dynamic by IANA, in the ephemeral range"
-        " 32768-60999; 1 socket: ESTABLISHED 198.51.100.5:60840 -> 192.0.2.7:8443,"
-        f" {myself()}; 1 connected to port 60840"
+        "EPHEMERAL_PORT OK - port 60840 is dynamic by IANA, in the ephemeral range"
+        " 32768-60999 - 1 socket, ESTABLISHED 198.51.100.5:60840 -> 192.0.2.7:8443,"
+        f" {myself()}, 1 connected to port 60840"
         " | established=1;;;0 listening=0;;;0 sockets=1;;;0 time_wait=0;;;0\n"
     )
 
@@ -141,7 +141,7 @@ def test_time_wait_has_an_age_and_no_process():
     (port,) = ports
     time.sleep(1.2)
     run = check("-p", str(port), "-v")
-    expected = f"1 socket: TIME_WAIT 127.0.0.1:{port} -> 127.0.0.1:5000, for "
+    expected = f"1 socket, TIME_WAIT 127.0.0.1:{port} -> 127.0.0.1:5000, for "
     assert expected in run.status
     assert run.perfdata["time_wait"] == 1
     (row,) = rows(run, "tcp")
@@ -206,7 +206,7 @@ def test_listeners_that_share_a_port_are_all_counted():
             server.bind(("127.0.0.1", 60840))
             server.listen()
         run = check("-p", "60840")
-    assert "2 sockets (2 LISTEN), first: LISTEN 127.0.0.1:60840, " in run.status
+    assert "2 sockets (2 LISTEN), first LISTEN 127.0.0.1:60840, " in run.status
     assert run.perfdata["listening"] == 2
 
 
@@ -244,7 +244,7 @@ def test_expectations(expected, exit_codes):
         runs.append(check(*arguments))
     assert [run.exit_code for run in runs] == exit_codes
     for run, found in zip(runs, ("free", "used", "listening")):
-        words = f"CRITICAL - expected {expected}, found {found}; port 60840: dynamic"
+        words = f"CRITICAL - expected {expected}, found {found} - "
         assert (words in run.status) == (run.exit_code == 2)
 
 
@@ -263,7 +263,7 @@ def test_a_port_is_never_called_free_if_no_list_shows_its_socket(port, inside, u
     def expect(what):
         # psutil lists no idle sockets, like the kernel before Linux 6.8
         run = check("-p", str(port), "--sampler", "psutil", "--expect", what, **user)
-        return run.exit_code, run.status.rpartition("; ")[2]
+        return run.exit_code, run.status.split(" - ")[2]
 
     nothing = expect("free")
     with socket.socket() as idle, socket.socket() as other:
@@ -281,7 +281,7 @@ def test_a_port_is_never_called_free_if_no_list_shows_its_socket(port, inside, u
         if user:
             assert text == f"in use by {UNLISTED}"
         else:
-            assert text == f"1 socket: BOUND 127.0.0.1:{port}, {myself()}"
+            assert text == f"1 socket, BOUND 127.0.0.1:{port}, {myself()}"
 
 
 @ALONE
@@ -289,10 +289,10 @@ def test_a_port_is_never_called_free_if_no_list_shows_its_socket(port, inside, u
     "thresholds, exit_code, reason",
     [
         (["-w", "3", "-c", "500"], 0, ""),
-        (["-w", "2", "-c", "500"], 1, "3 sockets use the port; "),
-        (["-w", "1", "-c", "2"], 2, "3 sockets use the port; "),
-        (["-c", "4:"], 2, "3 sockets use the port; "),
-        (["-w", "@3:3"], 1, "3 sockets use the port; "),
+        (["-w", "2", "-c", "500"], 1, "3 sockets use the port (above 2) - "),
+        (["-w", "1", "-c", "2"], 2, "3 sockets use the port (above 2) - "),
+        (["-c", "4:"], 2, "3 sockets use the port (below 4) - "),
+        (["-w", "@3:3"], 1, "3 sockets use the port (within 3 to 3) - "),
     ],
 )
 def test_thresholds_are_numbers_of_sockets(thresholds, exit_code, reason):
@@ -302,7 +302,7 @@ def test_thresholds_are_numbers_of_sockets(thresholds, exit_code, reason):
             stack.enter_context(udp).bind((address, 60840))
         run = check("-p", "60840", *thresholds)
     assert run.exit_code == exit_code
-    assert f" - {reason}port 60840: " in run.status
+    assert f" - {reason}" in run.status
     asked = dict(zip(thresholds[::2], thresholds[1::2]))
     assert run.perfdata_fields["sockets"] == (
         f"3;{asked.get('-w', '')};{asked.get('-c', '')};0"
@@ -346,7 +346,7 @@ def test_a_busy_port_has_some_rows_and_says_how_many_more():
         assert [shown("-v"), shown("-vv"), shown("-v", "--top", "2")] == [40, 61, 4]
         run = check("-p", "60840", "-v")
     assert "and 11 more" in run.stdout and "and 10 more" in run.stdout
-    assert "31 sockets (1 LISTEN, 30 ESTABLISHED), first: LISTEN" in run.status
+    assert "31 sockets (1 LISTEN, 30 ESTABLISHED), first LISTEN" in run.status
 
 
 @ALONE
@@ -412,7 +412,7 @@ def test_without_privilege_only_the_processes_are_missing():
     assert [row[:5] for row in rows(unprivileged, "tcp")] == [
         row[:5] for row in rows(privileged, "tcp")
     ]
-    assert ", unknown process of nobody (try as root); 1 conn" in unprivileged.status
+    assert ", unknown process of nobody (try as root), 1 conn" in unprivileged.status
     assert "unknown process: try as root to see" in unprivileged.stdout
     assert "unknown" not in privileged.stdout and "try as root" not in privileged.stdout
 
@@ -465,5 +465,5 @@ def test_a_range_that_cannot_be_read_is_only_a_note():
     script = 'mount -t tmpfs none /proc/sys && exec "$0" "$@"'
     run = check("-p", "60840", "-v", within=["unshare", "-rm", "sh", "-c", script])
     assert (run.exit_code, run.stderr) == (0, "")
-    assert "dynamic by IANA, ephemeral range unknown; not in use" in run.status
+    assert "dynamic by IANA, ephemeral range unknown - not in use" in run.status
     assert "note: cannot read /proc/sys/net/ipv4/ip_local_port_range" in run.stdout

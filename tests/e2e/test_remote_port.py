@@ -31,7 +31,7 @@ def test_open(host):
     assert run.status.startswith(
         f"EPHEMERAL_PORT OK - port 5000 of {where} is open after "
     )
-    assert " ms; user by IANA" in run.status and "ephemeral range" not in run.status
+    assert " ms - user by IANA" in run.status and "ephemeral range" not in run.status
     value, *rest = run.perfdata_fields["time"].split(";")
     assert value.endswith("s") and 0 <= float(value[:-1]) < elapsed
     assert rest == ["", "", "0", "30"] and list(run.perfdata) == ["time"]
@@ -43,7 +43,7 @@ def test_filtered_is_an_answer_and_comes_before_the_time_out():
         run = check_there("-t", LIMIT)
     assert (run.exit_code, run.stderr) == (0, "")
     assert re.search(
-        r"port 5000 of 127\.0\.0\.1 is filtered after 3\.\d s;", run.status
+        r"port 5000 of 127\.0\.0\.1 is filtered after 3\.\d s -", run.status
     )
     assert 3 < run.perfdata["time"] < 4
     assert run.perfdata_fields["time"].endswith("s;;;0;4")
@@ -55,7 +55,7 @@ def test_unreachable_has_the_words_of_the_system():
     run = check_there(host="192.0.2.7")
     assert run.exit_code == 0
     assert "192.0.2.7 is unreachable after " in run.status
-    assert " ms: No route to host; user by IANA" in run.status
+    assert " ms, No route to host - user by IANA" in run.status
 
 
 @ALONE
@@ -84,7 +84,7 @@ def test_expectations(expected, exit_codes):
         ]
     assert [run.exit_code for run in runs] == exit_codes
     for run, found in zip(runs, ("open", "closed", "filtered", "unreachable")):
-        words = f"CRITICAL - expected {expected}, found {found}; port 500"
+        words = f"CRITICAL - expected {expected}, found {found} - port 500"
         assert (words in run.status) == (run.exit_code == 2)
         assert "time" in run.perfdata
 
@@ -95,7 +95,7 @@ def test_thresholds_are_seconds():
         run = check_there("-t", LIMIT, "-w", "0.5", "-c", "5")
     assert run.exit_code == 1
     assert re.search(r" WARNING - it took 3\.\d", run.status)
-    assert "; port 5000 of 127.0.0.1 is filtered" in run.status
+    assert " - port 5000 of 127.0.0.1 is filtered" in run.status
     assert run.perfdata_fields["time"].endswith("s;0.5;5;0;4")
 
 
@@ -110,7 +110,7 @@ def test_the_address_that_answered_is_named(tmp_path):
         )
     assert (run.exit_code, run.stderr) == (0, "")
     assert "port 5000 of db.example.com (127.0.0.3) is open after " in run.status
-    assert run.status.endswith("; 1 more address tried")
+    assert " ms (1 more address tried) - " in run.status
     *_, refused, answered = run.stdout.splitlines()
     assert refused.split()[:2] == ["127.0.0.2", "closed"]
     assert answered.split()[:2] == ["127.0.0.3", "open"]
@@ -123,7 +123,7 @@ def test_a_host_without_free_ports_is_unknown():
         run = check_there("--expect", "closed")
     assert (run.exit_code, run.stderr) == (3, "")
     assert run.stdout == (
-        "EPHEMERAL_PORT UNKNOWN - cannot connect to 127.0.0.1: no ephemeral port"
+        "EPHEMERAL_PORT UNKNOWN - cannot connect to 127.0.0.1, no ephemeral port"
         " remains, or this host has no such address\n"
     )
 

@@ -85,8 +85,8 @@ def test_a_small_range_is_half_the_usual_one_or_less(first, last, small):
     advice = advise_small_range(pool(first, last), NONE)
     assert bool(advice) is small
     if advice:
-        assert advice.problem.startswith(f"the range {first}-{last} is small: 28232 ")
-        assert advice.cause == "the range is small: 28232 ports are usual"
+        assert advice.problem.startswith(f"the range {first}-{last} is small, 28232 ")
+        assert advice.cause == "the range is small, 28232 ports are usual"
         assert advice.fix == "sysctl -w net.ipv4.ip_local_port_range='32768 60999'"
 
 

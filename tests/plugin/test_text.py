@@ -10,7 +10,7 @@ from check_ephemeral_port.plugin.text import (
     clean_name,
     fit_output,
     percent,
-    shorten_status,
+    status_text,
     unknown,
 )
 
@@ -40,8 +40,8 @@ def test_ordinary_text_stays_as_it_is():
 
 
 def test_small_percentages_have_one_decimal():
-    written = [percent(value) for value in (0, 0.21, 4.25, 12.5, 99.99, 100)]
-    assert written == ["0%", "0.2%", "4.2%", "12%", "99%", "100%"]
+    written = [percent(value) for value in (0, 0.09, 0.21, 4.25, 12.5, 99.99)]
+    assert written == ["0%", "0%", "0.2%", "4.2%", "12%", "99%"]
 
 
 @given(st.text())
@@ -72,18 +72,27 @@ def test_percent_never_says_more_than_is_used(value):
     assert float(written[:-1]) <= value + 0.05
 
 
-def test_sentences_in_the_middle_are_dropped_first():
-    text = "98% used; 97% used; and 3 more; nginx[812] holds 38"
-    assert shorten_status(text, 51) == text
-    assert shorten_status(text, 50) == "98% used; ..; and 3 more; nginx[812] holds 38"
-    assert shorten_status(text, 40) == "98% used; ..; nginx[812] holds 38"
-    assert shorten_status(text, 20) == "98% used; 97% used.."
+def test_the_last_clauses_are_dropped_first():
+    clauses = ["98% used", "nginx[812] holds 38", "connects are slow"]
+    text = "98% used - nginx[812] holds 38 - connects are slow"
+    assert status_text(clauses, 50) == text
+    assert status_text(clauses, 49) == "98% used - nginx[812] holds 38 - .."
+    assert status_text(clauses, 34) == "98% used - .."
+    assert status_text(clauses, 12) == "98% used -.."
 
 
-@given(st.text(), st.integers(min_value=2, max_value=100))
-def test_a_status_has_at_most_the_given_length(text, length):
-    assert len(shorten_status(text, length)) <= length or len(text) <= length
-    assert shorten_status(text, len(text)) == text
+def test_clauses_have_neither_semicolon_nor_colon():
+    message = "/run/netns/web: Operation not permitted; needs root"
+    plain = "/run/netns/web, Operation not permitted, needs root"
+    assert status_text([message, "to [::1]:443"], 500) == f"{plain} - to [::1]:443"
+    assert unknown(message) == f"EPHEMERAL_PORT UNKNOWN - {plain}\n"
+
+
+@given(st.lists(st.text()), st.integers(min_value=5, max_value=100))
+def test_a_status_has_at_most_the_given_length(clauses, length):
+    text = status_text(clauses, length)
+    assert len(text) <= length
+    assert ";" not in text and ": " not in text
 
 
 @given(st.lists(st.integers(0, 300).map("x".__mul__), max_size=200))

@@ -23,6 +23,7 @@ from check_ephemeral_port.plugin.pool.summary import (
     PoolSummary,
     alarming_figure,
 )
+from check_ephemeral_port.plugin.text import SEPARATOR
 from check_ephemeral_port.plugin.thresholds import Judgment, Thresholds, judge
 from tests.support.builders import UDP, bound, connected, pool, sample
 
@@ -101,7 +102,7 @@ class Made:
     @property
     def summary_str(self) -> str:
         """The status line without state and perfdata."""
-        return "; ".join(self.result.sentences)
+        return SEPARATOR.join(self.result.sentences)
 
     @property
     def text(self) -> str:

@@ -72,8 +72,15 @@ def assert_unknown(run: PluginRun, *parts: str) -> None:
     assert run.stdout.startswith("EPHEMERAL_PORT UNKNOWN - ")
     assert run.stdout.count("\n") == 1 and run.stdout.endswith("\n")
     assert "|" not in run.stdout and "Traceback" not in run.stdout
+    assert_plain(run)
     for part in parts:
         assert part in run.stdout
+
+
+def assert_plain(run: PluginRun) -> None:
+    """The status line has at most three clauses, and neither ``;`` nor ``: ``."""
+    assert ";" not in run.status and ": " not in run.status
+    assert run.status.count(" - ") <= 3
 
 
 def with_stub(tmp_path: Path, module: str, text: str) -> dict[str, str]:

@@ -17,7 +17,7 @@ def advise_small_range(pool: PortPool, reserved: AbstractSet[int]) -> Advice | N
     """Advice for a range that is much smaller than usual."""
     if pool.range.size > SMALL * USUAL.size:
         return None
-    small = f"is small: {USUAL.size} ports are usual"
+    small = f"is small, {USUAL.size} ports are usual"
     return wider_range(
         f"the range {pool.range} {small}", f"the range {small}", reserved
     )

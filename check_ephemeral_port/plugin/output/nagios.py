@@ -9,14 +9,13 @@ import nagiosplugin
 
 from ..text import (
     MAX_LINE_BYTES,
-    MAX_OUTPUT_BYTES,
     MAX_STATUS_LENGTH,
     MIN_STATUS_LENGTH,
     NAME,
-    clean_line,
+    SEPARATOR,
     fit_output,
     printable,
-    shorten_status,
+    status_text,
 )
 from .result import Metric, Result
 
@@ -31,10 +30,10 @@ def write_nagios(result: Result) -> str:
         f" {text}" for text in sorted(map(perfdata_text, result.metrics))
     )
     end = f" |{perfdata}" if perfdata else ""
-    begin = f"{NAME} {result.state.upper()} - "
+    begin = f"{NAME} {result.state.upper()}{SEPARATOR}"
     room = max(MIN_STATUS_LENGTH, MAX_LINE_BYTES - len(end) - 1) - len(begin)
-    status = clean_line("; ".join(result.sentences), MAX_OUTPUT_BYTES)
-    first_line = begin + shorten_status(status, min(room, MAX_STATUS_LENGTH)) + end
+    status = status_text(result.sentences, min(room, MAX_STATUS_LENGTH))
+    first_line = begin + status + end
     if not result.details:
         return fit_output(first_line, ())
     from ..layout import detail_lines  # late: most runs print one line only

@@ -1,13 +1,12 @@
-"""Contexts of the pool check: which thresholds judge which metrics, in which words."""
+"""Contexts of the pool check: which thresholds judge which metrics."""
 
 from __future__ import annotations
 
 import nagiosplugin
 
-from ..text import percent
 from ..thresholds import ThresholdContext, Thresholds
 from . import resource as metrics
-from .figures import UsageFigure, describe
+from .figures import WOULD_BE_CRITICAL, UsageFigure
 
 
 class PoolContext(ThresholdContext):
@@ -25,13 +24,9 @@ class PoolContext(ThresholdContext):
         worst = _worst(metric, resource.figure(metric.name))
         if worst is None or result.state != nagiosplugin.Ok:
             return result
-        is_critical = not self.critical.match(worst)
-        state = nagiosplugin.Warn if is_critical else nagiosplugin.Ok
-        return self.result_cls(state, None, metric)
-
-    def describe(self, metric: nagiosplugin.Metric) -> str:
-        """The sentence for the status line."""
-        return describe(metric.resource.figure(metric.name))
+        if self.critical.match(worst):
+            return result
+        return self.result_cls(nagiosplugin.Warn, WOULD_BE_CRITICAL, metric)
 
 
 def _worst(metric: nagiosplugin.Metric, figure: UsageFigure) -> float | None:
@@ -42,28 +37,6 @@ def _worst(metric: nagiosplugin.Metric, figure: UsageFigure) -> float | None:
     if metric.name == figure.free_label:
         return free
     return figure.usage.percent(figure.usage.capacity - free)
-
-
-class FirstChoiceContext(PoolContext):
-    """Judges the half of the pool that connect() tries first."""
-
-    def describe(self, metric: nagiosplugin.Metric) -> str:
-        """The sentence for the status line."""
-        figure = metric.resource.figure(metric.name)
-        return (
-            f"{percent(metric.value)} of the ports that connect() tries first"
-            f" {figure.scope} used"
-        )
-
-
-class EtaContext(PoolContext):
-    """Judges the time until no port remains."""
-
-    def describe(self, metric: nagiosplugin.Metric) -> str:
-        """The sentence for the status line."""
-        from .forecast import run_out
-
-        return run_out(metric.resource.figure(metric.name))
 
 
 def pool_contexts(
@@ -77,10 +50,10 @@ def pool_contexts(
     return [
         PoolContext(metrics.USED_PERCENT, used),
         PoolContext(metrics.BIND_USED_PERCENT, bind_used),
-        FirstChoiceContext(metrics.FAST_USED_PERCENT, fast_used),
+        PoolContext(metrics.FAST_USED_PERCENT, fast_used),
         PoolContext(metrics.FREE_PORTS, free),
         PoolContext(metrics.BIND_FREE_PORTS),
-        EtaContext(metrics.ETA_SECONDS, eta),
-        EtaContext(metrics.BIND_ETA_SECONDS),
+        PoolContext(metrics.ETA_SECONDS, eta),
+        PoolContext(metrics.BIND_ETA_SECONDS),
         ThresholdContext(metrics.COUNT),
     ]

@@ -17,6 +17,10 @@ if TYPE_CHECKING:  # most runs don't need it
     from ...model.forecast.forecast import Forecast
 
 
+WOULD_BE_CRITICAL = "which would be critical"
+"""Said of the worst case if the estimate is not critical."""
+
+
 class UsageFigure(NamedTuple):
     """One usage, its scope and its perfdata labels."""
 
@@ -33,6 +37,9 @@ class UsageFigure(NamedTuple):
     """``None`` if no history is kept."""
     perhaps_free: int | None = None
     """Free ports in the worst case; ``None`` if there is none worth a word."""
+    free_unless_hidden: int | None = None
+    """Free ports if invisible TIME_WAIT holds as many as it can; ``None`` if it is
+    visible, or holds none."""
     found_port: bool | None = None
     """Whether a connect() that was tried just now found a port; ``None`` if none was
     tried."""
@@ -79,6 +86,7 @@ def usage_figures(observation: Observation) -> list[UsageFigure]:
     return [
         figure._replace(
             perhaps_free=_perhaps_free(figure, observation),
+            free_unless_hidden=_free_unless_hidden(figure, observation),
             found_port=tried.get(figure.destination),
         )
         for figure in figures
@@ -91,6 +99,13 @@ def _perhaps_free(figure: UsageFigure, observation: Observation) -> int | None:
         return None
     is_worse = connect.used_if_bound > figure.usage.used.best
     return connect.free_if_bound if is_worse else None
+
+
+def _free_unless_hidden(figure: UsageFigure, observation: Observation) -> int | None:
+    free = figure.usage.free
+    # other sockets that are not visible use few ports
+    is_hidden = not observation.sample.visibility.time_wait
+    return free.low if is_hidden and figure.connect and not free.exact else None
 
 
 def _on_devices(observation: Observation) -> Iterator[UsageFigure]:
@@ -155,22 +170,46 @@ def _in_label(watch: Watch) -> str:
     return f"[{IPv6Address(address).exploded}{percent_sign}{zone}]{port}"
 
 
-def describe(figure: UsageFigure) -> str:
-    """``97% of 28232 ports to 192.0.2.7:443 used, 732 remaining``."""
+def describe(figure: UsageFigure, used_limit: str = "", free_limit: str = "") -> str:
+    """``97% of 28232 ports to 192.0.2.7:443 used, above 90%, 732 remaining``.
+
+    Limits: which ones the used or free ports have crossed, in words; empty for none.
+    """
     ports = figure.usage
     if not ports.capacity:
         return f"no ports {figure.scope}, every port of the range is reserved"
-    used = (
-        f"{percent(ports.used_percent)} of {ports.capacity} ports {figure.scope} used"
-    )
-    return f"{used}, {_remaining(figure)}"
+    share = percent(ports.used_percent)
+    if used_limit == f"above {share}":  # rounded, it would not be above
+        share = f"{ports.used_percent:.2f}%"
+    parts = [f"{share} of {ports.capacity} ports {figure.scope} used"]
+    if used_limit != WOULD_BE_CRITICAL:
+        parts.append(used_limit)
+    parts.append(_remaining(figure))
+    if free_limit != WOULD_BE_CRITICAL:
+        parts.append(free_limit)
+    parts.append(_certainty(figure))
+    if WOULD_BE_CRITICAL in (used_limit, free_limit):
+        parts.append(WOULD_BE_CRITICAL)
+    return ", ".join(filter(None, parts))
 
 
 def _remaining(figure: UsageFigure) -> str:
-    free, worst = figure.usage.free.best, figure.perhaps_free
-    if figure.found_port is False:
-        return "none remaining, a connect tried just now was refused"
+    remaining = f"{figure.usage.free.best or 'none'} remaining"
     if figure.found_port:
-        return "none remaining by count, but a connect tried just now found a port"
-    remaining = f"{free or 'none'} remaining"
-    return remaining if worst is None else f"{remaining} by estimate, perhaps {worst}"
+        return f"{remaining} by count"
+    is_estimate = figure.found_port is None and figure.perhaps_free is not None
+    return f"{remaining} by estimate" if is_estimate else remaining
+
+
+def _certainty(figure: UsageFigure) -> str:
+    """What speaks for the number of free ports, or against it."""
+    if figure.found_port is not None:
+        outcome = "found a port" if figure.found_port else "was refused"
+        but = "but " if figure.found_port else ""
+        return f"{but}a connect tried just now {outcome}"
+    if figure.perhaps_free is not None:
+        return f"perhaps {figure.perhaps_free}"
+    if figure.free_unless_hidden is not None:
+        few = figure.free_unless_hidden
+        return f"perhaps only {few} since TIME_WAIT is not visible here"
+    return ""

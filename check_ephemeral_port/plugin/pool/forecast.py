@@ -13,13 +13,10 @@ SOON_SECONDS = 3600
 
 
 def run_out(figure: UsageFigure) -> str:
-    """The sentence about ports that run out, or that have run out."""
+    """The sentence about ports that run out."""
     forecast = figure.forecast
+    assert forecast and forecast.remaining and forecast.growth
     scope = figure.first_to_run_out().scope
-    if not (
-        forecast and forecast.remaining and forecast.growth and figure.usage.free.best
-    ):
-        return f"ports {scope} have run out"
     remaining, growth = forecast.remaining.likely, forecast.growth.typical
     return f"ports {scope} run out in about {duration(remaining)} at {rate(growth)}"
 

@@ -134,20 +134,22 @@ class NamespaceSummary(PoolSummary):
         failures = describe_failures(self._survey)
         if any(result.metric.context == FAILED for result in results.most_significant):
             return [failures, *self._ok(results)]
-        problem = self._named(super()._problem(results))
-        return [*problem, failures] if failures else problem
+        first, *others = self._named(super()._problem(results))
+        if failures:  # they come before the cause, which -v also tells
+            others.insert(1, failures)
+        return [first, *others]
 
     def _named(self, sentences: Sequence[str]) -> list[str]:
         namespace = self._resource.observation.namespace
         assert namespace
         name, observed = namespace_phrase(namespace), len(self._survey.results)
-        worst_of = f", worst of {observed}" if observed > 1 else ""
+        worst_of = f", worst of {observed}," if observed > 1 else ""
         # requests that failed can be those of any namespace
         evidence = self._failed() and [*self._failed(), *WAS_FULL]
         named = list(sentences)
         for index, sentence in enumerate(sentences):
             if sentence not in evidence:
-                named[index] = f"{name}{worst_of}: {sentence}"
+                named[index] = f"in {name}{worst_of} {sentence}"
                 break
         return named
 
@@ -166,5 +168,5 @@ def describe_failures(survey: Survey) -> str:
     total = len(failures) + len(survey.results)
     return (
         f"cannot inspect {len(failures)} of {total} network namespaces"
-        f" ({', '.join(names)}): {failures[0].reason}"
+        f" ({', '.join(names)}), {failures[0].reason}"
     )

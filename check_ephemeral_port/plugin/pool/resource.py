@@ -19,6 +19,7 @@ FREE_PORTS = "free_ports"
 BIND_FREE_PORTS = "bind_free_ports"
 ETA_SECONDS = "eta_seconds"
 BIND_ETA_SECONDS = "bind_eta_seconds"
+ETA_KINDS = frozenset({ETA_SECONDS, BIND_ETA_SECONDS})
 COUNT = "count"
 
 

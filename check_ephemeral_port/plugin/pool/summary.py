@@ -14,14 +14,16 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:  # an OK run has nothing to explain
     from ...model.holders import Holder
     from ..output.result import Detail
+    from .alarms import Alarm
 
-SLOW = "connects are slow because the ports tried first are used up"
+SLOW = "connects are slow"
+FIRST_USED_UP = "the ports tried first are used up"
 
 WAS_FULL = ("it was full between the checks", "it was full at that time")
 """Said if requests failed, but ports are free now: since the last run, or before."""
 
-MAX_ALARMS = 3
-"""Maximum number of alarms with a sentence, to leave room for their cause."""
+MAX_CLAUSES = 3
+"""Maximum number of clauses in the status line: nobody reads more of them at night."""
 
 
 class Explanation(NamedTuple):
@@ -45,33 +47,55 @@ class PoolSummary:
         self._explanation = explanation
 
     def sentences(self, results: nagiosplugin.Results) -> list[str]:
-        """The worst problem first, then its cause."""
+        """At most three clauses, the most useful first.
+
+        How full it is for whom, who holds the ports, and the cause or the remaining
+        time.
+        """
         if results.most_significant_state == nagiosplugin.Ok:
-            return [*self._no_history(), *self._ok(results)]
-        return self._problem(results)
+            clauses = [*self._no_history(), *self._ok(results)]
+        else:
+            clauses = self._problem(results)
+        return clauses[:MAX_CLAUSES]
 
     def _ok(self, results: nagiosplugin.Results) -> list[str]:
-        return [
-            *map(describe, self._resource.main_figures),
-            *self._failed(),
-            *self._running_out(results),
-            *self._slow_connects(),
-            *self._invisible_time_wait(),
-        ]
+        first, *others = map(describe, self._resource.main_figures)
+        notes = [*self._failed(), *self._running_out(results), *self._slow_connects()]
+        return [first, *notes, *others]
 
     def _problem(self, results: nagiosplugin.Results) -> list[str]:
-        # all alarms of the worst state, then their causes and the largest holder
-        described = [str(r.metric.description) for r in results.most_significant]
-        alarms = list(dict.fromkeys(described))
-        sentences = alarms[:MAX_ALARMS]
-        if len(alarms) > MAX_ALARMS:
-            sentences.append(f"and {len(alarms) - MAX_ALARMS} more alarms")
-        evidence = [*self._failed(), *self._between_checks(results)]
-        others = [*evidence, *self._running_out(results)]
-        sentences += [sentence for sentence in others if sentence not in sentences]
-        sentences += [*self._slow_connects(), *self._explanation.causes]
-        sentences += self._no_history()
-        return [*sentences, *self._largest_holder(), *self._invisible_time_wait()]
+        from .alarms import alarms_of
+
+        alarms = alarms_of(self._resource, results.most_significant)
+        # what alarms without being a usage comes first: requests that failed
+        evidence = [
+            str(result.metric.description)
+            for result in results.most_significant
+            if not self._resource.figure(result.metric.name)
+        ]
+        clauses = [*evidence, *self._usage_clauses(alarms, results)]
+        clauses += [*self._failed(), *self._between_checks(results)]
+        clauses += [*self._no_history(), *self._explanation.causes]
+        clauses += self._slow_connects(alarms[0] if alarms else None)
+        return list(dict.fromkeys(clauses))
+
+    def _usage_clauses(
+        self, alarms: Sequence[Alarm], results: nagiosplugin.Results
+    ) -> list[str]:
+        from .alarms import alarm_text
+
+        if not alarms:
+            return self._running_out(results)
+        first, *others = alarms
+        clauses = [alarm_text(first, others), *self._largest_holder()]
+        if first.is_of_time_only:
+            return clauses + self._how_full(first.figure.label)
+        return clauses + self._running_out(results)
+
+    def _how_full(self, label: str) -> list[str]:
+        # the destination that runs out first need not be the fullest
+        figures = self._resource.figures
+        return [describe(figure) for figure in figures if figure.label == label]
 
     def _failed(self) -> list[str]:
         """Sentences about requests that failed."""
@@ -99,7 +123,7 @@ class PoolSummary:
         """
         if not any(figure.forecast for figure in self._resource.figures):
             return []
-        from .forecast import SOON_SECONDS
+        from .forecast import SOON_SECONDS, run_out
 
         sentences = []
         for result in results:
@@ -109,18 +133,20 @@ class PoolSummary:
             soon = result.metric.value < SOON_SECONDS
             if figure and figure.usage.free.best:
                 if soon or result.state != nagiosplugin.Ok:
-                    sentences.append(str(result.metric.description))
-        return list(dict.fromkeys(sentences))[:MAX_ALARMS]
+                    limit = f", {result.hint}" if result.hint else ""
+                    sentences.append(run_out(figure) + limit)
+        return list(dict.fromkeys(sentences))
 
     def _no_history(self) -> list[str]:
         problem = self._resource.observation.history_problem
         return [problem] if problem else []
 
-    def _slow_connects(self) -> list[str]:
+    def _slow_connects(self, alarm: Alarm | None = None) -> list[str]:
         connect = self._resource.figures[0].connect
         # without a free port, connects fail instead of being slow
         if connect and connect.ports.free.best and not connect.first_choice.free.best:
-            return [SLOW]
+            is_said = alarm and alarm.is_of_first_choice
+            return [SLOW if is_said else f"{SLOW} because {FIRST_USED_UP}"]
         return []
 
     def _largest_holder(self) -> list[str]:
@@ -130,17 +156,6 @@ class PoolSummary:
 
         largest = self._explanation.holders[0]
         return [f"{holder_name(largest)} holds {largest.ports}"]
-
-    def _invisible_time_wait(self) -> list[str]:
-        sample = self._resource.observation.sample
-        connect = self._resource.figures[0].connect
-        # other sockets that are not visible use few ports
-        if sample.visibility.time_wait or not connect:
-            return []
-        free = connect.ports.free
-        if free.exact:
-            return []
-        return [f"TIME_WAIT is not visible here, perhaps only {free.low} remain"]
 
 
 def alarming_figure(

@@ -44,13 +44,15 @@ def local_sentences(
     results: nagiosplugin.Results,
     explanation: PortExplanation = PortExplanation(),
 ) -> list[str]:
-    """The problem if there is one, then what the port is and which sockets use it."""
+    """The problem if there is one, what the port is, and which sockets use it.
+
+    With a problem, the sockets come first: one of them is its cause.
+    """
     identity, report = observation.identity, observation.report
-    return [
-        *_reasons(results),
-        f"port {identity.port}: {local_identity(identity)}",
-        *_uses(report, explanation),
-    ]
+    what = f"port {identity.port} is {local_identity(identity)}"
+    uses = _uses(report, explanation)
+    reasons = _reasons(results)
+    return [reasons, uses, what] if reasons else [what, uses]
 
 
 def remote_sentences(
@@ -61,21 +63,24 @@ def remote_sentences(
     attempt = report.telling
     host = clean_line(report.host, 100)
     where = host if attempt.address == host else f"{host} ({attempt.address})"
-    sentences = [
-        *_reasons(results),
-        f"port {identity.port} of {where} is {outcome_text(attempt)}",
-        identity_text(identity),
-    ]
+    outcome = f"port {identity.port} of {where} is {outcome_text(attempt)}"
     others = len(report.attempts) - 1
     if others:
-        sentences.append(f"{others} more address{'es' if others > 1 else ''} tried")
-    return sentences
+        outcome += f" ({others} more address{'es' if others > 1 else ''} tried)"
+    reasons = _reasons(results)
+    return [*([reasons] if reasons else []), outcome, identity_text(identity)]
 
 
-def _reasons(results: nagiosplugin.Results) -> list[str]:
+def _reasons(results: nagiosplugin.Results) -> str:
+    """Everything that is wrong; empty if nothing is."""
     if results.most_significant_state == nagiosplugin.Ok:
-        return []
-    return [str(result.metric.description) for result in results.most_significant]
+        return ""
+    found = results.most_significant
+    return ", ".join(f"{r.metric.description}{_limit(r)}" for r in found)
+
+
+def _limit(result: nagiosplugin.Result) -> str:
+    return f" ({result.hint})" if result.hint else ""
 
 
 def identity_text(identity: PortIdentity) -> str:
@@ -106,7 +111,7 @@ def range_text(identity: PortIdentity) -> str:
     return text
 
 
-def _uses(report: PortReport, explanation: PortExplanation) -> list[str]:
+def _uses(report: PortReport, explanation: PortExplanation) -> str:
     texts = []
     if report.sockets:
         texts.append(_listed_uses(report, explanation))
@@ -116,7 +121,7 @@ def _uses(report: PortReport, explanation: PortExplanation) -> list[str]:
     texts = texts or ["not in use"]
     if report.callers:
         texts.append(f"{len(report.callers)} connected to port {report.port}")
-    return texts
+    return ", ".join(texts)
 
 
 def _listed_uses(report: PortReport, explanation: PortExplanation) -> str:
@@ -127,7 +132,7 @@ def _listed_uses(report: PortReport, explanation: PortExplanation) -> str:
         states = Counter(state_name(socket) for socket in report.sockets)
         text += f" ({', '.join(f'{n} {state}' for state, n in states.items())})"
     if first:
-        text += ", first: " if count > 1 else ": "
+        text += ", first " if count > 1 else ", "
         text += f"{state_name(first)} {ends_text(first)}, {holder_text(first)}"
         if process_is_missing(first) and not explanation.is_root:
             text += f" {TRY_AS_ROOT}"
@@ -168,7 +173,7 @@ def process_is_missing(socket: PortSocket) -> bool:
 def outcome_text(attempt: Attempt) -> str:
     """``open after 12.3 ms``, followed by the system's words if there are any."""
     text = f"{attempt.outcome.value} after {elapsed(attempt.seconds)}"
-    return f"{text}: {clean_line(attempt.reason, 100)}" if attempt.reason else text
+    return f"{text}, {clean_line(attempt.reason, 100)}" if attempt.reason else text
 
 
 def elapsed(seconds: float) -> str:

@@ -16,7 +16,7 @@ def test_perfdata_is_on_the_first_line_and_tables_below_it():
     check = checked(*udp_sockets(33), question=UDP_ONLY)
     text = check.explained(details=details).text
     assert text == (
-        "EPHEMERAL_PORT WARNING - 82% of 40 ports for UDP used, 7 remaining"
+        "EPHEMERAL_PORT WARNING - 82% of 40 ports for UDP used, above 80%, 7 remaining"
         " | udp_bind=82.5%;80;90;0;100 udp_bind_free=7;;;0;40 udp_sockets=33;;;0\n"
         "usage\n"
         "\n"

@@ -3,7 +3,7 @@
 import pytest
 
 from check_ephemeral_port.model.thresholds import parse_range
-from check_ephemeral_port.plugin.thresholds import Thresholds
+from check_ephemeral_port.plugin.thresholds import Thresholds, limit_text
 from tests.support.builders import bound
 from tests.support.check_builders import NEVER, checked, clients, udp_sockets, watch
 
@@ -76,12 +76,29 @@ def test_free_ports_alarm_below_their_limit():
     assert states == ["ok", "warning", "warning", "critical"]
 
 
-def test_the_first_half_is_described_as_such():
-    check = checked(*clients(15), used=NEVER, fast_used=ZERO)
-    (worst,) = check.results.most_significant
-    assert worst.metric.description == (
-        "75% of the ports that connect() tries first to 192.0.2.7:443 used"
-    )
+@pytest.mark.parametrize(
+    "limit, value, unit, text",
+    [
+        ("80", 80.5, "%", "above 80%"),
+        ("2000:", 732, "", "below 2000"),
+        ("10:20", 9, "", "below 10"),
+        ("10:20", 21, "", "above 20"),
+        ("~:-1", 0, "", "above -1"),
+        ("@10:20", 10, "%", "within 10% to 20%"),
+        ("@0:20", 0, "", "not above 20"),
+        ("@~:20", -5, "", "not above 20"),
+        ("@10:", 12, "", "not below 10"),
+        ("1800:", 1500, "s", "below 30 min"),
+        ("7200:", 1500, "s", "below 2 h"),
+        ("90:", 1, "s", "below 90 s"),
+        ("1000000:", 1, "", "below 1000000"),
+        ("0.5", 1, "", "above 0.5"),
+    ],
+)
+def test_limits_in_words(limit, value, unit, text):
+    crossed = parse_range(limit)
+    assert crossed.alarms(value)
+    assert limit_text(crossed, value, unit) == text
 
 
 def test_counts_are_perfdata_only():

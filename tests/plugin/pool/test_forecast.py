@@ -69,7 +69,8 @@ def test_too_little_remaining_time_alarms(minutes, state):
 def test_the_whole_of_an_alarm():
     check = checked(HostForecast(ending(25), (), FLAT, FLAT), eta=HALF_AN_HOUR)
     assert check.summary_str == (
-        "ports to 192.0.2.7:443 run out in about 25 min at 2 ports/s"
+        "ports to 192.0.2.7:443 run out in about 25 min at 2 ports/s, below 30 min"
+        " - 25% of 40 ports to 192.0.2.7:443 used, 30 remaining"
     )
 
 
@@ -82,9 +83,9 @@ def test_bind_never_alarms_by_time_and_is_not_mentioned():
 def test_an_end_within_the_hour_is_reported_without_an_alarm():
     check = checked(HostForecast(ending(59), (), FLAT, ending(61)))
     assert check.summary_str == (
-        "25% of 40 ports to 192.0.2.7:443 used, 30 remaining;"
-        " 0% of 40 ports for UDP used, 40 remaining;"
-        " ports to 192.0.2.7:443 run out in about 59 min at 2 ports/s"
+        "25% of 40 ports to 192.0.2.7:443 used, 30 remaining"
+        " - ports to 192.0.2.7:443 run out in about 59 min at 2 ports/s"
+        " - 0% of 40 ports for UDP used, 40 remaining"
     )
 
 
@@ -95,8 +96,8 @@ def test_a_worse_alarm_comes_before_the_remaining_time():
     )
     assert str(check.state) == "critical"
     assert check.summary_str == (
-        "95% of 40 ports for UDP used, 2 remaining;"
-        " ports to 192.0.2.7:443 run out in about 25 min at 2 ports/s"
+        "95% of 40 ports for UDP used, above 90%, 2 remaining"
+        " - ports to 192.0.2.7:443 run out in about 25 min at 2 ports/s, below 30 min"
     )
 
 
@@ -105,7 +106,8 @@ def test_a_destination_that_runs_out_sooner_than_the_fullest_is_named():
         HostForecast(ending(5, destination=THERE), (), FLAT, FLAT), eta=HALF_AN_HOUR
     )
     assert check.summary_str == (
-        "ports to 192.0.2.8:443 run out in about 5 min at 2 ports/s"
+        "ports to 192.0.2.8:443 run out in about 5 min at 2 ports/s, below 10 min"
+        " - 25% of 40 ports to 192.0.2.7:443 used, 30 remaining"
     )
     assert check.alarming.destination == THERE
 
@@ -121,7 +123,8 @@ def test_watched_destinations_have_their_own_remaining_time():
         "tcp_connect_eta=300s;1800:;600:;0",
     ]
     assert check.summary_str == (
-        "ports to b.example:443 run out in about 5 min at 2 ports/s"
+        "ports to b.example:443 run out in about 5 min at 2 ports/s, below 10 min"
+        " - 25% of 40 ports to a.example:443 used, 30 remaining"
     )
     assert check.alarming.destination == THERE
 
@@ -139,7 +142,9 @@ def test_a_full_pool_has_no_remaining_time_and_percent_says_so():
     assert "run out" not in check.summary_str
     check = checked(full, clients(40), eta=HALF_AN_HOUR, used=NEVER)
     assert str(check.state) == "critical"
-    assert check.summary_str == "ports to 192.0.2.7:443 have run out"
+    assert check.summary_str == (
+        "100% of 40 ports to 192.0.2.7:443 used, none remaining"
+    )
 
 
 def table(*forecasts, entries=tuple(clients(10))):

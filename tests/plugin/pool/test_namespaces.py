@@ -5,7 +5,7 @@ import re
 import nagiosplugin
 import pytest
 
-from check_ephemeral_port.model.holders import Process
+from check_ephemeral_port.model.holders import Holder, Process
 from check_ephemeral_port.model.namespaces import Namespace, NamespaceFailure
 from check_ephemeral_port.model.thresholds import parse_range
 from check_ephemeral_port.plugin.layout import detail_lines
@@ -31,8 +31,8 @@ NGINX = Namespace(
 )
 REFUSED = "/run/netns/web: Operation not permitted; needs root"
 IDLE = (
-    "0% of 40 ports for TCP connect() used, 40 remaining;"
-    " 0% of 40 ports for UDP used, 40 remaining"
+    "0% of 40 ports for TCP connect() used, 40 remaining"
+    " - 0% of 40 ports for UDP used, 40 remaining"
 )
 FIGURES = (
     "tcp_bind=0%;;;0;100 tcp_bind_free=40;;;0;40"
@@ -79,7 +79,7 @@ def check_all(*found):
 
 def test_the_whole_output_for_one_idle_namespace():
     assert check_all((OWN, ())).text == (
-        f"EPHEMERAL_PORT OK - own netns: {IDLE} | netns=1;;;0 netns_failed=0;;;0 "
+        f"EPHEMERAL_PORT OK - in own netns {IDLE} | netns=1;;;0 netns_failed=0;;;0 "
         + FIGURES
     )
 
@@ -88,35 +88,39 @@ def test_the_worst_is_named():
     check = check_all((OWN, ()), (NGINX, clients(38)), (WEB, clients(20)))
     assert check.state == nagiosplugin.Critical
     assert check.summary_str.startswith(
-        "netns nginx[812] 4f5a12345678, worst of 3:"
-        " 95% of 40 ports to 192.0.2.7:443 used, 2 remaining; "
+        "in netns nginx[812] 4f5a12345678, worst of 3,"
+        " 95% of 40 ports to 192.0.2.7:443 used, above 90%, 2 remaining - "
     )
 
 
 def test_a_failed_namespace_is_unknown_counted_and_named():
     assert check_all((OWN, ()), (WEB, REFUSED)).text == (
-        "EPHEMERAL_PORT UNKNOWN - cannot inspect 1 of 2 network namespaces (web):"
-        f" /run/netns/web: Operation not permitted; needs root; own netns: {IDLE}"
+        "EPHEMERAL_PORT UNKNOWN - cannot inspect 1 of 2 network namespaces (web),"
+        f" /run/netns/web, Operation not permitted, needs root - in own netns {IDLE}"
         f" | netns=1;;;0 netns_failed=1;;;0 {FIGURES}"
     )
 
 
 @pytest.mark.parametrize(
-    "connections, state", [(33, nagiosplugin.Warn), (38, nagiosplugin.Critical)]
+    "connections, state, share, limit",
+    [
+        (33, nagiosplugin.Warn, "82", "above 80%, 7"),
+        (38, nagiosplugin.Critical, "95", "above 90%, 2"),
+    ],
 )
-def test_a_failed_namespace_does_not_hide_an_alarm(connections, state):
+def test_a_failed_namespace_does_not_hide_an_alarm(connections, state, share, limit):
     check = check_all((OWN, clients(connections)), (WEB, REFUSED))
     assert check.state == state
-    assert check.summary_str.startswith("own netns: ")
-    assert check.summary_str.endswith(
-        "; cannot inspect 1 of 2 network namespaces (web): " + REFUSED
+    assert check.explained(Holder(20, Process(7, "a"))).summary_str == (
+        f"in own netns {share}% of 40 ports to 192.0.2.7:443 used, {limit} remaining"
+        " - a[7] holds 20 - cannot inspect 1 of 2 network namespaces (web), " + REFUSED
     )
 
 
 def test_only_three_of_many_failures_are_named():
     many = [(WEB._replace(name=f"n{number}"), REFUSED) for number in range(200)]
     assert check_all((OWN, ()), *many).summary_str.startswith(
-        "cannot inspect 200 of 201 network namespaces (n0, n1, n2, 197 more): "
+        "cannot inspect 200 of 201 network namespaces (n0, n1, n2, 197 more), "
     )
 
 
@@ -130,7 +134,7 @@ def test_there_is_no_worst_namespace_if_all_failed():
     survey, worst = surveyed((WEB, REFUSED))
     assert worst is None
     assert re.match(
-        r"cannot inspect 1 of 1 .* \(web\): /run/", describe_failures(survey)
+        r"cannot inspect 1 of 1 .* \(web\), /run/", describe_failures(survey)
     )
 
 

@@ -42,7 +42,7 @@ def test_a_vrf_has_labels_and_a_sentence_of_its_own():
     assert perfdata_of(check, "tcp_connect%red") == "97.5%;80;90;0;100"
     assert perfdata_of(check, "tcp_connect%red_free") == "1;;;0;40"
     assert perfdata_of(check, "tcp_bind").startswith("10%")
-    sentence = "97% of 40 ports to 192.0.2.7:443 on red used, 1 remaining"
+    sentence = "97% of 40 ports to 192.0.2.7:443 on red used, above 90%, 1 remaining"
     assert sentence in check.summary_str
 
 

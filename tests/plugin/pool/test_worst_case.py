@@ -12,6 +12,7 @@ from tests.support.check_builders import NEVER, check_of, checked, clients, obse
 
 THERE = Destination("198.51.100.5", endpoint("192.0.2.7", 443))
 REFUSED = "none remaining, a connect tried just now was refused"
+FOUND = "none remaining by count, but a connect tried just now found a port"
 
 
 def spread(count, destinations=10):
@@ -22,8 +23,9 @@ def spread(count, destinations=10):
 def test_a_worst_case_without_free_ports_is_a_warning_and_both_figures_show():
     check = checked(*spread(40))
     assert str(check.state) == "warning"
-    assert check.summary_str.startswith(
-        "60% of 40 ports to 192.0.2.8:443 used, 16 remaining by estimate, perhaps 0"
+    assert check.summary_str == (
+        "60% of 40 ports to 192.0.2.8:443 used, 16 remaining by estimate, perhaps 0,"
+        " which would be critical"
     )
 
 
@@ -57,7 +59,7 @@ def test_what_is_clear_shows_one_figure():
     "found, words",
     [
         (False, REFUSED),
-        (True, "none remaining by count, but a connect tried just now found a port"),
+        (True, FOUND),
         (None, "none remaining"),
     ],
 )
@@ -65,4 +67,6 @@ def test_a_connect_that_was_tried_is_part_of_the_sentence(found, words):
     tried: dict[Destination | None, bool] = {} if found is None else {THERE: found}
     observation = observe(*clients(40), udp=False)._replace(found_port=tried)
     check = check_of(observation)
-    assert check.summary_str == f"100% of 40 ports to 192.0.2.7:443 used, {words}"
+    assert check.summary_str == (
+        f"100% of 40 ports to 192.0.2.7:443 used, above 90%, {words}"
+    )
