@@ -73,7 +73,8 @@ def pytest_pyfunc_call(pyfuncitem):
     if marker.kwargs.get("recorder"):
         failure = _run_with_recorder(ports, body)
     else:
-        failure = run_in_namespace(ports, body, host=marker.kwargs.get("host", False))
+        kinds = {kind: marker.kwargs.get(kind, False) for kind in ("host", "users")}
+        failure = run_in_namespace(ports, body, **kinds)
     if failure:
         pytest.fail(failure, pytrace=False)
     return True

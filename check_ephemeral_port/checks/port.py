@@ -132,22 +132,27 @@ def explain_here(
 
         stages = stopwatch.finished if options.verbose >= 3 else ()
         details = local_sections(observation, sockets, callers, is_root(), stages)
-    return PortExplanation(sockets[0] if sockets else None, is_root(), details)
+    return PortExplanation(sockets[0] if sockets else None, details)
 
 
 def _with_processes(sockets: Sequence[PortSocket]) -> list[PortSocket]:
     """The sockets with their processes, or with their users if only these are known."""
     from ..system.processes import describe_process, describe_user, find_pids
 
-    entries = find_pids(socket.entry for socket in sockets).entries
+    entries, hidden = find_pids(socket.entry for socket in sockets)
     processes = {e.pid: describe_process(e.pid) for e in entries if e.pid}
     found = []
     for socket, entry in zip(sockets, entries):
-        process = processes.get(entry.pid or 0)
-        user = None
-        if process is None and socket.has_process and entry.uid is not None:
+        process, user = processes.get(entry.pid or 0), None
+        is_missing = process is None and socket.has_process
+        of_kernel = is_missing and not hidden and bool(entry.inode)
+        if is_missing and not of_kernel and entry.uid is not None:
             user = describe_user(entry.uid)
-        found.append(socket._replace(entry=entry, process=process, user=user))
+        found.append(
+            socket._replace(
+                entry=entry, process=process, user=user, of_kernel=of_kernel
+            )
+        )
     return found
 
 

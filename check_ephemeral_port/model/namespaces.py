@@ -2,18 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 
 from .holders import Process
 from .ports import PortRange
 from .records import NamedTuple
-
-SHORT_ID = 12
-"""``docker ps`` and ``crictl ps`` show this number of digits of a container's id."""
-
-# not the id after "conmon-": conmon monitors a container from outside
-_CONTAINER_ID = re.compile(r"(?<!conmon-)(?<![0-9a-f])[0-9a-f]{64}(?![0-9a-f])")
 
 
 class Namespace(NamedTuple):
@@ -31,24 +24,6 @@ class Namespace(NamedTuple):
     """The short id of the container in which this process runs."""
     own: bool = False
     """Whether the check itself runs in this namespace."""
-
-
-def container_id(cgroups: str) -> str | None:
-    """The short id of a container, found in the text of ``/proc/PID/cgroup``.
-
-    Docker, containerd, CRI-O and Podman put the 64 hexadecimal digits of the id near
-    the end of the cgroup's path: ``docker-ID.scope``, ``libpod-ID.scope/container`` or
-    just ``ID``. If a path has several ids, the containers are nested, and the innermost
-    counts. ``None`` if no path has an id: the process runs on the host, or its cgroup
-    namespace hides the path.
-    """
-    for line in cgroups.splitlines():
-        # the fields are hierarchy, controllers, path: see cgroups(7)
-        path = line.split(":", 2)[-1]
-        ids = _CONTAINER_ID.findall(path)
-        if ids:
-            return str(ids[-1][:SHORT_ID])
-    return None
 
 
 class NamespaceResult(NamedTuple):

@@ -76,9 +76,10 @@ def _aligned(columns: Sequence[Column], cells: Sequence[Sequence[str]]) -> list[
 
 def _continued(table: Sequence[str], last_cells: Sequence[str]) -> list[str]:
     # below the last heading, which ends the first line
-    indent = table[0].rindex("  ") + 1
+    column = table[0].rindex("  ") + 1
     lines = []
     for line, cell in zip(table, last_cells):
+        indent = max(0, min(column, WIDTH - len(cell)))
         fits = len(line + cell) <= WIDTH
         lines += [line + cell] if fits else [line, " " * indent + cell]
     return lines

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from ..model.holders import NoProcess
-from .text import clean_name
+from ..model.holders import HiddenProcess, NoProcess, Process
+from .text import clean_name, count
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from ..model.holders import Holder, Process
+    from ..model.holders import Holder
     from ..model.namespaces import Namespace
     from ..model.sockets import Destination
 
+OF_NO_PROCESS = {
+    NoProcess.KERNEL: "of no process, held by the kernel",
+    NoProcess.CLOSED: "of connections that are closed but not finished",
+}
+UNIT_LENGTH = 40
 NAMESPACE_LENGTH = 40
 """Long enough for names given by Kubernetes: ``cni-`` and a UUID."""
 LINK_LOCAL = ("fe8", "fe9", "fea", "feb")
@@ -31,7 +36,33 @@ def process_name(process: Process, length: int | None = None) -> str:
 def holder_name(holder: Holder) -> str:
     """``nginx[812]``, ``TIME_WAIT``, or the reason why there is no name."""
     who = holder.who
-    return who.value if isinstance(who, NoProcess) else process_name(who)
+    if isinstance(who, NoProcess):
+        return who.value
+    return process_name(who) if isinstance(who, Process) else hidden_name(who)
+
+
+def hidden_name(process: HiddenProcess) -> str:
+    """``a process of www-data``, as far as its user is known."""
+    user = process.user
+    return f"a process of {clean_name(user)}" if user else "a hidden process"
+
+
+def unit_name(process: Process) -> str:
+    """``nginx.service``, ``docker 4f5a12345678``; empty if it is unknown, or none."""
+    if process.unit is None:
+        return ""
+    kind, name = process.unit
+    return f"{kind} {clean_name(name, UNIT_LENGTH)}".lstrip()
+
+
+def holder_clause(holder: Holder) -> str:
+    """``nginx[812] in nginx.service holds 8500``, for the status line."""
+    who, ports = holder.who, holder.ports
+    if who in (NoProcess.KERNEL, NoProcess.CLOSED):
+        return f"{count(ports, 'port')} {OF_NO_PROCESS[who]}"
+    name = holder_name(holder)
+    unit = unit_name(who) if isinstance(who, Process) else ""
+    return f"{name} in {unit} holds {ports}" if unit else f"{name} holds {ports}"
 
 
 def remote_name(destination: Destination, devices: Mapping[int, str]) -> str:

@@ -72,6 +72,11 @@ def status_text(clauses: Sequence[str], length: int) -> str:
     return text if len(text) <= length else text[: length - 2] + ".."
 
 
+def count(number: int, noun: str) -> str:
+    """``1 socket``, ``2 sockets``."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
 def percent(value: float) -> str:
     """``12%`` or ``4.2%``: rounded down, with a decimal below 10."""
     tenths = int(value * 10)

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable
 
-from ..model.holders import Holder, Process, holders
+from ..model.holders import HiddenProcess, Holder, NoProcess, Process, holders
 from ..model.namespaces import Namespace
 from ..model.ports import PortPool
 from ..model.sockets import Destination, SocketEntry
 from .errors import SystemReadError
 from .namespaces.enter import in_namespace, proc_of
-from .processes import SocketsWithPids, describe_process, find_pids
+from .processes import (
+    SocketsWithPids,
+    describe_process,
+    describe_user,
+    find_pids,
+)
 from .sockets.sampling import list_connections
 
 
@@ -50,14 +55,18 @@ def named_holders(
 ) -> list[Holder]:
     """At limit ``limit`` holders with names and users, the largest first.
 
-    ``hidden``: the check is not allowed to inspect some processes.
+    ``hidden``: the check does not see all processes.
     """
     proc = proc_of(namespace)
-    return [
-        (
-            holder._replace(who=describe_process(holder.who.pid, proc))
-            if isinstance(holder.who, Process)
-            else holder
-        )
-        for holder in holders(entries, hidden)[:limit]
-    ]
+    found = holders(entries, hidden)[:limit]
+    return [holder._replace(who=_named(holder.who, proc)) for holder in found]
+
+
+def _named(
+    who: Process | HiddenProcess | NoProcess, proc: str
+) -> Process | HiddenProcess | NoProcess:
+    if isinstance(who, Process):
+        return describe_process(who.pid, proc)
+    if isinstance(who, HiddenProcess) and who.uid is not None:
+        return who._replace(user=describe_user(who.uid, proc))
+    return who

@@ -8,11 +8,12 @@ import sys
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Sequence
 
+from ..model.cgroups import unit_of
 from ..model.holders import Process
 from ..model.records import NamedTuple
 from ..model.sockets import SocketEntry
 from .errors import SystemReadError
-from .kernel_files import read_kernel_file
+from .kernel_files import read_kernel_file, read_kernel_text
 
 READ_DESCRIPTORS, MAX_STEP = 16, 255
 """An estimate reads about 16 descriptors of a process, or every 255th of many."""
@@ -26,13 +27,17 @@ COMMAND_LENGTH = 15
 """Names are cut to this length. From it on, psutil completes a name from the command
 line, which can contain secrets. Source: psutil, ``Process.name()``."""
 
+FIRST_PID_NAMESPACE = 0xEFFFFFFC
+"""The inode of the namespace that has all processes. Source: kernel, PID_NS_INIT_INO in
+``include/uapi/linux/nsfs.h``."""
+
 
 class SocketsWithPids(NamedTuple):
     """Sockets with the pids that were found."""
 
     entries: list[SocketEntry]
     hidden: bool
-    """The check is not allowed to inspect some processes."""
+    """The check does not see all processes."""
 
 
 def find_pids(
@@ -61,8 +66,7 @@ def find_pids(
         SocketEntry(*entry[:-1], search.pids.get(link)) if link else entry
         for entry, link in zip(entries, links)
     ]
-    # with the mount option hidepid, /proc omits processes of other users: proc(5)
-    is_hidden = search.hidden or not is_root()
+    is_hidden = search.hidden or not sees_all_processes(proc)
     return SocketsWithPids(found, bool(search.unresolved) and is_hidden)
 
 
@@ -235,11 +239,12 @@ def describe_process(pid: int, proc: str = "/proc") -> Process:
     If ``proc`` belongs to another host, the user stays a number, because this host can
     have another name for it.
     """
-    name = user = None
+    name = user = unit = None
     try:
         if sys.platform == "linux":
             name, uid = _read_name_and_uid(f"{proc}/{pid}")
             user = (_user_name(uid) if proc == "/proc" else None) or str(uid)
+            unit = unit_of(read_kernel_text(f"{proc}/{pid}/cgroup"))
         else:
             import psutil
 
@@ -251,7 +256,7 @@ def describe_process(pid: int, proc: str = "/proc") -> Process:
             user = found.username().replace("\\", "/")
     except Exception:  # any failure: a missing name is no reason to fail
         pass
-    return Process(pid, name, user)
+    return Process(pid, name, user, unit)
 
 
 def _read_name_and_uid(folder: str) -> tuple[str, int]:
@@ -262,9 +267,12 @@ def _read_name_and_uid(folder: str) -> tuple[str, int]:
     return name, int(real_uid)
 
 
-def describe_user(uid: int) -> str:
-    """Name of a user, or ``uid 1234`` if the system has no name for it."""
-    return _user_name(uid) or f"uid {uid}"
+def describe_user(uid: int, proc: str = "/proc") -> str:
+    """Name of a user, or ``uid 1234`` if the system has no name for it.
+
+    ``proc``: see :func:`describe_process`.
+    """
+    return (_user_name(uid) if proc == "/proc" else None) or f"uid {uid}"
 
 
 def _user_name(uid: int) -> str | None:
@@ -276,6 +284,22 @@ def _user_name(uid: int) -> str | None:
         except KeyError:
             pass
     return None
+
+
+def sees_all_processes(proc: str = "/proc") -> bool:
+    """Whether the check sees the processes of all users and all containers there.
+
+    Root does, but not inside of a container: sockets of its network can belong to
+    processes outside. With the mount option hidepid, /proc omits those of other users:
+    proc(5).
+    """
+    if not is_root() or sys.platform != "linux":
+        return is_root()
+    process = "self" if proc == "/proc" else "1"
+    try:
+        return os.stat(f"{proc}/{process}/ns/pid").st_ino == FIRST_PID_NAMESPACE
+    except OSError:  # root of a user namespace
+        return False
 
 
 def is_root() -> bool:

@@ -50,7 +50,7 @@ def test_check_nrpe_reports_ok_critical_and_ok_again():
         assert exit_code == 2 and output.startswith(FULL)
         assert " tcp_connect=95%;80;90;0;100 " in output
         assert output.endswith(" udp_sockets=0;;;0\n")
-        assert "; unknown process (try as root) holds 38 | " in output
+        assert " - a process of root holds 38 - " in output
     exit_code, output = ask("-c", "check_ephemeral_port")
     assert exit_code == 0 and output.startswith(IDLE)
 

@@ -252,7 +252,7 @@ def check_port(chance, thresholds):
     of_sockets = thresholds()
     expected = chance.choice([None, "free", "used", "listening"])
     judgment = judge([LocalPort(observation)], local_contexts(of_sockets, expected))
-    explanation = PortExplanation(is_root=True)
+    explanation = PortExplanation()
     sentences = local_sentences(observation, judgment.results, explanation)
     return MadeOfPort(judgment, sentences), {port_resources.SOCKETS: of_sockets}
 

@@ -2,6 +2,7 @@
 
 import os
 import re
+import socket
 import subprocess
 import sys
 from contextlib import contextmanager
@@ -32,6 +33,12 @@ for each in held:
 print("ready", flush=True)
 sys.stdin.read()
 """
+
+# a sandbox can refuse the descriptors of the first process even to root
+WITHOUT_INIT = [
+    *("unshare", "--mount", "sh", "-c"),
+    'mount -t tmpfs none /proc/1 && exec "$0" "$@"',
+]
 
 
 @contextmanager
@@ -92,6 +99,42 @@ def test_udp_holders_are_named_for_udp():
     with held_connections(40), held_udp_ports(20):
         with another_process("SOCK_DGRAM", 70) as holder:
             assert_largest(holder, 70)
+
+
+@ALONE
+def test_the_unit_of_a_holder_is_named(tmp_path):
+    with another_process("SOCK_STREAM", 95) as holder:
+        pid = holder.rpartition("[")[2].rstrip("]")
+        cgroup = tmp_path / "cgroup"  # as systemd would make it
+        cgroup.write_text("0::/system.slice/nginx.service\n")
+        there = f"/proc/{pid}/cgroup"
+        subprocess.run(["mount", "--bind", str(cgroup), there], check=True)
+        run = check("-v")
+    assert f" - {holder} in nginx.service holds 95 - " in run.status
+    assert re.search(r"^python\S+ +root +95 in nginx\.service$", run.stdout, re.M)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root, which sees all processes")
+@pytest.mark.namespace(ports="40000-40039", users=True)
+def test_a_socket_on_its_way_to_another_process_is_held_by_the_kernel():
+    sender, receiver = socket.socketpair()
+    with held_sockets(sender, receiver):
+        with socket.socket() as idle:
+            idle.bind(("127.0.0.1", 40000))
+            socket.send_fds(sender, [b"?"], [idle.fileno()])
+        run = check("--bind-warning", "0", "-v", within=WITHOUT_INIT)
+        port = check("-p", "40000", "-v", within=WITHOUT_INIT)
+    assert " - 1 port of no process, held by the kernel - " in run.status
+    assert ", BOUND 127.0.0.1:40000, no process, held by the kernel" in port.status
+    assert "root to see" not in run.stdout + port.stdout
+
+
+@ALONE
+def test_a_process_outside_of_the_container_is_known_by_its_user():
+    within = ["unshare", "--pid", "--fork", "--mount-proc"]
+    with held_udp_ports(95):
+        run = check(within=within)
+    assert " - a process of root holds 95 - " in run.status
 
 
 @ALONE

@@ -412,9 +412,9 @@ def test_without_privilege_only_the_processes_are_missing():
     assert [row[:5] for row in rows(unprivileged, "tcp")] == [
         row[:5] for row in rows(privileged, "tcp")
     ]
-    assert ", unknown process of nobody (try as root), 1 conn" in unprivileged.status
-    assert "unknown process: try as root to see" in unprivileged.stdout
-    assert "unknown" not in privileged.stdout and "try as root" not in privileged.stdout
+    assert ", a process of nobody, 1 conn" in unprivileged.status
+    assert "a process without a name: try as root to see" in unprivileged.stdout
+    assert "try as root" not in privileged.stdout
 
 
 @ALONE
@@ -427,7 +427,10 @@ def test_root_is_not_advised_to_try_as_root():
     with listen("127.0.0.1", 60840):
         run = check("-p", "60840", "-v", within=["unshare", "--map-root-user"])
     assert "try as root" not in run.stdout
-    assert "unknown process: the kernel, or a process that" in run.stdout
+    assert (
+        "a process without a name: outside of this container, or not visible"
+        in run.stdout
+    )
 
 
 @ALONE

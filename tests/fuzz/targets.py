@@ -19,6 +19,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Callable, NamedTuple
 
+from check_ephemeral_port.model.cgroups import container_id, unit_of
 from check_ephemeral_port.model.failed.counts import (
     TCP_CONNECT,
     decode_counts,
@@ -28,7 +29,6 @@ from check_ephemeral_port.model.failed.counts import (
     UDP as UDP_REQUEST,
 )
 from check_ephemeral_port.model.failed.events import parse_events
-from check_ephemeral_port.model.namespaces import container_id
 from check_ephemeral_port.model.ports import parse_port, parse_port_list
 from check_ephemeral_port.model.sockets import TCP, UDP
 from check_ephemeral_port.model.thresholds import (
@@ -283,6 +283,7 @@ TARGETS: dict[str, Target] = {
         [from_proc("net/netstat")],
     ),
     "container_id": Target(in_text(container_id), (), CGROUPS),
+    "unit_of": Target(in_text(unit_of), (), CGROUPS),
     "sysctl": Target(sysctl_values, (SystemReadError,), sysctl_seeds()),
     "netsh": Target(netsh_outputs, (SystemReadError,), netsh_seeds()),
     "parse_cpu_stats": Target(in_text(parse_cpu_stats), (ValueError,), [CPU_STATS]),

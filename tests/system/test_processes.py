@@ -12,7 +12,7 @@ from types import SimpleNamespace
 import psutil
 import pytest
 
-from check_ephemeral_port.model.holders import holders
+from check_ephemeral_port.model.holders import Holder, Process, holders
 from check_ephemeral_port.system.processes import describe_process, find_pids
 from tests.support.builders import bound
 from tests.support.farm import Children
@@ -110,7 +110,7 @@ def test_ports_of_entries_with_a_pid_count_for_the_leader():
         _, leader = held
         known = [bound(50000 + n, pid=leader, inode=n) for n in range(25)]
         found = find_pids(known + sum(held.values(), []), leader_only=True)
-    assert holders(found.entries, True)[0] == (35, (leader, None, None))
+    assert holders(found.entries, True)[0] == Holder(35, Process(leader))
 
 
 def test_many_sockets_on_one_port_count_once_for_the_leader():
@@ -118,7 +118,7 @@ def test_many_sockets_on_one_port_count_once_for_the_leader():
         (_, of_first), (second, of_second) = held.items()
         of_one_port = [entry._replace(local=of_first[0].local) for entry in of_first]
         found = find_pids(of_one_port + of_second, leader_only=True)
-    assert holders(found.entries, True)[0] == (20, (second, None, None))
+    assert holders(found.entries, True)[0] == Holder(20, Process(second))
 
 
 @pytest.mark.parametrize("descriptor", [30, 1000])
@@ -140,25 +140,25 @@ def test_an_entry_keeps_its_pid():
     assert find_pids([bound(40000, pid=7, inode=5)]).entries[0].pid == 7
 
 
-def test_an_unreadable_proc_leaves_holders_unknown(tmp_path):
+def test_an_unreadable_proc_hides_the_holders(tmp_path):
     entry = bound(40000, inode=5)
-    assert find_pids([entry], str(tmp_path / "absent")) == ([entry], False)
+    assert find_pids([entry], str(tmp_path / "absent")) == ([entry], True)
 
 
 def test_name_and_user_are_those_of_psutil():
     process = psutil.Process()
     described = describe_process(os.getpid())
-    assert described == (os.getpid(), process.name()[:15], process.username())
+    assert described[:3] == (os.getpid(), process.name()[:15], process.username())
 
 
 def test_a_user_of_a_windows_domain_has_a_slash(monkeypatch):
     process = SimpleNamespace(name=lambda: "svchost.exe", username=lambda: r"CORP\anna")
     monkeypatch.setattr(psutil, "Process", lambda pid: process)
     monkeypatch.setattr(sys, "platform", "win32")
-    assert describe_process(812) == (812, "svchost.exe", "CORP/anna")
+    assert describe_process(812) == Process(812, "svchost.exe", "CORP/anna")
 
 
 def test_a_process_that_has_ended_keeps_its_pid():
     child = subprocess.Popen([sys.executable, "-c", ""])
     child.wait()
-    assert describe_process(child.pid) == (child.pid, None, None)
+    assert describe_process(child.pid) == Process(child.pid)

@@ -51,6 +51,8 @@ class PortSocket(NamedTuple):
     """``None`` if unknown, or not searched yet."""
     user: str | None = None
     """The user of the socket, if its process is invisible."""
+    of_kernel: bool = False
+    """Whether it has no process although the check sees all of them."""
 
     @property
     def has_process(self) -> bool:

@@ -135,7 +135,7 @@ class NamespaceSummary(PoolSummary):
         if any(result.metric.context == FAILED for result in results.most_significant):
             return [failures, *self._ok(results)]
         first, *others = self._named(super()._problem(results))
-        if failures:  # they come before the cause, which -v also tells
+        if failures:  # they come before the cause
             others.insert(1, failures)
         return [first, *others]
 

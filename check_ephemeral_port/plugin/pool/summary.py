@@ -23,7 +23,7 @@ WAS_FULL = ("it was full between the checks", "it was full at that time")
 """Said if requests failed, but ports are free now: since the last run, or before."""
 
 MAX_CLAUSES = 3
-"""Maximum number of clauses in the status line: nobody reads more of them at night."""
+"""Maximum number of clauses in the status line. A pager shows no more."""
 
 
 class Explanation(NamedTuple):
@@ -152,10 +152,9 @@ class PoolSummary:
     def _largest_holder(self) -> list[str]:
         if not self._explanation.holders:
             return []
-        from ..names import holder_name
+        from ..names import holder_clause
 
-        largest = self._explanation.holders[0]
-        return [f"{holder_name(largest)} holds {largest.ports}"]
+        return [holder_clause(self._explanation.holders[0])]
 
 
 def alarming_figure(

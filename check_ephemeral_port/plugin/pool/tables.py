@@ -7,12 +7,12 @@ from collections.abc import Callable, Sequence
 from ...model.connect import ConnectUsage
 from ...model.failed.requests import FailedGroup, FailedRequests
 from ...model.forecast.connection_rate import connection_rate
-from ...model.holders import Holder, NoProcess
+from ...model.holders import Holder, Process
 from ...model.namespaces import Survey
 from ...model.observation import Observation
 from ...model.sockets import TCP, TcpState
 from ..layout import WIDTH, stage_lines
-from ..names import holder_name, namespace_name, remote_name
+from ..names import holder_name, namespace_name, remote_name, unit_name
 from ..output.details import Column, Section
 from ..text import clean_line, clean_name
 from .failed import NOUNS, begin_of
@@ -145,15 +145,22 @@ def holder_table(scope: str, holders: Sequence[Holder]) -> Section:
         Column("holder", "holder"),
         Column("user", "user", missing="-"),
         Column("ports", "ports", numeric=True),
+        Column("unit", "", " in {}", continues=True),
     )
-    rows = [(holder_name(holder), _user(holder), holder.ports) for holder in holders]
+    rows = [
+        (holder_name(holder), _user(holder), holder.ports, _unit(holder))
+        for holder in holders
+    ]
     return Section(title, columns, rows)
 
 
 def _user(holder: Holder) -> str | None:
-    if isinstance(holder.who, NoProcess) or not holder.who.user:
-        return None
-    return clean_name(holder.who.user)
+    user = getattr(holder.who, "user", None)
+    return clean_name(user) if user else None
+
+
+def _unit(holder: Holder) -> str | None:
+    return (isinstance(holder.who, Process) and unit_name(holder.who)) or None
 
 
 def state_table(observation: Observation) -> Section:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import nagiosplugin
 
-from ...model.holders import NoProcess
+from ...model.holders import HiddenProcess, NoProcess
 from ...model.port.remote import Attempt, RemoteObservation
 from ...model.port.report import (
     PortIdentity,
@@ -17,14 +17,13 @@ from ...model.port.report import (
 )
 from ...model.records import NamedTuple
 from ...model.sockets import UDP
-from ..names import process_name
-from ..text import clean_line, clean_name
+from ..names import hidden_name, process_name, unit_name
+from ..text import clean_line, clean_name, count
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ..output.result import Detail
 
-TRY_AS_ROOT = "(try as root)"
 UNLISTED = "a TCP socket that is bound but idle, which no list shows here"
 
 
@@ -33,8 +32,6 @@ class PortExplanation(NamedTuple):
 
     first: PortSocket | None = None
     """The first socket of the port, with its process."""
-    is_root: bool = False
-    """Whether the check runs as root, which cannot see more."""
     details: Sequence[Detail] = ()
     """Tables and notes for ``-v``."""
 
@@ -126,16 +123,14 @@ def _uses(report: PortReport, explanation: PortExplanation) -> str:
 
 def _listed_uses(report: PortReport, explanation: PortExplanation) -> str:
     first = explanation.first
-    count = len(report.sockets)
-    text = f"{count} socket{'' if count == 1 else 's'}"
-    if count > 1:
+    several = len(report.sockets) > 1
+    text = count(len(report.sockets), "socket")
+    if several:
         states = Counter(state_name(socket) for socket in report.sockets)
         text += f" ({', '.join(f'{n} {state}' for state, n in states.items())})"
     if first:
-        text += ", first " if count > 1 else ", "
+        text += ", first " if several else ", "
         text += f"{state_name(first)} {ends_text(first)}, {holder_text(first)}"
-        if process_is_missing(first) and not explanation.is_root:
-            text += f" {TRY_AS_ROOT}"
     return text
 
 
@@ -152,22 +147,27 @@ def ends_text(socket: PortSocket) -> str:
 
 
 def holder_text(socket: PortSocket) -> str:
-    """``curl[812] (root)``, or why there is no name."""
+    """``curl[812] (root) in cron.service``, or why there is no name."""
     age = socket.entry.time_wait_age_seconds
     if age is not None:
         return f"for {max(0, age):.0f} s"
     if socket.process:
         name, user = process_name(socket.process), socket.process.user
-        return f"{name} ({clean_name(user)})" if user else name
+        named = f"{name} ({clean_name(user)})" if user else name
+        unit = unit_name(socket.process)
+        return f"{named} in {unit}" if unit else named
+    if socket.of_kernel:
+        return NoProcess.KERNEL.value
     if not socket.has_process:
         return "no process"
-    unknown = NoProcess.UNKNOWN.value
-    return f"{unknown} of {clean_name(socket.user)}" if socket.user else unknown
+    if socket.user:
+        return hidden_name(HiddenProcess(socket.entry.uid, socket.user))
+    return NoProcess.UNKNOWN.value
 
 
 def process_is_missing(socket: PortSocket) -> bool:
     """Whether the socket has a process that the check cannot name."""
-    return socket.has_process and not socket.process
+    return socket.has_process and not socket.process and not socket.of_kernel
 
 
 def outcome_text(attempt: Attempt) -> str:

@@ -134,8 +134,8 @@ def _legend(sockets: Sequence[PortSocket], is_root: bool) -> list[str]:
         lines.append("#: the two ends of a connection within this host share a number")
     if any(map(process_is_missing, sockets)):
         lines.append(
-            "unknown process: the kernel, or a process that is not visible here"
+            "a process without a name: outside of this container, or not visible here"
             if is_root
-            else "unknown process: try as root to see processes of other users"
+            else "a process without a name: try as root to see those of other users"
         )
     return lines

@@ -6,8 +6,9 @@ import os
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 
+from ...model.cgroups import container_id
 from ...model.holders import Process
-from ...model.namespaces import Namespace, container_id
+from ...model.namespaces import Namespace
 from ...model.records import NamedTuple
 from ..errors import SystemReadError
 from ..kernel_files import read_kernel_text

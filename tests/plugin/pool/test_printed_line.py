@@ -4,7 +4,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from check_ephemeral_port.model.holders import Holder, NoProcess, Process
+from check_ephemeral_port.model.holders import (
+    HiddenProcess,
+    Holder,
+    NoProcess,
+    Process,
+)
 from check_ephemeral_port.model.thresholds import ThresholdRange
 from check_ephemeral_port.plugin.text import unknown
 from check_ephemeral_port.plugin.thresholds import Thresholds
@@ -94,7 +99,7 @@ def test_the_fullest_watched_destination_is_named():
         (Holder(7, Process(812, "nginx")), "nginx[812]"),
         (Holder(7, Process(812)), "?[812]"),
         (Holder(7, NoProcess.TIME_WAIT), "TIME_WAIT"),
-        (Holder(7, NoProcess.HIDDEN), "unknown process (try as root)"),
+        (Holder(7, HiddenProcess(33, "a b")), "a process of a_b"),
     ],
 )
 def test_the_holder_is_the_second_clause(holder, name):

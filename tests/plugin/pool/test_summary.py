@@ -2,7 +2,13 @@
 
 import pytest
 
-from check_ephemeral_port.model.holders import Holder, NoProcess, Process
+from check_ephemeral_port.model.cgroups import Unit
+from check_ephemeral_port.model.holders import (
+    HiddenProcess,
+    Holder,
+    NoProcess,
+    Process,
+)
 from check_ephemeral_port.model.settings import Sharing
 from check_ephemeral_port.model.thresholds import parse_range
 from check_ephemeral_port.plugin.names import holder_name
@@ -201,8 +207,39 @@ def test_time_wait_is_not_mentioned_where_it_does_not_matter(question):
         (Holder(5, Process(812)), "?[812]"),
         (Holder(5, Process(812, "a|b\nc")), "a?b?c[812]"),
         (Holder(5, NoProcess.TIME_WAIT), "TIME_WAIT"),
-        (Holder(5, NoProcess.HIDDEN), "unknown process (try as root)"),
+        (Holder(5, HiddenProcess(33, "www-data")), "a process of www-data"),
+        (Holder(5, HiddenProcess(None)), "a hidden process"),
+        (Holder(5, NoProcess.KERNEL), "no process, held by the kernel"),
     ],
 )
 def test_names_of_holders(holder, name):
     assert holder_name(holder) == name
+
+
+@pytest.mark.parametrize(
+    "who, clause",
+    [
+        (Process(812, "nginx", "www-data"), "nginx[812] holds 96"),
+        (
+            Process(812, "nginx", unit=Unit("", "nginx.service")),
+            "nginx[812] in nginx.service holds 96",
+        ),
+        (
+            Process(99, "php", unit=Unit("docker", "4f5a12345678")),
+            "php[99] in docker 4f5a12345678 holds 96",
+        ),
+        (
+            Process(99, "php", unit=Unit("", "a b;|c: " + "x" * 99)),
+            f"php[99] in a_b??c:_{'x' * 30}.. holds 96",
+        ),
+        (HiddenProcess(33, "www-data"), "a process of www-data holds 96"),
+        (NoProcess.TIME_WAIT, "TIME_WAIT holds 96"),
+        (NoProcess.KERNEL, "96 ports of no process, held by the kernel"),
+        (
+            NoProcess.CLOSED,
+            "96 ports of connections that are closed but not finished",
+        ),
+    ],
+)
+def test_the_clause_about_the_holder(who, clause):
+    assert status(checked(*clients(38)), Holder(96, who)).split(" - ")[1] == clause

@@ -81,7 +81,7 @@ def test_the_holder_is_named_as_far_as_it_is_known():
     ] == [
         "curl[812] (root)",
         "?[812]",
-        "unknown process of www-data",
+        "a process of www-data",
         "unknown process",
         "no process",
         "for 12 s",
