@@ -24,6 +24,8 @@ class Namespace(NamedTuple):
     """The short id of the container in which this process runs."""
     own: bool = False
     """Whether the check itself runs in this namespace."""
+    of_host: bool = False
+    """Whether it is the namespace of the host itself, not of a container."""
 
 
 class NamespaceResult(NamedTuple):

@@ -77,9 +77,11 @@ def remote_name(destination: Destination, devices: Mapping[int, str]) -> str:
 
 
 def namespace_name(namespace: Namespace) -> str:
-    """``web``, ``nginx[812] 4f5a12345678`` or ``own``, for tables."""
+    """``web``, ``host``, ``nginx[812] 4f5a12345678`` or ``own``, for tables."""
     if namespace.name is not None:
         return clean_name(namespace.name, NAMESPACE_LENGTH)
+    if namespace.of_host:
+        return "host"
     if namespace.own:
         return "own"
     if namespace.process is None:
@@ -90,6 +92,6 @@ def namespace_name(namespace: Namespace) -> str:
 
 def namespace_phrase(namespace: Namespace) -> str:
     """``netns web`` or ``own netns``, for the status line."""
-    if namespace.own and namespace.name is None:
+    if namespace.own and namespace.name is None and not namespace.of_host:
         return "own netns"
     return f"netns {namespace_name(namespace)}"

@@ -293,8 +293,12 @@ def sees_all_processes(proc: str = "/proc") -> bool:
     processes outside. With the mount option hidepid, /proc omits those of other users:
     proc(5).
     """
-    if not is_root() or sys.platform != "linux":
-        return is_root()
+    is_linux = sys.platform == "linux"
+    return is_root() and (not is_linux or lists_first_processes(proc))
+
+
+def lists_first_processes(proc: str = "/proc") -> bool:
+    """Whether the processes there are those of the host, not of a container."""
     process = "self" if proc == "/proc" else "1"
     try:
         return os.stat(f"{proc}/{process}/ns/pid").st_ino == FIRST_PID_NAMESPACE

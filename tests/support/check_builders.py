@@ -51,17 +51,17 @@ def observe(
     unseen: int = 0,
     time_wait: bool = True,
     sharing: Sharing = Sharing.UNLESS_BOUND,
+    reuse: int = 0,
     vrf: int = 0,
     **question: Any,
 ) -> Observation:
     """``vrf``: the index of a VRF named red."""
+    rules = ConnectRules(reuse, sharing=sharing)
     seen = sample(*entries, unseen=unseen)
     seen.connections.vrf_of = {vrf: vrf}
     visibility = seen.visibility._replace(time_wait=time_wait)
     seen = seen._replace(visibility=visibility)
-    usage = host_usage(
-        seen, pool(), ConnectRules(sharing=sharing), Question(**question)
-    )
+    usage = host_usage(seen, pool(), rules, Question(**question))
     return Observation(pool(), "/proc/range", seen, usage, device_names={vrf: "red"})
 
 

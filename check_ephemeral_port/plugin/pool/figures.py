@@ -122,7 +122,7 @@ def _in_vrfs(observation: Observation) -> Iterator[UsageFigure]:
     for vrf, connect in observation.usage.in_vrfs.items():
         name = clean_name(names[vrf])
         scope = f"for TCP connect() in VRF {name}"
-        if connect.destination:
+        if connect.destination and connect.ports.used.best:
             scope = f"to {_remote(connect.destination, names)}"
             if connect.destination.device != vrf:
                 scope = f"{scope} in VRF {name}"
@@ -135,7 +135,7 @@ def _figures(usage: HostUsage, devices: Mapping[int, str]) -> Iterator[UsageFigu
     fullest = usage.tcp_connect
     if fullest:
         scope = "for TCP connect()"
-        if fullest.destination:
+        if fullest.destination and fullest.ports.used.best:
             scope = f"to {_remote(fullest.destination, devices)}"
         for watch, connect in usage.watched:
             if connect is fullest:

@@ -41,7 +41,7 @@ def forecast_cells(forecast: Forecast) -> tuple[str, str, str]:
     return speed, duration(remaining.likely), bounds
 
 
-def connection_rate_line(connections: ConnectionRate) -> str:
+def connection_rate_lines(connections: ConnectionRate) -> list[str]:
     """The present rate of new connections, and the highest that the pool sustains."""
     current = "unknown"
     if connections.current is not None:
@@ -51,7 +51,10 @@ def connection_rate_line(connections: ConnectionRate) -> str:
     sustained = "any"
     if connections.sustainable is not None:
         sustained = rate(connections.sustainable, "")
-    return f"connection rate to the fullest: {current}, sustainable: {sustained}"
+    return [
+        f"new connections to the fullest destination: {current}",
+        f"the range and TIME_WAIT allow: {sustained}",
+    ]
 
 
 def rate(per_second: float, of: str = " ports") -> str:

@@ -14,10 +14,10 @@ from ...model.sockets import TCP, TcpState
 from ..layout import WIDTH, stage_lines
 from ..names import holder_name, namespace_name, remote_name, unit_name
 from ..output.details import Column, Section
-from ..text import clean_line, clean_name
+from ..text import clean_line, clean_name, count
 from .failed import NOUNS, begin_of
 from .figures import UsageFigure
-from .forecast import connection_rate_line, forecast_cells, missing_history
+from .forecast import connection_rate_lines, forecast_cells, missing_history
 
 USAGE_WIDTH = 42
 """Room for the name of a usage next to the largest figures."""
@@ -116,6 +116,8 @@ def destination_table(
     rows = []
     for connect in destinations:
         assert connect.destination  # only the sample has destinations to rank
+        if not connect.ports.used.best:
+            break  # the others use no port either
         ports, source = connect.ports, connect.destination.source
         remote = remote_name(connect.destination, observation.device_names)
         rows.append(
@@ -131,7 +133,7 @@ def destination_table(
     )
     sees_age = observation.sample.visibility.time_wait_age
     connections = connection_rate(observation.usage, sees_age)
-    notes = [connection_rate_line(connections)] if connections else []
+    notes = connection_rate_lines(connections) if connections else []
     return Section(columns=columns, rows=rows, notes=notes)
 
 
@@ -171,8 +173,8 @@ def state_table(observation: Observation) -> Section:
             states[entry.state] = states.get(entry.state, 0) + 1
     order = list(TcpState)
     rows = [
-        (state.value, count)
-        for state, count in sorted(
+        (state.value, number)
+        for state, number in sorted(
             states.items(), key=lambda item: (-item[1], order.index(item[0]))
         )
     ]
@@ -184,7 +186,7 @@ def pool_notes(observation: Observation, with_rules: bool = False) -> Section:
     """The pool, the source of its settings, and the rules that they make."""
     pool, reserved = observation.pool, len(observation.pool.reserved)
     lines = [
-        f"pool: {pool.range} minus {reserved} reserved: {pool.capacity} ports",
+        f"pool: {pool.range} minus {reserved} reserved: {count(pool.capacity, 'port')}",
         f"read from: {observation.pool_origin}",
         *(clean_line(f"note: {note}", WIDTH) for note in observation.pool_notes),
     ]
@@ -206,12 +208,12 @@ def unclear_notes(observation: Observation) -> Section:
     if unclear:
         likely = sum(len(use.likely_bound) for use in uses)
         lines.append(
-            f"{unclear} connected TCP ports may have been bound before,"
-            f" {likely} most likely were"
+            f"{count(unclear, 'connected TCP port')} may have been bound before,"
+            f" {likely} most likely"
         )
     unseen = max(use.unseen for use in uses)
     if unseen:
-        lines.append(f"up to {unseen} more TCP sockets are not visible")
+        lines.append(f"not visible: up to {count(unseen, 'more TCP socket')}")
     for visible, what in (
         (visibility.time_wait, "TIME_WAIT"),
         (visibility.time_wait_age or not visibility.time_wait, "the age of TIME_WAIT"),
@@ -231,7 +233,7 @@ def sample_notes(
     """How the sample was taken, and the time of each stage of the run."""
     sample = observation.sample
     lines = [
-        f"sampled by {sample.sampler}: {sample.size} sockets in the pool",
+        f"sampled by {sample.sampler}: {count(sample.size, 'socket')} in the pool",
         *(clean_line(f"note: {note}", WIDTH) for note in sample.notes),
         *stage_lines(stages),
     ]

@@ -12,7 +12,7 @@ from ...model.namespaces import Namespace
 from ...model.records import NamedTuple
 from ..errors import SystemReadError
 from ..kernel_files import read_kernel_text
-from ..processes import other_threads
+from ..processes import lists_first_processes, other_threads
 from .enter import NAMED
 
 UNNAMED = ("/run/docker/netns",)
@@ -50,6 +50,8 @@ def list_namespaces(
     of descriptors is unknown, so the lowest pid counts. In a container this is the
     first process.
 
+    The namespace of process 1 is that of the host, unless /proc is that of a container.
+
     Namespaces of processes that this user is not allowed to inspect are also listed. If
     such a namespace has a name, it is listed twice, because the two cannot be matched.
     Namespaces kept alive only by a thread, an open descriptor or a mount elsewhere
@@ -65,6 +67,7 @@ def list_namespaces(
             found.setdefault(identity, Namespace((path,)))
     own_path = f"{proc}/self/ns/net"
     own = _stat(own_path)
+    has_first_processes = lists_first_processes(proc)
     for table, processes in _processes_by_table(proc).items():
         pid = processes[0].pid
         readable, paths = _first_readable(processes)
@@ -77,6 +80,7 @@ def list_namespaces(
             process=Process(pid, _text(f"{proc}/{pid}/comm").strip()),
             container=container_id(_text(f"{proc}/{pid}/cgroup")),
             own=identity == own,
+            of_host=has_first_processes and any(p.pid == 1 for p in processes),
         )
     return sorted(found.values(), key=_order)
 

@@ -69,7 +69,10 @@ def missing_tcp_sockets(
             pool.capacity, [*notes, f"TIME_WAIT is not counted: {error}"]
         )
     if missing:
-        notes.append(f"{missing} more TCP sockets exist, most likely in TIME_WAIT")
+        sockets = "1 more TCP socket exists"
+        if missing > 1:
+            sockets = f"{missing} more TCP sockets exist"
+        notes.append(f"{sockets}, most likely in TIME_WAIT")
     return MissingSockets(missing, notes)
 
 

@@ -9,7 +9,7 @@ from check_ephemeral_port.model.sockets import Destination, endpoint
 from check_ephemeral_port.model.thresholds import parse_seconds_range
 from check_ephemeral_port.plugin.layout import section_lines
 from check_ephemeral_port.plugin.pool.forecast import (
-    connection_rate_line,
+    connection_rate_lines,
     rate,
 )
 from check_ephemeral_port.plugin.pool.resource import EphemeralPorts
@@ -230,22 +230,25 @@ def test_rates(per_second, text):
 
 
 @pytest.mark.parametrize(
-    "connections, text",
+    "connections, rates",
     [
         (
             ConnectionRate(THERE, 470.5, 25.0, False),
-            "connection rate to the fullest: 25/s, sustainable: 470/s",
+            ("25/s", "470/s"),
         ),
         (
             ConnectionRate(THERE, 28232.0, 28232.0, True),
-            "connection rate to the fullest: at least 28232/s, sustainable: 28232/s",
+            ("at least 28232/s", "28232/s"),
         ),
         (
             ConnectionRate(THERE, None, None, True),
-            "connection rate to the fullest: unknown, sustainable: any",
+            ("unknown", "any"),
         ),
     ],
 )
-def test_connection_rates(connections, text):
-    assert connection_rate_line(connections) == text
-    assert len(text) <= 80
+def test_connection_rates(connections, rates):
+    current, sustainable = rates
+    assert connection_rate_lines(connections) == [
+        f"new connections to the fullest destination: {current}",
+        f"the range and TIME_WAIT allow: {sustainable}",
+    ]

@@ -158,6 +158,8 @@ def test_an_unchecked_protocol_has_no_percentage():
     [
         (OWN, "own", "own netns"),
         (OWN._replace(name="blue"), "blue", "netns blue"),
+        (OWN._replace(of_host=True), "host", "netns host"),
+        (NGINX._replace(of_host=True, container=None), "host", "netns host"),
         (WEB._replace(name="own"), "own", "netns own"),
         (WEB, "web", "netns web"),
         (WEB._replace(process=Process(7, "nginx")), "web", "netns web"),

@@ -13,9 +13,12 @@ from check_ephemeral_port.model.settings import Sharing
 from check_ephemeral_port.model.thresholds import parse_range
 from check_ephemeral_port.plugin.names import holder_name
 from check_ephemeral_port.plugin.thresholds import Thresholds
+from tests.support.builders import waiting
 from tests.support.check_builders import (
+    check_of,
     checked,
     clients,
+    observe,
     udp_sockets,
     watch,
 )
@@ -52,6 +55,12 @@ def test_ok_names_the_fullest_destination():
         "15% of 40 ports to [2001:db8::7]:443 used, 34 remaining - "
         "0% of 40 ports for UDP used, 40 remaining"
     )
+
+
+def test_a_destination_that_uses_no_port_is_not_named():
+    check = check_of(observe(waiting(40000), udp=False, reuse=1))
+    assert status(check) == "0% of 40 ports for TCP connect() used, 40 remaining"
+    assert check.resource.observation.usage.tcp_connect.destination is not None
 
 
 def test_several_watched_destinations_are_one_sentence():

@@ -8,7 +8,9 @@ import time
 import pytest
 
 from check_ephemeral_port.model.holders import Process
+from check_ephemeral_port.model.namespaces import Namespace
 from check_ephemeral_port.system.errors import SystemReadError
+from check_ephemeral_port.system.namespaces import listing
 from check_ephemeral_port.system.namespaces.enter import NamespaceGone
 from check_ephemeral_port.system.namespaces.listing import list_namespaces
 from check_ephemeral_port.system.ranges import read_port_settings
@@ -34,6 +36,18 @@ def test_the_order_is_own_then_named_then_others():
     assert db.process is web.process is None
     assert other.process == Process(holder.pid, "sleep")
     assert other.paths == (f"/proc/{holder.pid}/ns/net",)
+
+
+@HOST
+@pytest.mark.parametrize("of_host", [True, False], ids=["host", "container"])
+def test_the_namespace_of_process_1_is_that_of_the_host(of_host, monkeypatch):
+    holder = hold_namespace(PORTS)
+    # this test runs in a container
+    assert not any(namespace.of_host for namespace in list_namespaces())
+    monkeypatch.setattr(listing, "lists_first_processes", lambda proc: of_host)
+    own, other = list_namespaces()
+    assert (own.own, own.of_host) == (True, of_host)
+    assert (other.process.pid, other.of_host) == (holder.pid, False)
 
 
 @HOST
@@ -122,7 +136,7 @@ def test_namespaces_of_other_users_are_listed():
 def test_file_names_in_unnamed_folders_are_ignored():
     path = add_namespace("4f5a12345678", PORTS)
     own, unnamed = list_namespaces(named=(), unnamed=["/run/netns"])
-    assert own.own and unnamed == (((path,), None, None, None, False))
+    assert own.own and unnamed == Namespace((path,))
 
 
 def test_the_container_is_that_of_the_busiest_process(tmp_path):
