@@ -97,7 +97,7 @@ def test_an_end_in_sight_alarms_and_names_the_leak(tmp_path):
     assert before.exit_code == 2
     assert re.fullmatch(
         r"EPHEMERAL_PORT CRITICAL - ports to 127\.0\.0\.1:5000 run out in about \d+ s"
-        rf" at [\d.]+ ports/s, below 30 min - .*\[{os.getpid()}\] holds 11"
+        rf" at [\d.]+ ports/\w+, below 30 min - .*\[{os.getpid()}\] holds 11"
         r" - 27% of 40 ports to 127\.0\.0\.1:5000 used, 29 remaining",
         before.status,
     )
