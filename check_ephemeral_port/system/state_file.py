@@ -122,9 +122,13 @@ def update_counts(
 
 def has_counts(path: str) -> bool:
     """Whether the file may have the counts of a recorder. Takes no lock."""
+    if os.name != "posix":
+        return False
     try:
-        with open(path, "rb") as file:
-            return b'"counts"' in file.read(MOST_BYTES)
+        # neither follow a link, nor wait for the writer of a FIFO
+        file = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+        with open(file, "rb") as content:
+            return b'"counts"' in content.read(MOST_BYTES)
     except OSError:  # update_history() has said so
         return False
 

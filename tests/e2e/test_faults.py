@@ -214,7 +214,9 @@ def test_the_time_limit_holds_in_the_kernel(tmp_path, mode):
 
 def test_the_time_limit_holds_while_libraries_load(tmp_path):
     env = with_stub(tmp_path, "nagiosplugin", "import os; os.read(os.pipe()[0], 1)")
-    assert_unknown(check("-t", "500ms", env=env), "timed out after 0.5 s while starting")
+    assert_unknown(
+        check("-t", "500ms", env=env), "timed out after 0.5 s while starting"
+    )
 
 
 @pytest.mark.parametrize("arguments", [["-v"], ["-d", "192.0.2.7:443"]])
