@@ -9,6 +9,7 @@ from contextlib import contextmanager
 
 import pytest
 
+from tests.support.needs import BE_ROOT, skip_without
 from tests.support.plugin_process import check
 from tests.support.sockets import (
     connect,
@@ -114,9 +115,14 @@ def test_the_unit_of_a_holder_is_named(tmp_path):
     assert re.search(r"^python\S+ +root +95 in nginx\.service$", run.stdout, re.M)
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="needs root, which sees all processes")
+@pytest.fixture
+def root():
+    if os.geteuid():
+        skip_without("root, which sees all processes", BE_ROOT)
+
+
 @pytest.mark.namespace(ports="40000-40039", users=True)
-def test_a_socket_on_its_way_to_another_process_is_held_by_the_kernel():
+def test_a_socket_on_its_way_to_another_process_is_held_by_the_kernel(root):
     sender, receiver = socket.socketpair()
     with held_sockets(sender, receiver):
         with socket.socket() as idle:

@@ -17,7 +17,7 @@ import os
 import socket
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 
 from ...model.records import NamedTuple
@@ -36,8 +36,9 @@ class IdleSockets(NamedTuple):
     """The idle sockets of this thread's network namespace."""
 
     entries: list[SocketEntry]
-    complete: bool
-    """Whether all processes could be inspected."""
+    without_port: int
+    """The number of TCP sockets that are neither bound nor connected. They are idle as
+    well, and hold no port."""
 
 
 def find_idle_sockets(limit_seconds: float) -> IdleSockets:
@@ -46,11 +47,10 @@ def find_idle_sockets(limit_seconds: float) -> IdleSockets:
     It inspects every socket of every process, at about 10 us each.
     """
     if sys.platform != "linux":
-        return IdleSockets([], False)
+        return IdleSockets([], 0)
     end = time.monotonic() + limit_seconds
     namespace = os.stat("/proc/thread-self/ns/net").st_ino
     found: dict[int, SocketEntry] = {}
-    complete = True
     for pid in sorted(map(int, filter(str.isdigit, os.listdir("/proc")))):
         try:
             for held in _sockets_of(pid):
@@ -58,12 +58,15 @@ def find_idle_sockets(limit_seconds: float) -> IdleSockets:
                     entry = _entry(held, pid)
                     found.setdefault(entry.inode or 0, entry)
                 if time.monotonic() > end:
-                    return IdleSockets([*found.values()], False)
-        except (FileNotFoundError, ProcessLookupError):  # the process has ended
+                    return _sorted_out(found)
+        except OSError:  # the process has ended, not permitted, or an older kernel
             continue
-        except OSError:  # not permitted, or an older kernel
-            complete = False
-    return IdleSockets([*found.values()], complete)
+    return _sorted_out(found)
+
+
+def _sorted_out(found: Mapping[int, SocketEntry]) -> IdleSockets:
+    bound = [entry for entry in found.values() if entry.local.port]
+    return IdleSockets(bound, len(found) - len(bound))
 
 
 def _sockets_of(pid: int) -> Iterator[socket.socket]:
@@ -109,7 +112,7 @@ def _is_idle(held: socket.socket) -> bool:
     if held.proto != socket.IPPROTO_TCP:
         return False
     state = held.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)
-    return state == bytes([TCP_CLOSE]) and held.getsockname()[1] != 0
+    return state == bytes([TCP_CLOSE])
 
 
 def _namespace_of(held: socket.socket) -> int:
