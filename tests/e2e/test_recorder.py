@@ -90,8 +90,8 @@ def test_a_burst_between_two_runs_is_critical_once(tmp_path):
         name = Path("/proc/self/comm").read_text().strip()
         assert burst.status.startswith(
             "EPHEMERAL_PORT CRITICAL - 12 connects failed since the last check because"
-            f" no port was free, all to 127.0.0.1:{port} by {name};"
-            " it was full between the checks; now 0% of 40 ports for TCP connect() used"
+            f" no port was free, all to 127.0.0.1:{port} by {name}"
+            " - it was full between the checks - now 0% of 40 ports for TCP connect() used"
         )
         assert burst.perfdata_fields["tcp_connect_failed"] == "12;;0;0"
         after = check(*state)
@@ -168,12 +168,11 @@ def test_a_cleared_a_new_and_a_lost_recorder(tmp_path):
         assert failed(check(*state)) == 3
         (instance() / "tracing_on").write_text("0")
         paused = check(*state)
-        assert paused.status.endswith("; the recorder of failed connects is paused")
+        assert " - the recorder of failed connects is paused - " in paused.status
     gone = check(*state)
     assert gone.exit_code == 0
-    assert gone.status.endswith(
-        "; the recorder of failed connects was on at the last check and is off now"
-    )
+    was_on = "the recorder of failed connects was on at the last check and is off now"
+    assert f" - {was_on} - " in gone.status
     assert "recorder" not in check(*state).stdout
 
 
@@ -200,7 +199,8 @@ def test_without_a_recorder_only_v_says_so():
     assert note in check("-v").stdout.splitlines()
     asked = check("--failed-critical", "5")
     assert asked.exit_code == 0
-    assert asked.status == f"{plain.status}; failed connects are not recorded here"
+    connect, udp = plain.status.rsplit(" - ", 1)
+    assert asked.status == f"{connect} - failed connects are not recorded here - {udp}"
 
 
 @RECORDED

@@ -15,10 +15,11 @@ from check_ephemeral_port.options import parse_options
 from check_ephemeral_port.plugin.layout import section_lines
 from check_ephemeral_port.plugin.output.nagios import write_nagios
 from check_ephemeral_port.plugin.pool.resource import EphemeralPorts
-from check_ephemeral_port.plugin.pool.summary import SLOW, Explanation
+from check_ephemeral_port.plugin.pool.summary import Explanation
 from check_ephemeral_port.plugin.pool.tables import failed_section
 from tests.support.check_builders import clients, observe
 
+SLOW = "connects are slow because the ports tried first are used up"
 SERVER = Endpoint("192.0.2.7", 443)
 NGINX = Requester("nginx", "www-data", "own")
 CURL = Requester("curl", "me", "own")
@@ -47,21 +48,21 @@ def status(*arguments, **more):
 
 
 OK = "12% of 40 ports to 192.0.2.7:443 used, 35 remaining"
-NOW = f"it was full between the checks; now {OK}"
+NOW = f"it was full between the checks - now {OK}"
 UDP_OK = "0% of 40 ports for UDP used, 40 remaining"
 
 
 def test_a_failure_since_the_last_check_is_critical():
     assert status(TWELVE) == (
         "CRITICAL - 12 connects failed since the last check because no port was free,"
-        f" 11 to 192.0.2.7:443 by nginx; {NOW}"
+        f" 11 to 192.0.2.7:443 by nginx - {NOW}"
     )
     assert " tcp_connect_failed=12;;0;0 " in line(TWELVE)
 
 
 def test_without_a_failure_the_line_is_as_ever():
     none = TWELVE._replace(counts={TCP_CONNECT: 0}, groups=[])
-    assert status(none) == f"OK - {OK}; {UDP_OK}" == status(None)
+    assert status(none) == f"OK - {OK} - {UDP_OK}" == status(None)
     assert " tcp_connect_failed=0;;0;0 " in line(none)
     assert "_failed" not in line(None)
 
@@ -89,29 +90,29 @@ def test_without_a_last_check_the_default_does_not_alarm():
         "12 connects failed since the recorder was switched on 2 h ago because no port"
         " was free, 11 to 192.0.2.7:443 by nginx"
     )
-    assert status(first) == f"OK - {OK}; {UDP_OK}; {failed}"
+    assert status(first) == f"OK - {OK} - {failed} - {UDP_OK}"
     assert status(first, "--failed-critical", "0") == (
-        f"CRITICAL - {failed}; it was full at that time; now {OK}"
+        f"CRITICAL - {failed} - it was full at that time - now {OK}"
     )
 
 
 def test_an_alarm_about_figures_has_the_evidence_first():
     assert status(TWELVE, used=38) == (
         "CRITICAL - 12 connects failed since the last check because no port was free,"
-        " 11 to 192.0.2.7:443 by nginx; 95% of 40 ports to 192.0.2.7:443 used,"
-        f" 2 remaining; {SLOW}"
+        " 11 to 192.0.2.7:443 by nginx - 95% of 40 ports to 192.0.2.7:443 used,"
+        f" above 90%, 2 remaining - {SLOW}"
     )
     assert status(TWELVE, used=34).endswith(
-        " by nginx; it was full between the checks; now 85% of 40 ports to"
-        f" 192.0.2.7:443 used, 6 remaining; {SLOW}"
+        " by nginx - it was full between the checks - now 85% of 40 ports to"
+        " 192.0.2.7:443 used, 6 remaining"
     )
 
 
 def test_a_warning_about_figures_keeps_failures_that_do_not_alarm():
     assert status(TWELVE, "--failed-critical", "~:", used=34) == (
-        "WARNING - 85% of 40 ports to 192.0.2.7:443 used, 6 remaining; 12 connects"
-        " failed since the last check because no port was free, 11 to 192.0.2.7:443 by"
-        f" nginx; {SLOW}"
+        "WARNING - 85% of 40 ports to 192.0.2.7:443 used, above 80%, 6 remaining - 12"
+        " connects failed since the last check because no port was free, 11 to 192.0.2.7:443 by"
+        f" nginx - {SLOW}"
     )
 
 
@@ -119,32 +120,32 @@ def test_a_warning_about_figures_keeps_failures_that_do_not_alarm():
     "counts, groups, text",
     [
         ({TCP_CONNECT: 1}, [group(1)], "1 connect failed@, all to 192.0.2.7:443 by ng"),
-        ({TCP_CONNECT: 3}, [], "3 connects failed@; it was"),
+        ({TCP_CONNECT: 3}, [], "3 connects failed@ - it was"),
         (
             {TCP_CONNECT: 100000},
             [group(866)],
-            "100000 connects failed@, of the newest 866 all to 192.0.2.7:443 by nginx;",
+            "100000 connects failed@, of the newest 866 all to 192.0.2.7:443 by nginx - ",
         ),
         (
             {TCP_CONNECT: 2},
             [group(2, Requester(""))],
-            "2 connects failed@, all to 192.0.2.7:443; it was",
+            "2 connects failed@, all to 192.0.2.7:443 - it was",
         ),
         (
             {TCP_CONNECT: 2},
             [group(2, Requester("nginx", None, "web"))],
-            "2 connects failed@, all to 192.0.2.7:443 by nginx in netns web; it was",
+            "2 connects failed@, all to 192.0.2.7:443 by nginx in netns web - it was",
         ),
         (
             {BIND: 2},
             [group(2, kind=BIND)],
-            "2 calls of bind() to port 0 failed@, all by nginx; it was full between the"
-            " checks; now 12% of 40 ports for TCP bind() used, 35 remaining",
+            "2 calls of bind() to port 0 failed@, all by nginx - it was full between the"
+            " checks - now 12% of 40 ports for TCP bind() used, 35 remaining",
         ),
         (
             {TCP_CONNECT: 0, UDP: 1},
             [group(1, CURL, UDP)],
-            f"1 UDP request failed@, all by curl; it was full between the checks; now"
+            f"1 UDP request failed@, all by curl - it was full between the checks - now"
             f" {UDP_OK}",
         ),
     ],
@@ -159,7 +160,7 @@ def test_names_are_cleaned():
     evil = TWELVE._replace(
         groups=[group(12, Requester("a|b\n<c>; d", "\x1b[0m", "x'y"))]
     )
-    assert "all to 192.0.2.7:443 by a?b??c??_d in netns x?y;" in status(evil)
+    assert "all to 192.0.2.7:443 by a?b??c??_d in netns x?y - " in status(evil)
 
 
 @pytest.mark.parametrize(
@@ -177,20 +178,20 @@ def test_names_are_cleaned():
     ],
 )
 def test_a_recorder_that_does_not_record_is_said(failed, text):
-    assert status(failed) == f"OK - {OK}; {UDP_OK}; {text}"
+    assert status(failed) == f"OK - {OK} - {text} - {UDP_OK}"
 
 
 def test_failures_are_not_those_of_the_observed_namespace():
     web = {"namespace": Namespace(("/run/netns/web",), "web")}
     begin = "12 connects failed since the last check because no port was free, 11 to"
     assert status(TWELVE, **web) == (
-        f"CRITICAL - {begin} 192.0.2.7:443 by nginx; it was full between the checks;"
-        f" netns web: now {OK}"
+        f"CRITICAL - {begin} 192.0.2.7:443 by nginx - it was full between the checks"
+        f" - in netns web now {OK}"
     )
     quiet = status(TWELVE, "--failed-critical", "~:", **web)
-    assert quiet.startswith(f"OK - netns web: {OK}; ")
+    assert quiet.startswith(f"OK - in netns web {OK} - ")
     survey = {**web, "survey": Survey((), ())}
-    assert "; netns web: now 12%" in status(TWELVE, **survey)
+    assert " - in netns web now 12%" in status(TWELVE, **survey)
     only = status(TWELVE, "--protocol", "udp", used=40, **web)
     assert only.startswith(f"CRITICAL - {begin}")
 
