@@ -23,9 +23,10 @@ from .model.thresholds import (
     DEFAULT_CRITICAL_PERCENT,
     DEFAULT_WARNING_PERCENT,
     ThresholdRange,
+    parse_free_range,
     parse_percent_range,
     parse_range,
-    parse_seconds_range,
+    parse_remaining_range,
 )
 
 TYPE_CHECKING = False
@@ -133,6 +134,7 @@ def parse_options(arguments: Sequence[str]) -> Options:
         raise UsageError(f"{option} {message}") from None
     options = Options(**{**vars(given), **_main_thresholds(given)})
     _refuse_contradictions(options)
+    _refuse_useless_warnings(given, options)
     _refuse_linux_options(options)
     if options.netns or options.all_netns:
         if options.sampler == PSUTIL:
@@ -156,6 +158,22 @@ def _main_thresholds(
         except ValueError as error:
             raise UsageError(f"--{name} {error}") from None
     return ranges
+
+
+PAIRS = ("", "free_", "bind_", "fast_", "eta_", "failed_")
+"""What comes before ``warning`` and ``critical`` in the names of thresholds."""
+
+
+def _refuse_useless_warnings(given: argparse.Namespace, options: Options) -> None:
+    """Raises :class:`UsageError` if the user gives a warning beyond a critical."""
+    for pair in PAIRS:
+        names = f"{pair}warning", f"{pair}critical"
+        if all(getattr(given, name) is not None for name in names):
+            warning, critical = (getattr(options, name) for name in names)
+            if warning.is_beyond(critical):
+                first, second = (f"--{name.replace('_', '-')}" for name in names)
+                both = f"{first} '{warning}' is beyond {second} '{critical}'"
+                raise UsageError(f"{both}, so it never warns")
 
 
 def _refuse_contradictions(options: Options) -> None:
@@ -299,11 +317,11 @@ def _add_thresholds(group: argparse._ArgumentGroup) -> None:
     )
     add(
         "--free-warning",
-        parse_range,
+        parse_free_range,
         "free ports instead of percent; for example, 2000: alarms below 2000 "
         "free ports",
     )
-    add("--free-critical", parse_range, "the same for CRITICAL")
+    add("--free-critical", parse_free_range, "the same for CRITICAL")
     add(
         "--bind-warning",
         parse_percent_range,
@@ -319,11 +337,11 @@ def _add_thresholds(group: argparse._ArgumentGroup) -> None:
     add("--fast-critical", parse_percent_range, "the same for CRITICAL")
     add(
         "--eta-warning",
-        parse_seconds_range,
+        parse_remaining_range,
         "time until the ports that -w counts run out, in seconds or with a unit; "
         "for example, 30m: alarms below 30 minutes; needs --state-file",
     )
-    add("--eta-critical", parse_seconds_range, "the same for CRITICAL")
+    add("--eta-critical", parse_remaining_range, "the same for CRITICAL")
     add(
         "--failed-warning",
         parse_range,
@@ -501,7 +519,7 @@ def help_or_version(arguments: Sequence[str]) -> str:
         if asked == "h" or argument == "--help":
             return build_parser().format_help()
         if asked == "V" or argument == "--version":
-            return f"check_ephemeral_port {__version__}\n"
+            return f"check_ephemeral_port {__version__}, MIT license\n"
     return ""
 
 
@@ -534,6 +552,9 @@ def parse_host(text: str) -> str:
     """A host name, or an address without brackets. Raises ``ValueError``."""
     match = re.fullmatch(r"\[([^\]]*)\]|([^\[].*)", text)
     host = (match[1] or match[2] or "") if match else ""
+    if re.fullmatch(r"[^:]+:[0-9]+", host):
+        name, _, port = host.partition(":")
+        raise ValueError(f"{text!r} has a port, give it as -H {name} -p {port}")
     if ":" in host or (match and match[1]):
         return _canonical_address(host)
     if not re.fullmatch(r"[0-9A-Za-z._-]+", host):

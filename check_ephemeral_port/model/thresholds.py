@@ -37,6 +37,19 @@ class ThresholdRange(NamedTuple):
         )
         return inside == self.inverted
 
+    def is_beyond(self, worse: ThresholdRange) -> bool:
+        """Whether this range alarms only where the worse one alarms as well.
+
+        Ranges with two limits, or with ``@``, are never beyond another one.
+        """
+        if self.inverted or worse.inverted:
+            return False
+        if self.end is None or worse.end is None:
+            below = self.start, worse.start
+            is_lower = None not in below and (self.start or 0) < (worse.start or 0)
+            return self.end is worse.end and is_lower
+        return not self.start and not worse.start and self.end > worse.end
+
     def __str__(self) -> str:
         start = "~:" if self.start is None else plain_number(self.start) + ":"
         if self.start == 0 and self.end is not None:
@@ -78,6 +91,32 @@ def parse_seconds_range(text: str) -> ThresholdRange:
     except ValueError as error:  # its message quotes seconds, not the user's text
         wrong = "is reversed" if "reversed" in str(error) else "is not a range of time"
         raise ValueError(f"{text!r} {wrong} ([@][start:][end])") from None
+
+
+def parse_free_range(text: str) -> ThresholdRange:
+    """Parse a range of something that should not become low, such as free ports.
+
+    Raises ``ValueError`` as :func:`parse_range`, and for ``2000``, which would alarm
+    above 2000. No user means that.
+    """
+    parsed = parse_range(text)
+    _refuse_upper_limit(text, text)
+    return parsed
+
+
+def parse_remaining_range(text: str) -> ThresholdRange:
+    """The same for the remaining time, with units as :func:`parse_seconds_range`."""
+    parsed = parse_seconds_range(text)
+    names = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+    number, unit = (text[:-1], text[-1]) if text[-1] in names else (text, "s")
+    _refuse_upper_limit(text, f"{number} {names[unit]}")
+    return parsed
+
+
+def _refuse_upper_limit(text: str, words: str) -> None:
+    if ":" not in text and not text.startswith("@"):
+        meant = f"did you mean '{text}:' (alarm below {words})?"
+        raise ValueError(f"{text!r} alarms above {words}, {meant}")
 
 
 def parse_percent_range(text: str) -> ThresholdRange:

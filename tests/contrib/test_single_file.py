@@ -35,7 +35,10 @@ def run(program, *arguments, env=None, cwd="/"):
 
 def test_it_is_one_file_that_every_user_can_run(program):
     assert program.stat().st_mode & 0o777 == 0o755
-    assert run(program, "-V").stdout == f"check_ephemeral_port {__version__}\n"
+    assert (
+        run(program, "-V").stdout
+        == f"check_ephemeral_port {__version__}, MIT license\n"
+    )
 
 
 def test_it_contains_nagiosplugin_with_its_license_but_not_psutil(program):
@@ -76,7 +79,7 @@ def test_it_reports_a_full_range(program, sampler):
         done = run(program, "--sampler", sampler)
     assert (done.returncode, done.stderr) == (2, "")
     assert done.stdout.startswith(
-        "EPHEMERAL_PORT CRITICAL - 95% of 40 ports to 127.0.0.1:5000 used, 2 remaining"
+        "EPHEMERAL_PORT CRITICAL - 95% of 40 ports to 127.0.0.1:5000 used, above 90%, "
     )
     assert f"[{os.getpid()}] holds 38" in done.stdout
 
@@ -98,7 +101,7 @@ def test_a_variable_that_stops_python_is_ignored(program, name):
     env = {name: BROKEN[name]}
     done = run(program, "-V", env=env)
     assert (done.returncode, done.stderr) == (3, "")
-    assert done.stdout == f"check_ephemeral_port {__version__}\n"
+    assert done.stdout == f"check_ephemeral_port {__version__}, MIT license\n"
     assert run(SYSTEM_PYTHON, program, "-V", env=env).returncode == 1
 
 

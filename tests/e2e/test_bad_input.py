@@ -49,7 +49,17 @@ OPTIONS = [
         (["--bind-critical", "100.5"], ["--bind-critical", "over 100"]),
         (["--fast-warning", "~"], ["--fast-warning"]),
         (["--eta-warning", "30m:"], ["--eta-warning", "needs --state-file"]),
-        (["--eta-critical", "5"], ["--eta-critical", "needs --state-file"]),
+        (["--eta-critical", "5:"], ["--eta-critical", "needs --state-file"]),
+        (
+            ["--state-file", "x", "--eta-warning", "30m"],
+            ["'30m' alarms above 30 minutes, did you mean '30m:' (alarm below 30 min"],
+        ),
+        (["--free-warning", "2000"], ["did you mean '2000:' (alarm below 2000)?"]),
+        (["-w", "90", "-c", "80"], ["--warning '90' is beyond --critical '80'"]),
+        (
+            ["--free-warning", "5:", "--free-critical", "10:"],
+            ["--free-warning '5:' is beyond --free-critical '10:', so it never warns"],
+        ),
         (["--state-file", "x", "--eta-warning", "30x:"], ["--eta-warning", "'30x:'"]),
         (["--state-file", "x", "--eta-warning", "2h:30m"], ["'2h:30m' is reversed"]),
         (["--state-file", "x", "--eta-critical", "30%:"], ["--eta-critical"]),
@@ -153,7 +163,7 @@ def test_help_and_version_win_over_everything_else(option):
 
 @pytest.mark.parametrize("option", ["-V", "--version", "-vV"])
 def test_the_version_is_one_line(option):
-    assert check(option).stdout == f"check_ephemeral_port {__version__}\n"
+    assert check(option).stdout == f"check_ephemeral_port {__version__}, MIT license\n"
 
 
 def test_help_names_every_option_and_is_always_the_same():

@@ -115,7 +115,7 @@ def test_pip_makes_an_exe_that_is_the_program(run, tmp_path):
     assert exe.read_bytes().startswith(b"MZ")
     # the launcher starts Python with its own path; Python runs the zip at its end
     done = run("win32", str(exe), "--version")
-    version = f"check_ephemeral_port {check_ephemeral_port.__version__}\n"
+    version = f"check_ephemeral_port {check_ephemeral_port.__version__}, MIT license\n"
     assert done == PluginRun(3, version, "")
 
 

@@ -54,7 +54,14 @@ THERE = [*PORT, "-H", "127.0.0.1"]
         ([*PORT, "-H", "a b"], ["--hostname 'a b' is neither"]),
         ([*PORT, "-H", "a|b\nc"], ["--hostname"]),
         ([*PORT, "-H", "[]"], ["--hostname"]),
-        ([*PORT, "-H", "192.0.2.7:443"], ["--hostname", "not an IP address"]),
+        (
+            [*PORT, "-H", "192.0.2.7:443"],
+            ["'192.0.2.7:443' has a port, give it as -H 192.0.2.7 -p 443"],
+        ),
+        (
+            ["-H", "localhost:22"],
+            ["'localhost:22' has a port, give it as -H localhost -p 22"],
+        ),
         ([*PORT, "-H", "[192.0.2.7"], ["--hostname"]),
         ([*PORT, "-H", "192.0.2.0/24"], ["--hostname", "neither"]),
         ([*PORT, "-H", ".."], ["cannot resolve '..'"]),
@@ -75,7 +82,7 @@ def test_bad_input_is_one_line_and_unknown(arguments, parts):
 
 
 def test_zero_is_a_threshold_that_is_given():
-    assert_unknown(check("-p", "1", "--free-warning", "0"), "--free-warning not with")
+    assert_unknown(check("-p", "1", "--free-warning", "0:"), "--free-warning not with")
 
 
 def test_exit_ok_covers_contradictions():

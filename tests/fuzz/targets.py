@@ -32,8 +32,10 @@ from check_ephemeral_port.model.failed.events import parse_events
 from check_ephemeral_port.model.ports import parse_port, parse_port_list
 from check_ephemeral_port.model.sockets import TCP, UDP
 from check_ephemeral_port.model.thresholds import (
+    parse_free_range,
     parse_percent_range,
     parse_range,
+    parse_remaining_range,
     parse_seconds_range,
 )
 from check_ephemeral_port.options import (
@@ -263,6 +265,7 @@ TARGETS: dict[str, Target] = {
         parse.__name__: Target(in_text(parse), (ValueError,), WORDS)
         for parse in (
             *(parse_range, parse_percent_range, parse_seconds_range),
+            *(parse_free_range, parse_remaining_range),
             *(parse_port, parse_port_list, parse_count, parse_duration_seconds),
             *(parse_destination, parse_host, parse_source, parse_netns, parse_path),
         )

@@ -7,8 +7,10 @@ from hypothesis import strategies as st
 
 from check_ephemeral_port.model.thresholds import (
     ThresholdRange,
+    parse_free_range,
     parse_percent_range,
     parse_range,
+    parse_remaining_range,
     parse_seconds_range,
 )
 
@@ -125,3 +127,43 @@ def test_invalid_range_of_time(text):
 def test_the_error_for_a_reversed_time_quotes_the_text_of_the_user():
     with pytest.raises(ValueError, match="'2h:30m' is reversed"):
         parse_seconds_range("2h:30m")
+
+
+@pytest.mark.parametrize(
+    "warning, critical, beyond",
+    [
+        ("80", "90", False),
+        ("90", "80", True),
+        ("90", "90", False),
+        ("10:", "5:", False),
+        ("5:", "10:", True),
+        ("~:90", "80", True),
+        ("~:", "80", False),
+        ("80", "~:", False),
+        ("10:90", "20:80", False),
+        ("@0:90", "80", False),
+    ],
+)
+def test_a_warning_beyond_critical_never_warns(warning, critical, beyond):
+    assert parse_range(warning).is_beyond(parse_range(critical)) == beyond
+
+
+@pytest.mark.parametrize("text", ["2000:", "~:", "@0:2000", "@2000", "10:20"])
+def test_free_ports_have_a_lower_limit(text):
+    assert parse_free_range(text) == parse_range(text)
+
+
+@pytest.mark.parametrize("text", ["2000", "0", "2000.5"])
+def test_an_upper_limit_of_free_ports_is_a_mistake(text):
+    with pytest.raises(ValueError, match=rf"did you mean '{text}:' \(alarm below"):
+        parse_free_range(text)
+
+
+@pytest.mark.parametrize(
+    "text, words",
+    [("30m", "30 minutes"), ("2h", "2 hours"), ("90", "90 seconds"), ("1d", "1 days")],
+)
+def test_an_upper_limit_of_the_remaining_time_is_a_mistake(text, words):
+    with pytest.raises(ValueError, match=f"alarms above {words}, did you mean"):
+        parse_remaining_range(text)
+    assert parse_remaining_range(f"{text}:").end is None
