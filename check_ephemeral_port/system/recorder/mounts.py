@@ -77,7 +77,7 @@ def group_id(name: str) -> int:
     try:
         return int(getgrnam(name).gr_gid)
     except KeyError:
-        raise SystemReadError(f"--recorder-group: there is no group {name!r}") from None
+        raise SystemReadError(f"--recorder-group there is no group {name!r}") from None
 
 
 def let_group_read(instance: str, gid: int) -> None:

@@ -72,7 +72,7 @@ class _Place:
 
 def _require(tracefs: str) -> None:
     if os.geteuid():
-        raise SystemReadError("--recorder: only root can use it")
+        raise SystemReadError("--recorder is for root only")
     if os.path.isdir(f"{tracefs}/instances"):
         return
     reason = f"tracefs is not mounted at {tracefs}"

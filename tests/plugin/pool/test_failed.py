@@ -111,8 +111,8 @@ def test_an_alarm_about_figures_has_the_evidence_first():
 def test_a_warning_about_figures_keeps_failures_that_do_not_alarm():
     assert status(TWELVE, "--failed-critical", "~:", used=34) == (
         "WARNING - 85% of 40 ports to 192.0.2.7:443 used, above 80%, 6 remaining - 12"
-        " connects failed since the last check because no port was free, 11 to 192.0.2.7:443 by"
-        f" nginx - {SLOW}"
+        " connects failed since the last check because no port was free, 11 to"
+        f" 192.0.2.7:443 by nginx - {SLOW}"
     )
 
 
@@ -124,7 +124,7 @@ def test_a_warning_about_figures_keeps_failures_that_do_not_alarm():
         (
             {TCP_CONNECT: 100000},
             [group(866)],
-            "100000 connects failed@, of the newest 866 all to 192.0.2.7:443 by nginx - ",
+            "100000 connects failed@, of the newest 866 all to 192.0.2.7:443 by nginx",
         ),
         (
             {TCP_CONNECT: 2},
@@ -139,8 +139,8 @@ def test_a_warning_about_figures_keeps_failures_that_do_not_alarm():
         (
             {BIND: 2},
             [group(2, kind=BIND)],
-            "2 calls of bind() to port 0 failed@, all by nginx - it was full between the"
-            " checks - now 12% of 40 ports for TCP bind() used, 35 remaining",
+            "2 calls of bind() to port 0 failed@, all by nginx - it was full between"
+            " the checks - now 12% of 40 ports for TCP bind() used, 35 remaining",
         ),
         (
             {TCP_CONNECT: 0, UDP: 1},
