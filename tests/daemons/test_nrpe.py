@@ -87,7 +87,7 @@ def test_sudo_lets_it_inspect_the_namespaces_of_others():
     with held_sockets(*opened):
         exit_code, output = ask("-c", "check_ephemeral_port_netns")
     assert exit_code == 2
-    assert output.startswith("EPHEMERAL_PORT CRITICAL - netns web, worst of 2: 95% of ")
+    assert output.startswith("EPHEMERAL_PORT CRITICAL - in netns web, worst of 2, 95% ")
     assert f"[{os.getpid()}] holds 38 | netns=2;;;0 netns_failed=0;;;0 " in output
 
 

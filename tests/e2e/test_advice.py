@@ -170,7 +170,7 @@ def test_a_problem_in_a_namespace_is_fixed_there(arguments):
         [web], lambda: [listen(), *open_sockets(15, lambda: connect(SERVER))]
     )
     with held_sockets(*opened):
-        assert "; the range is small: " in check(*arguments, "-w", "50").status
+        assert " - the range is small, " in check(*arguments, "-w", "50").status
         problem = fix(*arguments)
     assert problem == "the range 50000-50019 is small, 28232 ports are usual"
     with open("/proc/sys/net/ipv4/ip_local_port_range") as file:

@@ -292,7 +292,7 @@ def test_a_state_file_that_others_could_replace_is_refused(tmp_path):
     state = f"{folder}/state"
     run = check("--state-file", state)
     assert (run.exit_code, run.stderr) == (3, "")
-    assert f"no history: --state-file {state}: every user can replace it" in run.status
+    assert f"no history, --state-file {state}, every user can replace it" in run.status
     assert os.listdir(folder) == []
     folder.chmod(0o1777)  # like /tmp: others cannot replace files
     assert check("--state-file", state).exit_code == 0

@@ -142,27 +142,27 @@ def test_foreign_content_is_no_history_and_no_error(tmp_path, content):
 def test_a_link_is_named_and_hides_no_alarm(tmp_path):
     path = tmp_path / "state"
     path.symlink_to("/etc/passwd")
-    problem = f"no history: --state-file {path} is a symbolic link"
+    problem = f"no history, --state-file {path} is a symbolic link"
     run = check("--state-file", str(path))
     assert (run.exit_code, run.stderr) == (3, "")
-    assert run.status.startswith(f"EPHEMERAL_PORT UNKNOWN - {problem}; 0% of 40 ports")
+    assert run.status.startswith(f"EPHEMERAL_PORT UNKNOWN - {problem} - 0% of 40 ports")
     assert run.perfdata == check().perfdata
     with held_udp_ports(40):
         run = check("--state-file", str(path))
     assert (run.exit_code, run.stderr) == (2, "")
     assert run.status.startswith("EPHEMERAL_PORT CRITICAL - 100% of 40 ports for UDP")
-    assert f"; {problem}; " in run.status
+    assert f" - {problem}" in run.status
 
 
 @ALONE
 def test_a_path_that_cannot_be_a_state_file_is_unknown_with_all_figures():
     for path, reason in (
-        ("/nowhere/state", ": No such file or directory"),
+        ("/nowhere/state", ", No such file or directory"),
         ("/dev/null", " is not a regular file"),
     ):
         run = check("--state-file", path)
         assert (run.exit_code, run.stderr) == (3, "")
-        assert f"UNKNOWN - no history: --state-file {path}{reason}; 0% " in run.status
+        assert f"UNKNOWN - no history, --state-file {path}{reason} - 0% " in run.status
         assert run.perfdata == check().perfdata
 
 
@@ -189,7 +189,7 @@ def test_a_state_file_that_does_not_answer_does_not_cost_the_answer(
         run = check("-t", "2s", "--state-file", str(path), env=env)
     assert (run.exit_code, run.stderr) == ({"OK": 0, "CRITICAL": 2}[state], "")
     assert run.status.startswith(f"EPHEMERAL_PORT {state} - ")
-    assert f"no history: --state-file {path} does not answer" in run.status
+    assert f"no history, --state-file {path} does not answer" in run.status
 
 
 @ALONE
@@ -207,7 +207,7 @@ def test_a_folder_that_cannot_be_written_leaves_the_thresholds(tmp_path, runs_be
         with held_udp_ports(held):
             run = check("--state-file", state, within=within)
         assert (run.exit_code, run.stderr) == (code, "")
-        assert f"no history: --state-file {state}: Permission denied" in run.status
+        assert f"no history, --state-file {state}, Permission denied" in run.status
 
 
 @ALONE
