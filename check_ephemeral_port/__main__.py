@@ -43,9 +43,10 @@ def _silence_stderr() -> None:
 
 
 def _print_reason(error: BaseException) -> None:
-    reason = ascii(error).replace("|", "?")[:400]
+    # as in all other lines: monitoring systems give these characters a meaning
+    reason = ascii(error).replace("|", "?").replace(";", ",").replace(": ", ", ")[:400]
     try:
-        os.write(1, f"EPHEMERAL_PORT UNKNOWN - cannot run: {reason}\n".encode())
+        os.write(1, f"EPHEMERAL_PORT UNKNOWN - cannot run, {reason}\n".encode())
     except OSError:  # stdout has no reader
         pass
 

@@ -74,7 +74,7 @@ def test_sudo_lets_it_name_the_processes_of_others():
     with filled():
         exit_code, output = ask("-c", "check_ephemeral_port_owners")
     assert exit_code == 2 and output.startswith(FULL)
-    assert f"[{os.getpid()}] holds 38 | " in output
+    assert f"[{os.getpid()}] holds 38 - " in output
     assert "\nholder " in output
 
 
@@ -88,7 +88,8 @@ def test_sudo_lets_it_inspect_the_namespaces_of_others():
         exit_code, output = ask("-c", "check_ephemeral_port_netns")
     assert exit_code == 2
     assert output.startswith("EPHEMERAL_PORT CRITICAL - in netns web, worst of 2, 95% ")
-    assert f"[{os.getpid()}] holds 38 | netns=2;;;0 netns_failed=0;;;0 " in output
+    assert f"[{os.getpid()}] holds 38 - " in output
+    assert " | netns=2;;;0 netns_failed=0;;;0 " in output
 
 
 @pytest.mark.machine(ports=PORTS)
@@ -124,12 +125,12 @@ def test_what_sudo_cannot_run_is_unknown():
         done = subprocess.run(command, capture_output=True, text=True)
         return PluginRun(done.returncode, done.stdout, done.stderr)
 
-    assert_unknown(run_wrapper(), "with sudo: sudo: a password is required")
+    assert_unknown(run_wrapper(), "with sudo, sudo a password is required")
     install("sudoers/check_ephemeral_port", 0o440)
     assert run_wrapper().exit_code == 0
     python = Path("/usr/bin/python3").resolve()
     for content, reason in (
-        ("#!/bin/sh\necho 'bad | luck' >&2\nexit 1\n", "with sudo: bad  luck"),
+        ("#!/bin/sh\necho 'bad | luck' >&2\nexit 1\n", "with sudo, bad  luck"),
         ("#!/bin/sh\nexit 1\n", "with sudo: exit code 1"),
         ("#!/no/such/file\n", "with sudo: sudo: unable to execute"),
     ):

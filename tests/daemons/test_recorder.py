@@ -58,8 +58,8 @@ def what_failed(port):
     name = Path("/proc/self/comm").read_text().strip()
     return (
         f"EPHEMERAL_PORT CRITICAL - {TIMES} connects failed since the last check"
-        f" because no port was free, all to 127.0.0.1:{port} by {name};"
-        " it was full between the checks; now "
+        f" because no port was free, all to 127.0.0.1:{port} by {name}"
+        " - it was full between the checks - now "
     )
 
 

@@ -102,7 +102,7 @@ def output_of(*arguments, within=(), **process):
 def test_the_name_of_a_process(name):
     ctypes.CDLL(None).prctl(PR_SET_NAME, name, 0, 0, 0)
     with held_connections(20), held_udp_ports(38):
-        assert f"[{os.getpid()}] holds 38 | " in output_of("-vvv")
+        assert f"[{os.getpid()}] holds 38 - " in output_of("-vvv")
         assert f"[{os.getpid()}]" in output_of("-p", "5000", "-v")
 
 
@@ -112,7 +112,7 @@ def test_the_name_of_a_process(name):
 def test_any_name_of_a_process(name):
     ctypes.CDLL(None).prctl(PR_SET_NAME, name, 0, 0, 0)
     with held_udp_ports(38):
-        assert f"[{os.getpid()}] holds 38 | " in output_of("-v")
+        assert f"[{os.getpid()}] holds 38 - " in output_of("-v")
 
 
 @ALONE
@@ -126,7 +126,7 @@ def test_the_command_line_behind_a_long_name(name, tmp_path):
     holder = subprocess.Popen(["bash", "-c", program, called, str(file)])
     try:
         wait_until(lambda: b"longer" in open(f"/proc/{holder.pid}/comm", "rb").read())
-        expected = f" - longer-than-15-[{holder.pid}] holds 1 | "
+        expected = f" - longer-than-15-[{holder.pid}] holds 1 - "
         assert expected in output_of("-v", "-w", "0")
     finally:
         holder.kill()
@@ -159,7 +159,7 @@ def test_the_name_of_a_service(name, tmp_path):
     services = b"%s 5000/tcp\n%s 5000/udp %s\n" % (name, name, name)
     on_a_host_with("/etc/services", services, tmp_path)
     with listen():
-        assert "port 5000: user by IANA" in output_of("-p", "5000", "-v")
+        assert "port 5000 is user by IANA" in output_of("-p", "5000", "-v")
         output_of("-p", "5000", "-H", "127.0.0.1", "-v")
 
 
@@ -169,7 +169,7 @@ def test_the_name_of_the_host(name):
     assert ctypes.CDLL(None).unshare(CLONE_NEWUTS) == 0
     socket.sethostname(name[:64])
     with listen(), held_udp_ports(38):
-        assert f"[{os.getpid()}] holds 38 | " in output_of("-vvv")
+        assert f"[{os.getpid()}] holds 38 - " in output_of("-vvv")
         output_of("-p", "5000", "-v")
         output_of("-p", "5000", "-H", "localhost", "-v")
 
@@ -189,9 +189,9 @@ def test_the_names_of_network_namespaces():
     for name in HOSTILE:
         name = name.replace(b"/", b"\\")[:255]
         subprocess.run(["ip", "netns", "add", name], check=True)
-        assert output_of("--netns", name).startswith("EPHEMERAL_PORT OK - netns ")
+        assert output_of("--netns", name).startswith("EPHEMERAL_PORT OK - in netns ")
     everything = output_of("--all-netns", "-vvv")
-    assert f"worst of {len(HOSTILE) + 1}: " in everything
+    assert f"worst of {len(HOSTILE) + 1}" in everything
     # a namespace that cannot be inspected is named with its path
     for name in HOSTILE:
         name = name.replace(b"/", b"\\")[:255]
@@ -220,7 +220,7 @@ def test_the_value_of_any_option(option):
 @pytest.mark.parametrize("option", TEXT_OPTIONS[:-2])
 @pytest.mark.parametrize("value", ["--probe", "-v", "--state-file=/no/such/folder/x"])
 def test_an_option_is_not_taken_as_a_value(option, value):
-    assert ": expected one argument\n" in output_of(option, value)
+    assert " expected one argument\n" in output_of(option, value)
 
 
 ARGUMENTS = st.binary(max_size=60).filter(lambda value: b"\0" not in value)
@@ -275,7 +275,7 @@ def test_the_output_fits_into_old_nrpe_wherever_the_labels_leave_room():
             assert len(text) < 1024 or len(status) <= 160
             last = f"'tcp_connect_127.0.0.1:{5000 + number - 1}'="
             assert last in perfdata or not number
-            assert status.endswith(f"[{os.getpid()}] holds 38")
+            assert f"[{os.getpid()}] holds 38" in status
             watched += ["-d", f"127.0.0.1:{5000 + number}"]
 
 

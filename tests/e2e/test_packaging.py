@@ -73,7 +73,7 @@ def test_installed_wheel_runs_in_a_clean_environment(dist, tmp_path):
     for command in (program, module):
         # in another folder: in the tree, -m would find the package of the tree first
         done = run(*command, "-V", cwd=tmp_path)
-        assert done.stdout == f"check_ephemeral_port {__version__}\n"
+        assert done.stdout == f"check_ephemeral_port {__version__}, MIT license\n"
         assert done.returncode == 3
         done = run(*command, cwd=tmp_path)
         assert done.returncode in STATES, done.stdout

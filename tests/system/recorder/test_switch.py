@@ -204,7 +204,7 @@ def test_an_unknown_group_changes_nothing():
 def test_only_root_can_use_it():
     os.seteuid(1)
     for command in (switch.switch_on, switch.switch_off, switch.read_status):
-        with pytest.raises(SystemReadError, match="only root"):
+        with pytest.raises(SystemReadError, match="root only"):
             command()
 
 
