@@ -10,7 +10,10 @@ from tests.support.sockets import held_connections, reset_at_close
 PORTS = "40000-40039"
 SERVER = ("127.0.0.1", 5000)
 IDLE = "EPHEMERAL_PORT OK - "
-FULL = "EPHEMERAL_PORT CRITICAL - 95% of 40 ports to 127.0.0.1:5000 used, 2 remaining"
+FULL = (
+    "EPHEMERAL_PORT CRITICAL - 95% of 40 ports to 127.0.0.1:5000 used, above 90%,"
+    " 2 remaining"
+)
 """The beginning of the status line before the range is filled, and while it is."""
 
 

@@ -131,8 +131,8 @@ def test_what_sudo_cannot_run_is_unknown():
     python = Path("/usr/bin/python3").resolve()
     for content, reason in (
         ("#!/bin/sh\necho 'bad | luck' >&2\nexit 1\n", "with sudo, bad  luck"),
-        ("#!/bin/sh\nexit 1\n", "with sudo: exit code 1"),
-        ("#!/no/such/file\n", "with sudo: sudo: unable to execute"),
+        ("#!/bin/sh\nexit 1\n", "with sudo, exit code 1"),
+        ("#!/no/such/file\n", "with sudo, sudo unable to execute"),
     ):
         python.unlink()
         python.write_text(content)

@@ -846,7 +846,8 @@ def test_sockets_in_flight_over_a_unix_socket(sampler):
         run = check("--sampler", sampler, "-v")
     assert (run.exit_code, run.stderr) == (2, "")
     assert run.perfdata_fields["udp_bind_free"] == "2;;;0;40"
-    assert " - a process of root holds 38 - " in run.status
+    # psutil does not show whose they are
+    assert re.search(" - (a process of root|unknown process) holds 38 - ", run.status)
     assert not re.search(r"\w\[\d+\] holds", run.status)  # nobody is blamed
 
 
