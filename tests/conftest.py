@@ -13,10 +13,9 @@ from check_ephemeral_port.system import RECORDER_VARIABLE
 
 pytest.register_assert_rewrite("tests.support")
 
-# these must follow the registration
-from tests.support import recorder  # noqa: E402
-from tests.support.namespace import run_in_namespace  # noqa: E402
-from tests.support.needs import need_namespaces, summary  # noqa: E402
+from tests.support import recorder  # noqa: E402 # after the registration
+from tests.support.namespace import run_in_namespace  # noqa: E402 # the same
+from tests.support.needs import need_namespaces, summary  # noqa: E402 # the same
 
 # a recorder of this host must not change any result
 os.environ[RECORDER_VARIABLE] = recorder.NO_RECORDER

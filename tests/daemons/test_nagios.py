@@ -9,6 +9,17 @@ from tests.daemons.filling import FULL, IDLE, PORTS, filled
 from tests.daemons.machine import edit, install, install_plugin, run, start, wait_for
 
 CONFIGURATION = "/etc/nagios4/nagios.cfg"
+QUICK = {
+    "interval_length": 1,
+    "status_update_interval": 1,
+    "check_result_reaper_frequency": 1,
+    "service_inter_check_delay_method": "n",
+    "use_syslog": 0,
+    "execute_host_checks": 0,
+    "check_for_updates": 0,
+    "enable_notifications": 0,
+}
+"""With these settings, a minute of the configuration lasts a second."""
 STATUS = Path("/var/lib/nagios4/status.dat")
 HOST = """
 define host {
@@ -47,18 +58,7 @@ def test_nagios_shows_ok_critical_and_ok_again_here_and_by_nrpe():
     install("nrpe/check_ephemeral_port.cfg")
     # without the sample services of the distribution
     Path("/etc/nagios4/objects/localhost.cfg").write_text(HOST)
-    # a minute of the configuration lasts a second
-    edit(
-        CONFIGURATION,
-        interval_length=1,
-        status_update_interval=1,
-        check_result_reaper_frequency=1,
-        service_inter_check_delay_method="n",
-        use_syslog=0,
-        execute_host_checks=0,
-        check_for_updates=0,
-        enable_notifications=0,
-    )
+    edit(CONFIGURATION, **QUICK)
     verified = run("nagios4", "-v", CONFIGURATION)
     assert "Total Warnings: 0" in verified and "Total Errors:   0" in verified
     start("nrpe", "-c", "/etc/nagios/nrpe.cfg", "-f", user="root")

@@ -20,7 +20,7 @@ from tests.daemons.machine import (
     wait_for,
 )
 from tests.daemons.test_icinga2 import check_now, set_up
-from tests.daemons.test_nagios import CONFIGURATION, HOST, service
+from tests.daemons.test_nagios import CONFIGURATION, HOST, QUICK, service
 from tests.daemons.test_nrpe import ask, start_nrpe
 from tests.support import recorder
 
@@ -74,18 +74,7 @@ def nagios_alarms_once(port):
     text = text.replace("max_check_attempts     3", "max_check_attempts 1")
     configuration.write_text(text)
     Path("/etc/nagios4/objects/localhost.cfg").write_text(HOST)
-    edit(
-        CONFIGURATION,
-        interval_length=1,
-        status_update_interval=1,
-        check_result_reaper_frequency=1,
-        service_inter_check_delay_method="n",
-        use_syslog=0,
-        execute_host_checks=0,
-        check_for_updates=0,
-        enable_notifications=0,
-        log_service_retries=1,
-    )
+    edit(CONFIGURATION, **QUICK, log_service_retries=1)
     start("nagios4", CONFIGURATION)
     wait_for(lambda: service("ephemeral ports", 0))
     recorder.fail(port, TIMES)

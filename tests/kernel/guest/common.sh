@@ -3,7 +3,7 @@ set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 GUESTS=${GUESTS:-${XDG_CACHE_HOME:-$HOME/.cache}/check_ephemeral_port/guests}
 mkdir -p "$GUESTS"
-# the mirror that apt uses on this machine
+# the mirror that apt uses on this machine, which has one of the two forms of the list
 mirror=$(cat /etc/apt/sources.list.d/* /etc/apt/sources.list 2>/dev/null |
     sed -n 's/^URIs: *\([^ ]*\).*/\1/p; s/^deb \(\[[^]]*\] \)\?\([^ ]*\) .*/\2/p' | head -1)
 
