@@ -2,6 +2,7 @@
 
 import base64
 import json
+import os
 import re
 import ssl
 import urllib.error
@@ -11,25 +12,29 @@ from pathlib import Path
 
 import pytest
 
-from contrib.generators.icinga2 import variable
+from contrib.generators.icinga2 import SUDO, variable
 from contrib.generators.options import options
 from tests.daemons.filling import FULL, IDLE, PORTS, SERVER, filled
 from tests.daemons.machine import (
     CONTRIB,
+    PLUGINS,
     USER,
     install,
     install_plugin,
+    install_sudo,
     run,
     start,
     wait_for,
 )
 from tests.support.needs import INSTALL_DAEMONS, need_program
 
-SITE = """
+API_USER = """
 object ApiUser "test" {
     password = "secret"
     permissions = [ "*" ]
 }
+"""
+SITE = """
 object HostGroup "proxies" {}
 object Host "proxy" {
     check_command = "dummy"
@@ -42,16 +47,25 @@ object Host "proxy" {
 
 
 def set_up(more="", features=""):
+    """A master that is an agent, too."""
     install_plugin()
     install("icinga2/command.conf")
     install("windows/icinga2.conf")
     services = install("icinga2/services.conf")
     for sample in Path("/etc/icinga2/conf.d").glob("*.conf"):
         sample.unlink()
-    (services.parent / "site.conf").write_text(SITE % SERVER + more)
+    (services.parent / "site.conf").write_text(API_USER + SITE % SERVER + more)
+    start_icinga(features, NodeName="node", ZoneName=services.parent.name)
+
+
+def quoted_json(value):
+    return json.dumps(json.dumps(value))
+
+
+def start_icinga(features="", **names):
     constants = Path("/etc/icinga2/constants.conf")
     text = constants.read_text()
-    for name, value in (("NodeName", "node"), ("ZoneName", services.parent.name)):
+    for name, value in names.items():
         text, count = re.subn(
             rf".*const {name} = .*", f'const {name} = "{value}"', text
         )
@@ -87,10 +101,10 @@ def api(path, **body):
         return json.load(answer)["results"]
 
 
-def result(service, begin):
+def result(host, service, begin):
     """The last result as Icinga 2 parsed it, if its output begins like that."""
     script = (
-        f'var r = get_service("proxy", "{service}").last_check_result;'
+        f'var r = get_service("{host}", "{service}").last_check_result;'
         "if (r) { [r.output, r.exit_status, r.command,"
         " r.performance_data.map(parse_performance_data)] }"
     )
@@ -106,9 +120,9 @@ def answers():
         return None
 
 
-def check_now(service, begin):
-    api("actions/reschedule-check", service=f"proxy!{service}", force=True)
-    return wait_for(lambda: result(service, begin))
+def check_now(service, begin, host="proxy"):
+    api("actions/reschedule-check", service=f"{host}!{service}", force=True)
+    return wait_for(lambda: result(host, service, begin))
 
 
 @pytest.mark.machine(ports=PORTS)
@@ -143,6 +157,67 @@ def test_icinga_shows_ok_critical_and_ok_again():
         assert command[1:] == ["--destination", "127.0.0.1:5000", "--protocol", "tcp"]
         assert "tcp_connect_127.0.0.1:5000" in {f["label"] for f in figures}
     assert check_now("ephemeral-ports", IDLE)[1] == 0
+
+
+@pytest.mark.machine(ports=PORTS)
+@pytest.mark.parametrize("as_root", [False, True])
+def test_a_single_node_shows_ok_critical_and_ok_again(as_root):
+    install_plugin()
+    install_sudo()
+    commands = install("icinga2/command.conf")
+    services = install("icinga2/single_node.conf")
+    commands.rename(services.parent / commands.name)
+    assert f"(on a single node {services.parent}/)" in (
+        (CONTRIB / "icinga2/command.conf").read_text()
+    )
+    services.with_name("api-users.conf").write_text(API_USER)
+    # all else is as the distribution has it
+    if as_root:
+        setting = 'vars.ephemeral_port_check = "owners"'
+        assert setting in services.read_text()
+        hosts = services.with_name("hosts.conf")
+        begin = "object Host NodeName {\n"
+        text = hosts.read_text()
+        assert begin in text
+        hosts.write_text(text.replace(begin, f"{begin}  {setting}\n"))
+    start_icinga(NodeName="node")
+
+    assert check_now("ephemeral-ports", IDLE, "node")[1] == 0
+    with filled():
+        output, exit_status, command, _ = check_now("ephemeral-ports", FULL, "node")
+    holder = f"[{os.getpid()}]" if as_root else "a process of root"
+    assert exit_status == 2 and f"{holder} holds 38 - " in output
+    sorted_arguments = ["--critical", "90", "--warning", "80"]
+    assert command[1:] == (["owners"] if as_root else sorted_arguments)
+    assert check_now("ephemeral-ports", IDLE, "node")[1] == 0
+
+
+@pytest.mark.machine(ports=PORTS)
+def test_with_sudo_it_names_the_process():
+    install_sudo()
+    host = 'object Host "%s" {\n    check_command = "dummy"\n%s}\n'
+    root = (
+        '    vars.agent_endpoint = NodeName\n    vars.ephemeral_port_check = "owners"\n'
+    )
+    # what the Director writes for its commands
+    basket = json.loads((CONTRIB / "director/basket.json").read_text())
+    director = basket["Command"][SUDO]
+    deployed = (
+        'object CheckCommand "director" {\n'
+        f"    command = {json.dumps([director['command']])}\n"
+        f"    arguments = Json.decode({quoted_json(director['arguments'])})\n"
+        '}\nobject Service "director" {\n    host_name = "root"\n'
+        '    check_command = "director"\n'
+        '    vars.ephemeral_port_check = "forecast"\n}\n'
+    )
+    set_up(host % ("root", root) + deployed)
+    for service, arguments in (("ephemeral-ports", "owners"), ("director", "forecast")):
+        assert check_now(service, IDLE, "root")[1] == 0
+        with filled():
+            output, exit_status, command, _ = check_now(service, FULL, "root")
+        assert exit_status == 2 and f"[{os.getpid()}] holds 38 - " in output
+        assert command == [f"{PLUGINS}/check_ephemeral_port_sudo", arguments]
+        assert check_now(service, IDLE, "root")[1] == 0
 
 
 @pytest.mark.machine(ports=PORTS)
