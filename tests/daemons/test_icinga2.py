@@ -17,6 +17,7 @@ from contrib.generators.options import options
 from tests.daemons.filling import FULL, IDLE, PORTS, SERVER, filled
 from tests.daemons.machine import (
     CONTRIB,
+    PLUGIN,
     PLUGINS,
     USER,
     install,
@@ -46,11 +47,16 @@ object Host "proxy" {
 """
 
 
-def set_up(more="", features=""):
+def set_up(more="", features="", windows_program=""):
     """A master that is an agent, too."""
     install_plugin()
     install("icinga2/command.conf")
-    install("windows/icinga2.conf")
+    windows = install("windows/icinga2.conf")
+    if windows_program:
+        text = re.sub(
+            "command = .*", f'command = [ "{windows_program}" ]', windows.read_text()
+        )
+        windows.write_text(text)
     services = install("icinga2/services.conf")
     for sample in Path("/etc/icinga2/conf.d").glob("*.conf"):
         sample.unlink()
@@ -308,39 +314,72 @@ def test_labels_of_ipv6_destinations_stay_as_they_are():
 
 @pytest.mark.machine(ports=PORTS)
 def test_every_panel_of_the_dashboard_shows_its_figures():
-    need_program("influxd", INSTALL_DAEMONS)
-    start("influxd", "-config", "/etc/influxdb/influxdb.conf", user="influxdb")
-    wait_for(lambda: influx("CREATE DATABASE icinga2"))
-    set_up(features='object InfluxdbWriter "influxdb" { flush_interval = 1s }\n')
+    start_influx()
+    set_up(features=INFLUX_WRITER)
     with filled():
         check_now("ephemeral-ports", FULL)
         check_now("ephemeral-ports to backend", FULL)
 
-    dashboard = json.loads((CONTRIB / "grafana/icinga2-influxdb.json").read_text())
-    (host,) = (v for v in dashboard["templating"]["list"] if v["name"] == "host")
-    values = wait_for(lambda: influx(host["query"]).get("series"))[0]["values"]
-    assert values == [["hostname", "proxy"]]
+    assert hosts_of_dashboard() == {"proxy"}
     labels = (
         {"tcp_connect", "tcp_connect_fast", "tcp_bind", "udp_bind"},
         {"tcp_connect_free", "tcp_bind_free", "udp_bind_free"},
         {"tcp_connect_127.0.0.1:5000"},
         {"tcp_sockets", "tcp_time_wait", "udp_sockets"},
     )
-    for panel, expected in zip(dashboard["panels"], labels):
-        (target,) = panel["targets"]
-        query = target["query"]
-        for name, value in (
-            ("$host", "proxy"),
-            ("$timeFilter", "time > now() - 1h"),
-            ("$__interval", "1h"),
-        ):
-            assert name in query
-            query = query.replace(name, value)
-        shown = wait_for(lambda: influx(query).get("series"))
-        assert {series["tags"]["metric"] for series in shown} == expected
+    for panel, expected in zip(DASHBOARD["panels"], labels):
+        shown = shown_by(panel, "proxy")
+        assert set(shown) == expected
         if panel["title"] == "Ports used":
-            used = {s["tags"]["metric"]: s["values"][-1][1] for s in shown}
-            assert used["tcp_connect"] == 95
+            assert shown["tcp_connect"] == 95
+
+
+@pytest.mark.machine(ports=PORTS)
+def test_the_dashboard_shows_windows_hosts_and_checks_as_root():
+    start_influx()
+    install_sudo()
+    root = WINDOWS.replace('"windows"', '"root"').replace(
+        'vars.os = "Windows"', 'vars.ephemeral_port_check = "owners"'
+    )
+    # Icinga 2 names what it writes after the CheckCommand, whatever program that runs
+    set_up(more=WINDOWS + root, features=INFLUX_WRITER, windows_program=str(PLUGIN))
+    with filled():
+        for host in ("windows", "root"):
+            check_now("ephemeral-ports", FULL, host)
+    wait_for(lambda: hosts_of_dashboard() == {"windows", "root"})
+    for host in ("windows", "root"):
+        assert shown_by(DASHBOARD["panels"][0], host)["tcp_connect"] == 95
+
+
+DASHBOARD = json.loads((CONTRIB / "grafana/icinga2-influxdb.json").read_text())
+INFLUX_WRITER = 'object InfluxdbWriter "influxdb" { flush_interval = 1s }\n'
+
+
+def start_influx():
+    need_program("influxd", INSTALL_DAEMONS)
+    start("influxd", "-config", "/etc/influxdb/influxdb.conf", user="influxdb")
+    wait_for(lambda: influx("CREATE DATABASE icinga2"))
+
+
+def hosts_of_dashboard():
+    (host,) = (v for v in DASHBOARD["templating"]["list"] if v["name"] == "host")
+    series = wait_for(lambda: influx(host["query"]).get("series"))
+    return {name for one in series for _, name in one["values"]}
+
+
+def shown_by(panel, host):
+    """The last value of each label in the panel."""
+    (target,) = panel["targets"]
+    query = target["query"]
+    for name, value in (
+        ("$host", host),
+        ("$timeFilter", "time > now() - 1h"),
+        ("$__interval", "1h"),
+    ):
+        assert name in query
+        query = query.replace(name, value)
+    shown = wait_for(lambda: influx(query).get("series"))
+    return {series["tags"]["metric"]: series["values"][-1][1] for series in shown}
 
 
 def influx(query):
