@@ -5,7 +5,7 @@ from typing import Callable
 
 from contrib.pictures import same_ports
 
-from . import completion, director, grafana, icinga2, man, reference
+from . import completion, description, director, grafana, icinga2, man, reference
 
 FILES: Mapping[str, Callable[[], str]] = {
     "icinga2/command.conf": icinga2.check_command,
@@ -17,6 +17,7 @@ FILES: Mapping[str, Callable[[], str]] = {
     "completion/check_ephemeral_port.fish": completion.fish,
     "docs/options.rst": reference.options_page,
     "docs/perfdata.rst": reference.perfdata_page,
+    "packaging/description.rst": description.description,
     "docs/same-ports.svg": same_ports.picture,
 }
 """The function that makes each file; paths are relative to ``contrib``."""
