@@ -4,13 +4,15 @@ PYTHON ?= python3
 VENV ?= .venv
 PIP = $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check
 ARGS ?=
+PREFIX ?= /usr/local
+PLUGINS ?= $(PREFIX)/lib/nagios/plugins
 SECONDS ?= 60
 # older versions, as in early Pythons 3.9 and 3.10, cannot install setup.cfg as editable
 EDITABLE_PIP = 'pip>=21.3'
 # a test that waits leaves its processor to others; neighbors share what they have built
 PARALLEL = --numprocesses logical --dist worksteal
 
-.PHONY: help run quick test lint format test-oldest test-all test-kernels fuzz bench generated zipapp clean
+.PHONY: help run quick test lint format test-oldest test-all test-kernels fuzz bench generated zipapp install release clean
 
 help:           ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' Makefile
@@ -63,6 +65,17 @@ bench:  ## compare the cost of the check with its peers; ARGS="idle 10k" selects
 
 zipapp: $(VENV)/.installed  ## build one file for a plugin folder: dist/check_ephemeral_port
 	$(VENV)/bin/python contrib/packaging/single_file.py dist/check_ephemeral_port
+
+install: zipapp  ## install the file, manual page, completion: PREFIX=/usr/local DESTDIR=
+	install -d $(DESTDIR)$(PLUGINS) $(DESTDIR)$(PREFIX)/bin
+	install -m 755 dist/check_ephemeral_port $(DESTDIR)$(PLUGINS)/check_ephemeral_port
+	ln -sf $(PLUGINS)/check_ephemeral_port $(DESTDIR)$(PREFIX)/bin/check_ephemeral_port
+	DESTDIR=$(DESTDIR) PREFIX=$(PREFIX) PLUGINS=$(PLUGINS) \
+		UNITS=$(PREFIX)/lib/systemd/system ZSH=$(PREFIX)/share/zsh/site-functions \
+		DOCS=$(PREFIX)/share/doc/check_ephemeral_port contrib/packaging/install_files
+
+release: $(VENV)/.installed-test  ## build and try all files of a release: dist/release
+	$(VENV)/bin/python -m contrib.packaging.release dist/release
 
 generated: $(VENV)/.installed  ## write the files in contrib that are derived from the program
 	$(VENV)/bin/python -m contrib.generators

@@ -101,9 +101,9 @@ def test_tab_completes_files_and_namespaces(shell, tmp_path):
             f"--state-file {tmp_path}/po\t",
             f"<--state-file><{tmp_path}/ports of web.state>",
         ),
-        (f"--state-file {tmp_path}/fo\tx", f"<--state-file><{tmp_path}/folder/x>"),
+        (f"--state-file {tmp_path}/fold\tx", f"<--state-file><{tmp_path}/folder/x>"),
         ("--netns we\t", "<--netns><web-7d4f>"),
-        (f"--netns {tmp_path}/fo\tx", f"<--netns><{tmp_path}/folder/x>"),
+        (f"--netns {tmp_path}/fold\tx", f"<--netns><{tmp_path}/folder/x>"),
     ):
         assert completed(shell, keys) == arguments
 
