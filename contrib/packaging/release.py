@@ -49,8 +49,9 @@ def main(target: Path) -> None:
         if first != second:
             sys.exit(f"two builds differ:\n{first}\n{second}")
         _try_with_pip(target, Path(folder))
-        _try_on_debian(target, Path(folder))
-    sys.stdout.write(f"built twice with these sums, installed and run:\n{first}")
+        debian = _try_on_debian(target, Path(folder))
+    tried = f"built twice with these sums, installed and run on Debian {debian}"
+    sys.stdout.write(f"{tried}:\n{first}")
 
 
 def build(sources: Path, target: Path, epoch: int) -> None:
@@ -141,7 +142,8 @@ def _try_with_pip(target: Path, folder: Path) -> None:
         _try([str(environment / "bin/check_ephemeral_port")])
 
 
-def _try_on_debian(target: Path, folder: Path) -> None:
+def _try_on_debian(target: Path, folder: Path) -> str:
+    """The version of that Debian."""
     clean = folder / "debian"
     _run(
         "debootstrap", "--variant=minbase", f"--include={DEBIAN}", "stable", str(clean)
@@ -168,6 +170,7 @@ def _try_on_debian(target: Path, folder: Path) -> None:
         _run(*inside, *install)
         _try([*inside, installed])
         shutil.rmtree(root)
+    return (clean / "etc/debian_version").read_text().strip()
 
 
 def _try(program: Sequence[str]) -> None:
