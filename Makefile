@@ -81,7 +81,7 @@ generated: $(VENV)/.installed  ## write the files in contrib that are derived fr
 	$(VENV)/bin/python -m contrib.generators
 
 clean:  ## remove everything that make has made
-	rm -rf .venv .venv-* build dist *.egg-info .coverage* .hypothesis .mypy_cache .pytest_cache \
+	rm -rf .venv .venv-* .pybuild debian build dist *.egg-info .coverage* .hypothesis .mypy_cache .pytest_cache \
 		.ruff_cache
 
 $(VENV)/.installed: setup.cfg pyproject.toml

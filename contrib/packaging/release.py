@@ -17,6 +17,7 @@ import sys
 import tarfile
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timezone
+from functools import partial
 from io import BytesIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -59,6 +60,7 @@ def build(sources: Path, target: Path, epoch: int) -> None:
 
     ``epoch`` is the time of all files, in seconds since 1970.
     """
+    os.umask(0o022)
     target.mkdir(parents=True, exist_ok=True)
     target = target.resolve()
     environment = {
@@ -68,32 +70,18 @@ def build(sources: Path, target: Path, epoch: int) -> None:
         "TZ": "UTC",
         "SOURCE_DATE_EPOCH": str(epoch),
     }
-
-    def run(*command: str) -> None:
-        _run(*command, cwd=sources, env=environment)
-
-    os.umask(0o022)
+    run = partial(_run, cwd=sources, env=environment)
     run(sys.executable, "-m", "build", "--no-isolation", "--outdir", str(target), ".")
     for archive in target.glob("*.tar.gz"):
         archive.write_bytes(with_times(archive.read_bytes(), epoch))
     program = str(target / "check_ephemeral_port")
     run(sys.executable, "contrib/packaging/single_file.py", program)
-
     shutil.copytree(sources / "contrib/packaging/debian", sources / "debian")
     run("dpkg-buildpackage", "--build=binary", "--no-sign")
-    for package in sources.parent.glob("*.deb"):
-        shutil.move(package, target)
-    top = sources.parent / "rpmbuild"
-    same_each_time = {
-        "use_source_date_epoch_as_buildtime": "1",
-        "clamp_mtime_to_source_date_epoch": "1",
-        "_buildhost": "localhost",
-        "_topdir": str(top),
-    }
-    defined = [f"--define={name} {value}" for name, value in same_each_time.items()]
-    run("rpmbuild", "-bb", "--build-in-place", *defined, SPEC)
-    for package in top.glob("RPMS/*/*.rpm"):
-        shutil.move(package, target)
+    run("rpmbuild", "-bb", "--build-in-place", *_rpm_settings(sources.parent), SPEC)
+    for pattern in ("*.deb", "RPMS/*/*.rpm"):
+        for package in sources.parent.glob(pattern):
+            shutil.move(package, target)
 
     time = datetime.fromtimestamp(epoch, timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
     bill = target / f"check_ephemeral_port-{__version__}.cdx.json"
@@ -102,13 +90,21 @@ def build(sources: Path, target: Path, epoch: int) -> None:
     (target / SUMS).write_text("".join(lines))
 
 
+def _rpm_settings(top: Path) -> list[str]:
+    same_each_time = {
+        "use_source_date_epoch_as_buildtime": "1",
+        "clamp_mtime_to_source_date_epoch": "1",
+        "_buildhost": "localhost",
+        "_topdir": str(top),
+    }
+    return [f"--define={name} {value}" for name, value in same_each_time.items()]
+
+
 def with_times(archive: bytes, epoch: int) -> bytes:
     """The same archive, but all files have this time and belong to root."""
     unpacked = BytesIO()
-    with (
-        tarfile.open(fileobj=BytesIO(archive)) as source,
-        tarfile.open(fileobj=unpacked, mode="w", format=tarfile.GNU_FORMAT) as changed,
-    ):
+    changed = tarfile.open(fileobj=unpacked, mode="w", format=tarfile.GNU_FORMAT)
+    with changed, tarfile.open(fileobj=BytesIO(archive)) as source:
         for member in sorted(source.getmembers(), key=lambda member: member.name):
             content = source.extractfile(member) if member.isfile() else None
             member.mtime, member.uid, member.gid = epoch, 0, 0
