@@ -137,3 +137,16 @@ def test_what_sudo_cannot_run_is_unknown():
         python.write_text(content)
         python.chmod(0o755)
         assert_unknown(as_user(wrapper, "owners"), reason)
+
+
+@pytest.mark.machine(ports=PORTS)
+@pytest.mark.parametrize("limit", ["fsize=0", "nproc=1", "nofile=12", "as=9000000"])
+def test_limits_of_the_caller_end_in_a_state_with_its_line(limit):
+    install_plugin()
+    wrapper = install_sudo()
+    run = as_user(
+        "prlimit", f"--{limit}:{limit.partition('=')[2]}", wrapper, "forecast"
+    )
+    assert run.exit_code in (0, 3)
+    state = "OK" if run.exit_code == 0 else "UNKNOWN"
+    assert run.stdout.startswith(f"EPHEMERAL_PORT {state} - ")
