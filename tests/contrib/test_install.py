@@ -25,7 +25,7 @@ INSTALLED = {
 }
 
 
-@pytest.mark.library
+@pytest.mark.slow
 def test_it_installs_below_destdir_with_the_paths_of_prefix(tmp_path):
     sources, root = copy_sources(tmp_path / "sources"), tmp_path / "root"
     # this environment has what the build needs
