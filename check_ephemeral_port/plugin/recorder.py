@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from ..model.failed.counts import BIND, TCP_CONNECT, UDP
+from ..model.failed.counts import BIND, TAKEN, TCP_CONNECT, UDP
 from ..model.failed.recorder import KindStatus
 from .text import clean_line
 
-NAMES = {TCP_CONNECT: "TCP connect()", BIND: "bind() to port 0", UDP: "UDP"}
+NAMES = {
+    TCP_CONNECT: "TCP connect()",
+    BIND: "bind() to port 0",
+    UDP: "UDP",
+    TAKEN: "chosen ports that are taken",
+}
 COST = (
     "Each TCP connection takes 0.8 us longer. Each recorded kind takes 0.35 MB, and 64 "
     "KiB per CPU."

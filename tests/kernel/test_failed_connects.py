@@ -15,11 +15,13 @@ import pytest
 
 from check_ephemeral_port.model.failed.counts import (
     BIND,
+    TAKEN,
     TCP_CONNECT,
     UDP,
     failed_since,
 )
 from check_ephemeral_port.model.sockets import Endpoint
+from check_ephemeral_port.system.recorder.definitions import WAYS
 from check_ephemeral_port.system.recorder.details import read_groups
 from check_ephemeral_port.system.recorder.reading import SUFFIXES, read_counts
 from check_ephemeral_port.system.recorder.switch import switch_on
@@ -45,6 +47,7 @@ from tests.support.sockets import (
 
 RECORDED = pytest.mark.namespace(ports="40000-40039", recorder=True)
 IPPROTO_MPTCP = 262
+IP_RECVERR = 11
 ATTEMPTS = 3
 
 
@@ -217,6 +220,33 @@ def prohibited(port):
         assert client.connect_ex(("192.0.2.7", port)) == errno.EACCES
 
 
+def blackhole(port):
+    add_route("blackhole", "192.0.2.0/24")
+    with socket.socket() as client:
+        assert client.connect_ex(("192.0.2.7", port)) == errno.EINVAL
+
+
+def drop_all_packets():
+    """Give the loopback device a queue that is always full."""
+    command = ["tc", "qdisc", "add", "dev", "lo", "root", "pfifo", "limit", "0"]
+    subprocess.run(command, check=True)
+
+
+def filtered(port):
+    with listen(port=port), socket.socket() as client:
+        drop_all_packets()
+        client.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, 100)
+        assert client.connect_ex(("127.0.0.1", port)) == errno.ETIMEDOUT
+
+
+def no_buffer_space(port):
+    drop_all_packets()
+    with socket.socket(type=socket.SOCK_DGRAM) as client:
+        client.setsockopt(socket.IPPROTO_IP, IP_RECVERR, 1)
+        with pytest.raises(OSError, match="No buffer space"):
+            client.sendto(b"x", ("127.0.0.1", port))
+
+
 def closed_while_pending(port):
     with full_listener(port=port):
         connect_without_waiting(("127.0.0.1", port)).close()
@@ -266,6 +296,9 @@ def ordinary(port):
         refused_ipv6,
         unreachable,
         prohibited,
+        blackhole,
+        filtered,
+        no_buffer_space,
         closed_while_pending,
         timed_out,
         given_port_taken,
@@ -365,37 +398,78 @@ def test_the_requester_is_named_while_it_lives_and_after():
     assert [group.requester for group in groups] == [("bad | name", None, None)]
 
 
+@contextmanager
+def recorded_here(*kinds):
+    """A recorder of these kinds, only of this namespace. Gets those that the kernel
+    records; the mapping gets the number of failures of each."""
+    is_on = {kind.kind for kind in switch_on() if kind.is_on}
+    assert TCP_CONNECT in is_on
+    own, failures = os.stat("/proc/self/ns/net").st_ino, {}
+    for kind in kinds:
+        if kind in is_on:
+            event = instance(SUFFIXES[kind]) / "events" / instance().name / kind
+            try:
+                here = f"{WAYS[kind].filter} && net == {own}"
+                (event / "filter").write_text(here)
+                failures[kind] = 0
+            except OSError:  # a kprobe does not record the namespace
+                continue
+    yield failures
+    for kind in failures:
+        counts = read_counts(path() + SUFFIXES[kind])
+        failures[kind] = failed_since(None, counts)[0]
+
+
 @RECORDED
 def test_bind_and_udp_are_counted_where_the_kernel_can():
-    kinds = {kind.kind for kind in switch_on() if kind.is_on}
-    assert TCP_CONNECT in kinds
-    own = os.stat("/proc/self/ns/net").st_ino
-    for kind, name in ((BIND, "bind"), (UDP, "udp")):
-        if kind in kinds:
-            event = instance(SUFFIXES[kind]) / "events" / instance().name / name
-            try:
-                only_here = f"ret != 0 && snum == 0 && net == {own}"
-                (event / "filter").write_text(only_here)
-            except OSError:  # a kprobe does not record the namespace
-                kinds.remove(kind)
-    with held_tcp_ports(40), held_udp_ports(40), bind_taken() as taken:
-        assert failures_of(bind) == failures_of(listen_unbound) == ATTEMPTS
-        assert failures_of(bind_udp) == ATTEMPTS
-        assert failures_of(lambda: connect_udp(("127.0.0.1", 9))) == ATTEMPTS
-        assert failures_of(lambda: bind_given(taken)) == ATTEMPTS
-    for kind in kinds - {TCP_CONNECT}:
-        counts = read_counts(path() + SUFFIXES[kind])
-        assert failed_since(None, counts)[0] == 2 * ATTEMPTS
+    with recorded_here(BIND, UDP, TAKEN) as failures:
+        with held_tcp_ports(40), held_udp_ports(40):
+            assert failures_of(bind) == failures_of(listen_unbound) == ATTEMPTS
+            assert failures_of(bind_udp) == ATTEMPTS
+            assert failures_of(lambda: connect_udp(("127.0.0.1", 9))) == ATTEMPTS
+    expected = {BIND: 2 * ATTEMPTS, UDP: 2 * ATTEMPTS, TAKEN: 0}
+    assert failures == {kind: expected[kind] for kind in failures}
+
+
+@RECORDED
+def test_a_chosen_port_that_is_taken_is_told_apart_where_the_kernel_can():
+    port = own_port()
+    with recorded_here(BIND, UDP, TAKEN) as failures:
+        record_only(port)
+        before = read_counts(path())
+        with bind_taken() as taken, bind_taken(socket.SOCK_DGRAM):
+            assert failures_of(lambda: bind_given(taken)) == ATTEMPTS
+            udp = socket.SOCK_DGRAM
+            assert failures_of(lambda: bind_given(taken, udp)) == ATTEMPTS
+        given_port_taken(port)
+        assert failed_since(before, read_counts(path()))[0] == 0
+        if TAKEN in failures:
+            groups = read_groups(path() + SUFFIXES[TAKEN], TAKEN)
+            here = [group for group in groups if group.requester.namespace == "own"]
+            chosen, other = sorted(here, key=lambda group: -group.failures)
+            assert (chosen.failures, chosen.source) == (2 * ATTEMPTS, "port 5001")
+            assert other.failures == 1
+    expected = {BIND: 0, UDP: 0, TAKEN: 2 * ATTEMPTS + 1}
+    assert failures == {kind: expected[kind] for kind in failures}
+
+
+@RECORDED
+def test_without_buffer_space_no_lack_of_udp_ports_is_counted():
+    with recorded_here(UDP) as failures:
+        no_buffer_space(9)
+    assert set(failures.values()) <= {0}
 
 
 @contextmanager
-def bind_taken():
-    with listen(port=5001) as server, held_sockets(server):
+def bind_taken(kind=socket.SOCK_STREAM):
+    server = socket.socket(type=kind)
+    server.bind(("127.0.0.1", 5001))
+    with held_sockets(server):
         yield server.getsockname()
 
 
-def bind_given(address):
-    with socket.socket() as client:
+def bind_given(address, kind=socket.SOCK_STREAM):
+    with socket.socket(type=kind) as client:
         client.bind(address)
 
 

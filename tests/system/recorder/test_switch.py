@@ -138,8 +138,8 @@ def test_a_failure_leaves_nothing_behind(monkeypatch):
     assert traces_of(recorder_name()) == ([], False, False)
 
 
-REFUSED = Probe("nonsense", "no_such_function", "f")
-UPROBE = Probe("uprobe", f"{sys.executable}:0x1000", "p")
+REFUSED = Probe("nonsense", ["no_such_function"], "f")
+UPROBE = Probe("uprobe", [f"{sys.executable}:0x1000"], "p")
 """Even kernels without fprobes and kprobes have this kind of probe."""
 
 
@@ -161,6 +161,21 @@ def test_the_first_definition_that_the_kernel_takes_is_used(monkeypatch):
         assert f"{recorder_name()}_other/one" in events.read_text()
     finally:
         append(events, f"-:{recorder_name()}_other/one")
+
+
+@RECORDED
+def test_one_event_can_be_that_of_several_functions(monkeypatch):
+    places = [f"{sys.executable}:{place}" for place in ("0x1000", "0x1010")]
+    refused = Probe("half", [places[0], f"{sys.executable}:nonsense"], "p")
+    probe = Probe("uprobe", places, "p")
+    monkeypatch.setitem(WAYS, UDP, Way("common_pid == 1", probes=[refused, probe]))
+    kinds = {kind.kind: kind for kind in switch.switch_on()}
+    assert kinds[UDP].is_on
+    assert [text.split(":")[0] for text in kinds[UDP].refused] == ["half"]
+    defined = (TRACEFS / "dynamic_events").read_text()
+    assert defined.count(f":{recorder_name()}/udp ") == 2
+    switch.switch_off()
+    assert traces_of(recorder_name()) == ([], False, False)
 
 
 def append(file, text):
