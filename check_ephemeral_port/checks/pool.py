@@ -25,6 +25,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:  # most runs don't need it
     from ..model.advice.facts import Advice, Listener
     from ..model.connect import TcpUse
+    from ..model.failed.requests import FailedRequests
     from ..model.namespaces import Namespace, NamespaceFailure
     from ..model.sample import SocketSample
     from ..model.sockets import Destination
@@ -56,13 +57,22 @@ def run(
     without a history and an explanation, and later one with the history. It is for the
     case that these take too long.
     """
-    observation = observe(options, stopwatch)
-    if options.state_file:
-        from .history import no_answer, with_history
+    observed = observe(options, stopwatch)
 
-        keep(_unexplained(no_answer(observation, options), options))
+    def keep_unanswered(failed: FailedRequests | None) -> None:
+        from .history import no_answer
+
+        unanswered = no_answer(observed, options)._replace(failed=failed)
+        keep(_unexplained(unanswered, options))
+
+    if options.state_file:
+        keep_unanswered(None)
+    # before the history, which would replace a damaged file
+    observation = _with_failed(observed, options, stopwatch, keep_unanswered)
+    if options.state_file:
+        from .history import with_history
+
         observation = with_history(observation, options, stopwatch)
-    observation = _with_failed(observation, options, stopwatch)
     resource = EphemeralPorts(observation)
     judgment = judge_pool(resource, options)
     keep(lambda: render(resource, judgment, Explanation()))
@@ -211,7 +221,10 @@ def observe_here(
 
 
 def _with_failed(
-    observation: Observation, options: Options, stopwatch: Stopwatch
+    observation: Observation,
+    options: Options,
+    stopwatch: Stopwatch,
+    keep: Callable[[FailedRequests], None],
 ) -> Observation:
     """Add the requests that failed, as a recorder has counted them."""
     path, state_file = recorder_path(), options.state_file
@@ -221,7 +234,7 @@ def _with_failed(
     from .failed import observe_failed  # late: most hosts have no recorder
 
     with stopwatch.stage("reading the recorder of failed requests"):
-        return observe_failed(observation, path, options, stopwatch)
+        return observe_failed(observation, path, options, stopwatch, keep)
 
 
 def _has_counts(state_file: str) -> bool:
@@ -353,7 +366,7 @@ def _tables(
     options: Options,
     stopwatch: Stopwatch,
 ) -> Sequence[Detail]:
-    from ..plugin.pool.tables import failed_section, pool_sections
+    from ..plugin.pool.tables import failed_section, pool_sections, taken_sections
 
     observation, rows = resource.observation, _rows(options)
     sections = pool_sections(
@@ -369,7 +382,8 @@ def _tables(
     from ..system.clock import local_time
 
     failed = failed_section(observation.failed, rows, local_time)
-    return [failed, *sections]
+    taken = taken_sections(observation.failed, rows, local_time)
+    return [failed, *taken, *sections]
 
 
 def _advice_and_survey(

@@ -21,11 +21,13 @@ NOUNS = {
     BIND: ("bind() to port 0", "calls of bind() to port 0"),
     UDP: ("UDP request", "UDP requests"),
 }
+CHOSEN = "a chosen port"
 USAGES = {TCP_CONNECT: "tcp_connect", BIND: "tcp_bind", UDP: "udp_bind"}
 """The usage of each kind."""
 OWN = "own"
 GONE = "the recorder of failed connects was on at the last check and is off now"
 MISSING = "failed connects are not recorded here"
+UNREADABLE = "the recorder of failed connects cannot be read any more"
 PAUSED = "the recorder of failed connects is paused"
 
 
@@ -54,10 +56,11 @@ class _FailedContext(ThresholdContext):
 def failed_context(failed: FailedRequests, given: Thresholds) -> ThresholdContext:
     """Judges the number of failures.
 
-    By default one failure since the last run is critical. Without a last run there is
-    no default, because the alarm would never end.
+    By default one failure since the last run is critical. In the first run, and without
+    a state file, there is no default, because the alarm would never end. If the last
+    run is not known for another reason, the line has that reason.
     """
-    if given.critical is None and failed.since_last_run:
+    if given.critical is None and (failed.since_last_run or failed.mixed):
         given = given._replace(critical=DEFAULT_CRITICAL)
     return _FailedContext(FAILED_COUNT, given)
 
@@ -65,9 +68,18 @@ def failed_context(failed: FailedRequests, given: Thresholds) -> ThresholdContex
 def failed_sentences(failed: FailedRequests) -> list[str]:
     """A sentence for each kind with failures, and one if the recorder has stopped."""
     sentences = [failed_sentence(failed, k) for k in failed.counts if failed.counts[k]]
+    sentences += mixed_sentences(failed)
     sentences += [GONE] if failed.gone else []
+    sentences += [UNREADABLE] if failed.unreadable else []
     sentences += [MISSING] if failed.missing else []
     return [*sentences, PAUSED] if failed.paused else sentences
+
+
+def mixed_sentences(failed: FailedRequests) -> list[str]:
+    """Why the failures can be earlier ones; empty if they can't, or if none failed."""
+    if not failed.mixed or not any(failed.counts.values()):
+        return []
+    return [f"new failures cannot be told from earlier ones ({failed.mixed})"]
 
 
 def failed_sentence(failed: FailedRequests, kind: str) -> str:
@@ -82,7 +94,7 @@ def failed_sentence(failed: FailedRequests, kind: str) -> str:
 def begin_of(failed: FailedRequests) -> str:
     """When counting began: ``the last check``."""
     if failed.since_last_run:
-        return "the last check"
+        return "an earlier check" if failed.mixed else "the last check"
     return f"the recorder was switched on {duration(failed.made_seconds_ago)} ago"
 
 
