@@ -111,9 +111,9 @@ def update_counts(
     """Replace what a recorder had counted at the last run of one check.
 
     Like :func:`update_history`, but ``change`` gets and returns a text. It is empty if
-    there was no recorder, and :data:`DAMAGED` if nobody can tell any more. Whatever is
-    wrong with the file, ``change`` gets what can be read of it, and the second text
-    says why its own text was not kept.
+    there was no recorder, and :data:`DAMAGED` if the content of the file is foreign.
+    Whatever is wrong with the file, ``change`` gets what can be read of it, and the
+    second text says why its own text was not kept.
     """
     too_long = False
 

@@ -258,7 +258,7 @@ def test_a_state_file_that_is_broken_loses_no_failure(
         ]
     file.parent.exists() and file.parent.chmod(0o755)
     reason = reason.replace("FILE", str(file))
-    told = rf" - new failures cannot be told from earlier ones \({reason}\)"
+    told = rf" - new failures cannot be distinguished from earlier ones \({reason}\)"
     line = (
         rf"EPHEMERAL_PORT CRITICAL - {count} connects failed since {since} because .*"
     )

@@ -71,7 +71,7 @@ def _tcp_connect(event: Event, fields: dict[str, str]) -> Event:
 
 def _other(event: Event, fields: dict[str, str]) -> Event:
     namespace = int(fields["net"]) if "net" in fields else None
-    source = f"port {int(fields['port'])}" if "port" in fields else None
+    source = f"port {int(fields['chosen'])}" if "chosen" in fields else None
     return event._replace(namespace=namespace, source=source)
 
 

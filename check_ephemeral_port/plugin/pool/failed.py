@@ -79,7 +79,7 @@ def mixed_sentences(failed: FailedRequests) -> list[str]:
     """Why the failures can be earlier ones; empty if they can't, or if none failed."""
     if not failed.mixed or not any(failed.counts.values()):
         return []
-    return [f"new failures cannot be told from earlier ones ({failed.mixed})"]
+    return [f"new failures cannot be distinguished from earlier ones ({failed.mixed})"]
 
 
 def failed_sentence(failed: FailedRequests, kind: str) -> str:

@@ -6,8 +6,8 @@ record the wanted port as well, since a wanted port that is taken is no lack of 
 hence ``snum == 0``. Linux 6.1 and older refuse such a probe. The event
 ``sys_exit_bind`` is no substitute: it makes every system call of the host slower.
 
-A wanted port that is taken has a record of its own, so that nobody takes it for a lack
-of ports. There connect() fails with EADDRNOTAVAIL as well.
+A wanted port that is taken has a record of its own, so that it is not mistaken for a
+lack of ports: connect() fails with EADDRNOTAVAIL in both cases.
 """
 
 from __future__ import annotations
@@ -56,18 +56,18 @@ _TAKEN = (
     Probe(
         "fprobe",
         [
-            f"inet_csk_get_port%return port=snum:u16 {_RESULT}",
-            f"udp_lib_get_port%return port=snum:u16 {_RESULT}",
-            f"__inet_hash_connect%return port=sk->__sk_common.skc_num:u16 {_RESULT}",
+            f"inet_csk_get_port%return chosen=snum:u16 {_RESULT}",
+            f"udp_lib_get_port%return chosen=snum:u16 {_RESULT}",
+            f"__inet_hash_connect%return chosen=sk->__sk_common.skc_num:u16 {_RESULT}",
         ],
         "f",
     ),
     Probe(
         "kprobe",
         [
-            "inet_csk_get_port port=$arg2:u16 ret=$retval:s32",
-            "udp_lib_get_port port=$arg2:u16 ret=$retval:s32",
-            "__inet_hash_connect port=+14($arg2):u16 ret=$retval:s32",
+            "inet_csk_get_port chosen=$arg2:u16 ret=$retval:s32",
+            "udp_lib_get_port chosen=$arg2:u16 ret=$retval:s32",
+            "__inet_hash_connect chosen=+14($arg2):u16 ret=$retval:s32",
         ],
         "r",
     ),
@@ -82,5 +82,5 @@ WAYS = {
     ),
     BIND: Way(NO_PORT, probes=_returns("inet_csk_get_port")),
     UDP: Way(NO_PORT, probes=_returns("udp_lib_get_port")),
-    TAKEN: Way("ret != 0 && port != 0", probes=_TAKEN),
+    TAKEN: Way("ret != 0 && chosen != 0", probes=_TAKEN),
 }

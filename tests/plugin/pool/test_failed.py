@@ -98,7 +98,7 @@ def test_without_a_last_check_the_default_does_not_alarm():
 
 
 DENIED = "--state-file /x, Permission denied"
-MIXED = f"new failures cannot be told from earlier ones ({DENIED})"
+MIXED = f"new failures cannot be distinguished from earlier ones ({DENIED})"
 
 
 @pytest.mark.parametrize(
