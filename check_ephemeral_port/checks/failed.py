@@ -34,6 +34,8 @@ if TYPE_CHECKING:  # a run without failures has no events
 
 KINDS_OF = {TCP: (TCP_CONNECT, BIND), UDP: (UDP_BIND,), "all": KINDS}
 """The kinds of requests that each value of ``--protocol`` is about."""
+LOG_SHARE = 0.3
+"""The share of the remaining time in which the log of Windows has to answer."""
 NOT_RECORDED = "failed connects are not recorded here (see --recorder)"
 NO_ANSWER = "--state-file does not answer"
 WAS_DAMAGED = "--state-file was damaged"
@@ -61,17 +63,43 @@ def observe_failed(
             note = NOT_RECORDED
     except SystemReadError as error:
         note = f"failed connects: {error}"
+    return _with_failed(observation, failed, note, options)
+
+
+def observe_logged(
+    observation: Observation, options: Options, stopwatch: Stopwatch
+) -> Observation:
+    """The observation with what the log of Windows says about the last hour.
+
+    What cannot be read becomes a note.
+    """
+    from ..model.failed.log import group_logged, logged_counts
+    from ..system.event_log import WINDOW_SECONDS, read_logged_events, run_wevtutil
+
+    limit_seconds = LOG_SHARE * stopwatch.remaining_seconds
+    failed, note = None, ""
+    try:
+        events = read_logged_events(lambda words: run_wevtutil(words, limit_seconds))
+        logged = group_logged(events)
+        counts = logged_counts(logged, KINDS_OF[options.protocol])
+        failed = FailedRequests(counts, window_seconds=WINDOW_SECONDS, logged=logged)
+    except SystemReadError as error:
+        note = f"failed connects: {error}"
+    return _with_failed(observation, failed, note, options)
+
+
+def _with_failed(
+    observation: Observation,
+    failed: FailedRequests | None,
+    note: str,
+    options: Options,
+) -> Observation:
     if not failed and (options.failed_warning or options.failed_critical):
         failed = FailedRequests(missing=True)
-    return with_note(observation._replace(failed=failed), note)
-
-
-def with_note(observation: Observation, note: str) -> Observation:
-    """The observation with a note for ``-v``, unless it is empty."""
     sample = observation.sample
     if note:
         sample = sample._replace(notes=[*sample.notes, note])
-    return observation._replace(sample=sample)
+    return observation._replace(failed=failed, sample=sample)
 
 
 def _read(

@@ -15,7 +15,7 @@ from ..plugin.pool.contexts import pool_contexts
 from ..plugin.pool.resource import EphemeralPorts
 from ..plugin.pool.summary import Explanation, PoolSummary, alarming_figure
 from ..plugin.thresholds import Judgment, ThresholdContext, Thresholds, judge
-from ..system import recorder_path
+from ..system import logs_failures, recorder_path
 from ..system.deadline import Stopwatch
 from ..system.errors import SystemReadError
 from ..system.ranges import read_port_settings
@@ -29,6 +29,7 @@ if TYPE_CHECKING:  # most runs don't need it
     from ..model.namespaces import Namespace, NamespaceFailure
     from ..model.sample import SocketSample
     from ..model.sockets import Destination
+    from ..plugin.output.details import Section
     from ..plugin.output.result import Detail
     from ..plugin.pool.figures import UsageFigure
     from .holders import FoundHolders
@@ -226,7 +227,12 @@ def _with_failed(
     stopwatch: Stopwatch,
     keep: Callable[[FailedRequests], None],
 ) -> Observation:
-    """Add the requests that failed, as a recorder has counted them."""
+    """Add the requests that failed, as a recorder or a log has them."""
+    if logs_failures():
+        from .failed import observe_logged
+
+        with stopwatch.stage("reading the System log"):
+            return observe_logged(observation, options, stopwatch)
     path, state_file = recorder_path(), options.state_file
     is_asked = options.verbose or options.failed_warning or options.failed_critical
     if not (path or is_asked or (state_file and _has_counts(state_file))):
@@ -366,7 +372,7 @@ def _tables(
     options: Options,
     stopwatch: Stopwatch,
 ) -> Sequence[Detail]:
-    from ..plugin.pool.tables import failed_section, pool_sections, taken_sections
+    from ..plugin.pool.tables import pool_sections
 
     observation, rows = resource.observation, _rows(options)
     sections = pool_sections(
@@ -377,13 +383,19 @@ def _tables(
         stopwatch.finished,
         options.verbose,
     )
-    if not (observation.failed and observation.failed.counts):
-        return sections
-    from ..system.clock import local_time
+    if observation.failed and observation.failed.counts:
+        return [*_failed_sections(observation.failed, rows), *sections]
+    return sections
 
-    failed = failed_section(observation.failed, rows, local_time)
-    taken = taken_sections(observation.failed, rows, local_time)
-    return [failed, *taken, *sections]
+
+def _failed_sections(failed: FailedRequests, rows: int) -> Sequence[Section]:
+    from ..plugin.pool.tables import failed_section, logged_section, taken_sections
+    from ..system.clock import local_time, local_wall_time
+
+    if failed.window_seconds:
+        return [logged_section(failed, local_wall_time)]
+    taken = taken_sections(failed, rows, local_time)
+    return [failed_section(failed, rows, local_time), *taken]
 
 
 def _advice_and_survey(

@@ -7,6 +7,10 @@ from collections.abc import Mapping, Sequence
 from ..records import NamedTuple
 from ..sockets import Endpoint
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:  # only Windows has them
+    from .log import LoggedEvents
+
 
 class Requester(NamedTuple):
     """Who made a failed request. The texts come from the system: clean them."""
@@ -70,6 +74,10 @@ class FailedRequests(NamedTuple):
     taken: int = 0
     """Requests for a port that the program chose, which is taken; 0 if unknown. They
     don't count."""
+    window_seconds: float = 0
+    """The counts are of events in the log of Windows in this time; 0 for a recorder."""
+    logged: Sequence[LoggedEvents] = ()
+    """These events."""
 
     def known(self, kind: str) -> int:
         """The number of failures of this kind that are known in detail."""

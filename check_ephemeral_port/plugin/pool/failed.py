@@ -56,11 +56,13 @@ class _FailedContext(ThresholdContext):
 def failed_context(failed: FailedRequests, given: Thresholds) -> ThresholdContext:
     """Judges the number of failures.
 
-    By default one failure since the last run is critical. In the first run, and without
+    By default one failure since the last run is critical, and one event in the log of
+    Windows, which alarms until it is too old. In the first run, and without
     a state file, there is no default, because the alarm would never end. If the last
     run is not known for another reason, the line has that reason.
     """
-    if given.critical is None and (failed.since_last_run or failed.mixed):
+    ends = failed.since_last_run or failed.window_seconds
+    if given.critical is None and (ends or failed.mixed):
         given = given._replace(critical=DEFAULT_CRITICAL)
     return _FailedContext(FAILED_COUNT, given)
 
@@ -86,6 +88,10 @@ def failed_sentence(failed: FailedRequests, kind: str) -> str:
     """How many requests failed, and whose: ``12 connects failed since the last check
     because no port was free, 11 to 192.0.2.7:443 by nginx``."""
     count = failed.counts[kind]
+    if failed.window_seconds:
+        events = f"{count} {'event' if count == 1 else 'events'} in the System log"
+        what = f"{NOUNS[kind][1]} failed {period_of(failed)} because no port was free"
+        return f"{what} ({events})"
     noun = NOUNS[kind][count != 1]
     what = f"{count} {noun} failed since {begin_of(failed)}"
     return f"{what} because no port was free" + _by_the_culprit(failed, kind)
@@ -96,6 +102,12 @@ def begin_of(failed: FailedRequests) -> str:
     if failed.since_last_run:
         return "an earlier check" if failed.mixed else "the last check"
     return f"the recorder was switched on {duration(failed.made_seconds_ago)} ago"
+
+
+def period_of(failed: FailedRequests) -> str:
+    """The time whose events count: ``in the last hour``."""
+    span = duration(failed.window_seconds)
+    return f"in the last {'hour' if failed.window_seconds == 3600 else span}"
 
 
 def _by_the_culprit(failed: FailedRequests, kind: str) -> str:

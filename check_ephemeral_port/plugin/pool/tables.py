@@ -16,7 +16,7 @@ from ..layout import WIDTH, stage_lines
 from ..names import holder_name, namespace_name, remote_name, unit_name
 from ..output.details import Column, Section
 from ..text import clean_line, clean_name, count
-from .failed import CHOSEN, NOUNS, begin_of
+from .failed import CHOSEN, NOUNS, begin_of, period_of
 from .figures import UsageFigure
 from .forecast import connection_rate_lines, forecast_cells, missing_history
 
@@ -45,6 +45,18 @@ _FAILED_COLUMNS = (
     Column("first", "first"),
     Column("last", "last"),
 )
+_LOGGED_COLUMNS = (
+    Column("events", "events", numeric=True),
+    Column("number", "Tcpip", numeric=True),
+    Column("first", "first"),
+    Column("last", "last"),
+    Column("meaning", "meaning"),
+)
+_MEANINGS = {
+    4227: "port used just now",
+    4231: "no TCP port free",
+    4266: "no UDP port free",
+}
 _FAILED_LAYOUTS = (
     ((0, 1, 2, 3), (4, 5, 6, 7)),
     ((0, 1, 2), (3,), (4, 5, 6, 7)),
@@ -279,6 +291,27 @@ def failed_section(
     groups = [group for group in failed.groups if group.kind != TAKEN]
     title = f"failed because no port was free, since {begin_of(failed)}: {total}"
     return _groups_section(title, total, groups, rows, local_time)
+
+
+def logged_section(
+    failed: FailedRequests, local_time: Callable[[float], str]
+) -> Section:
+    """The events in the log of Windows. ``local_time`` is that of the wall clock."""
+    if not failed.logged:
+        none = f"no event in the System log {period_of(failed)} says that no port was"
+        return Section(notes=[f"{none} free"])
+    rows = [
+        (
+            group.events,
+            group.number,
+            local_time(group.first_seconds),
+            local_time(group.last_seconds),
+            _MEANINGS[group.number],
+        )
+        for group in failed.logged
+    ]
+    title = f"events in the System log {period_of(failed)}: no port was free"
+    return Section(title, _LOGGED_COLUMNS, rows)
 
 
 def taken_sections(
