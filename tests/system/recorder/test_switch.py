@@ -190,7 +190,7 @@ def test_a_kind_that_fails_later_is_refused_as_well(monkeypatch):
     kinds = {kind.kind: kind for kind in switch.switch_on()}
     assert kinds[TCP_CONNECT].is_on and not kinds[UDP].is_on
     assert kinds[UDP].refused[0].endswith("/filter: Invalid argument")
-    assert f"{recorder_name()}/" not in (TRACEFS / "dynamic_events").read_text()
+    assert f"{recorder_name()}/udp " not in (TRACEFS / "dynamic_events").read_text()
 
 
 @RECORDED
