@@ -83,6 +83,7 @@ class Counted(NamedTuple):
     """A failure that was made."""
 
     name: str
+    kind: str
     has_to_count: int | None
     """``None`` if this kernel does not have it."""
     counted: int | None
@@ -424,14 +425,14 @@ FAILURES = (
         lambda _: bind_taken_port(socket.SOCK_DGRAM),
         TAKEN,
     ),
-    Failure(f"{_TAKEN}connect(), as connect()", _not(connect_from_taken_port)),
-    Failure(f"{_TAKEN}bind(), as bind()", _not(lambda _: bind_taken_port()), BIND),
+    Failure(f"{_TAKEN}connect()", _not(connect_from_taken_port)),
+    Failure(f"{_TAKEN}bind()", _not(lambda _: bind_taken_port()), BIND),
     Failure(
-        f"{_TAKEN}bind() of UDP, as UDP",
+        f"{_TAKEN}bind() of UDP",
         _not(lambda _: bind_taken_port(socket.SOCK_DGRAM)),
         UDP,
     ),
-    Failure(f"{_LACK}bind() to port 0, as a chosen port", _not(_bind(bind)), TAKEN),
+    Failure(f"{_LACK}bind() to port 0", _not(_bind(bind)), TAKEN),
 )
 """What fails, and as which kind of request it counts, or has not to count."""
 
@@ -475,11 +476,12 @@ def make(failure: Failure) -> Counted:
     try:
         failure.needs().close()
     except OSError:
-        return Counted(failure.name, None, None)
+        return Counted(failure.name, failure.kind, None, None)
     port = own_port()
     with recorded(failure.kind, port) as counted:
         has_to_count = failure.fail(port)
-    return Counted(failure.name, has_to_count, counted[0] if counted else None)
+    number = counted[0] if counted else None
+    return Counted(failure.name, failure.kind, has_to_count, number)
 
 
 def make_each() -> Iterator[Counted]:

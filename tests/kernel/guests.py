@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from check_ephemeral_port.model.sockets import AUTO
+from tests.kernel.failures import Record, record_from_json, to_json
 from tests.kernel.trial import Trial, faults, from_json
 
 SCRIPTS = Path(__file__).parent / "guest"
@@ -52,6 +53,8 @@ class Outcome(NamedTuple):
 
     version: str
     trials: Sequence[Trial]
+    record: Record | None = None
+    """What the recorder counts there; ``None`` if that was not tried."""
 
     @property
     def exact(self) -> int:
@@ -62,14 +65,23 @@ class Outcome(NamedTuple):
 def try_in_guest(guest: Guest, words: Iterable[str] = ()) -> Outcome:
     """Boot the guest and try the situations whose names contain one of these words.
 
+    Without words, try all of them, and the recorder.
     Raises ``CalledProcessError`` if the guest fails.
     """
     version = _output("kernel", guest.kernel_suite, guest.pattern)
     _output("image", guest.suite)
     quoted = " ".join(f"'{word}'" for word in words)
     command = f"{_MODULES} python3 -m tests.kernel.trial {quoted}"
-    lines = _output("boot", version, guest.suite, command).splitlines()
-    return Outcome(version, [from_json(line) for line in lines if line[:1] == "["])
+    if not quoted:
+        command += " && python3 -m tests.kernel.failures"
+    return _decode(version, _output("boot", version, guest.suite, command))
+
+
+def _decode(version: str, text: str) -> Outcome:
+    lines = text.splitlines()
+    records = [record_from_json(line) for line in lines if line[:1] == "{"]
+    trials = [from_json(line) for line in lines if line[:1] == "["]
+    return Outcome(version, trials, records[0] if records else None)
 
 
 def failed_tests(guest: Guest, version: str) -> list[str]:
@@ -131,14 +143,15 @@ def main() -> None:
 def save(outcome: Outcome, folder: Path) -> None:
     """Keep the trials in a file with the name of the kernel."""
     folder.mkdir(parents=True, exist_ok=True)
-    lines = [json.dumps(trial) + "\n" for trial in outcome.trials]
-    (folder / outcome.version).write_text("".join(lines))
+    lines = [json.dumps(trial) for trial in outcome.trials]
+    lines += [to_json(outcome.record)] if outcome.record else []
+    (folder / outcome.version).write_text("".join(f"{line}\n" for line in lines))
 
 
 def saved(folder: Path) -> list[Outcome]:
     """The trials that were saved, the oldest kernel first."""
     return [
-        Outcome(path.name, [*map(from_json, path.read_text().splitlines())])
+        _decode(path.name, path.read_text())
         for path in sorted(folder.iterdir(), key=_numbers)
     ]
 

@@ -35,7 +35,7 @@ from tests.support.sockets import connect, held_connections, held_tcp_ports
 RECORDED = pytest.mark.namespace(ports=PORTS, recorder=True)
 
 
-@pytest.fixture(params=FAILURES, ids=lambda failure: failure.name)
+@pytest.fixture(params=FAILURES, ids=lambda each: f"{each.name}, {each.kind}")
 def failure(request):
     """Each way to fail that this kernel has."""
     try:
