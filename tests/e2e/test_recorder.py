@@ -5,6 +5,7 @@ import fcntl
 import os
 import re
 import subprocess
+import time
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -159,6 +160,28 @@ def test_runs_at_the_same_time_count_each_failure_once(tmp_path):
             r" tcp_connect_failed=(\d+)", "".join(run.communicate()[0] for run in runs)
         )
     assert sorted(counts) == ["0"] * 5 + ["9"]
+
+
+@RECORDED
+def test_two_readers_count_each_failure_once_while_they_happen(tmp_path):
+    states = [("--state-file", str(tmp_path / name)) for name in ("one", "two")]
+    port, sums = own_port(), [0.0, 0.0]
+    with recorder(port):
+        for state in states:
+            check(*state)
+        failing = os.fork()
+        if failing == 0:
+            for _ in range(20):
+                fail(port, 100)
+                time.sleep(0.05)
+            os._exit(0)
+        while True:
+            is_over = os.waitpid(failing, os.WNOHANG) != (0, 0)
+            for number, state in enumerate(states):
+                sums[number] += failed(check(*state))
+            if is_over:
+                break
+    assert sums == [2000, 2000]
 
 
 @RECORDED
@@ -388,6 +411,16 @@ def test_without_a_recorder_only_v_says_so():
     assert "record" not in plain.stdout
     note = "note: failed connects are not recorded here (see --recorder)"
     assert note in check("-v").stdout.splitlines()
+    # without tracefs, and in a container, which has a new sysfs and other users
+    umount = 'umount /sys/kernel/tracing; exec "$0" "$@"'
+    mount = 'mount -t sysfs sysfs /sys; exec "$0" "$@"'
+    for within in (
+        ("unshare", "--mount", "sh", "-c", umount),
+        ("unshare", "-Urnm", "sh", "-c", mount),
+    ):
+        run = check("-v", within=within)
+        assert (run.exit_code, run.stderr) == (0, "")
+        assert "record" not in run.status and note in run.stdout.splitlines()
     asked = check("--failed-critical", "5")
     assert asked.exit_code == 0
     connect, udp = plain.status.rsplit(" - ", 1)

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import re
 import subprocess
 import sys
@@ -20,6 +21,7 @@ from typing import NamedTuple
 
 from check_ephemeral_port.model.sockets import AUTO
 from tests.kernel.failures import Record, record_from_json, to_json
+from tests.kernel.lockdown import MODES
 from tests.kernel.trial import Trial, faults, from_json
 
 SCRIPTS = Path(__file__).parent / "guest"
@@ -95,10 +97,26 @@ def failed_tests(guest: Guest, version: str) -> list[str]:
     return []
 
 
-def _output(script: str, *arguments: str) -> str:
-    command = [str(SCRIPTS / script), *arguments]
+def lockdown_faults(guest: Guest, version: str) -> list[str]:
+    """What is wrong if the kernel is locked down; empty if nothing is."""
+    found = []
+    for mode in MODES:
+        command = f"python3 -m tests.kernel.lockdown {mode}"
+        append = f"lockdown={mode}"
+        try:
+            _output("boot", version, guest.suite, command, append=append)
+        except subprocess.CalledProcessError as error:
+            found += [f"{append}: {line}" for line in str(error.stdout).splitlines()]
+    return found
+
+
+def _output(script: str, *arguments: str, append: str = "") -> str:
     return subprocess.run(
-        command, stdout=subprocess.PIPE, text=True, check=True
+        [str(SCRIPTS / script), *arguments],
+        env={**os.environ, "APPEND": append},
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
     ).stdout.strip()
 
 
@@ -129,6 +147,7 @@ def main() -> None:
         lines = [*wrong(outcome.trials)]
         if not words:
             lines += failed_tests(guest, outcome.version)
+            lines += lockdown_faults(guest, outcome.version)
         print(
             f"Linux {outcome.version}: {outcome.exact} of {len(outcome.trials)} exact"
             f" by default, {len(lines)} faults",
