@@ -73,6 +73,7 @@ def run(
     if options.state_file:
         from .history import with_history
 
+        keep_unanswered(observation.failed)
         observation = with_history(observation, options, stopwatch)
     resource = EphemeralPorts(observation)
     judgment = judge_pool(resource, options)
