@@ -126,13 +126,9 @@ def _mapped(remote: tuple[str, int]) -> socket.socket:
 
 
 def _by_fast_open(remote: tuple[str, int]) -> socket.socket:
-    client = socket.socket()
-    try:
+    with socket.socket() as client:
         client.sendto(b"x", socket.MSG_FASTOPEN, remote)
-    except OSError:
-        client.close()
-        raise
-    return client
+        return client
 
 
 def _mptcp_socket() -> socket.socket:
@@ -140,13 +136,9 @@ def _mptcp_socket() -> socket.socket:
 
 
 def _by_mptcp(remote: tuple[str, int]) -> socket.socket:
-    client = _mptcp_socket()
-    try:
+    with _mptcp_socket() as client:
         client.connect(remote)
-    except OSError:
-        client.close()
-        raise
-    return client
+        return client
 
 
 def _slice_socket() -> socket.socket:
