@@ -45,8 +45,8 @@ LONGEST_NAME = 1000
 LONGEST_COUNTS = 150_000
 """Longer counts of a recorder are not kept. These are those of about 1,500 CPUs."""
 MOST_COUNTS = 450_000
-"""The counts of all checks together are at most this long. With 8 CPUs they are those of
-about 300 checks; if there are more, those of the latest runs are kept."""
+"""The counts of all checks together are at most this long. With 8 CPUs these are about
+300 checks; if there are more, those of the latest runs are kept."""
 DAMAGED = "damaged"
 """Stands for counts that are lost, since the content of the file is foreign."""
 MOST_PORTS = 65536
