@@ -15,7 +15,7 @@ from pathlib import Path
 
 from check_ephemeral_port.model.sockets import AUTO, NEVER
 from check_ephemeral_port.plugin.recorder import NAMES
-from tests.kernel.failures import FAILURES, Counted, record_here
+from tests.kernel.failures import FAILURES, Counted, Record, record_here
 from tests.kernel.guests import Outcome, saved
 from tests.kernel.situations import SITUATIONS
 from tests.kernel.trial import Said, Trial, try_each
@@ -58,10 +58,16 @@ What the recorder counts
 For `failed connects <failed-connects.rst>`_: each of these is made with the
 recorder on. The *truth* is how many system calls failed for the reason that
 the record is about: no port was free or, for chosen ports, it is taken. Wrong
-counts are in italics. "-": the kernel refuses to record that, as listed below.
+counts are in italics. A dash means that the kernel refuses to record that.
 
 .. list-table::
    :header-rows: 1
+
+   * - Kernel
+     - Counted exactly
+     - Wrong
+     - Not recorded
+     - What the kernel refuses
 """
 
 
@@ -96,7 +102,10 @@ def _record_lines(outcomes: Sequence[Outcome]) -> list[str]:
     recorded = [(outcome, outcome.record) for outcome in outcomes if outcome.record]
     if not recorded:
         return []
-    lines = ["", *RECORD.splitlines(), ""]
+    lines = ["", *RECORD.splitlines()]
+    for outcome, record in recorded:
+        lines += _row([_version(outcome), *_record_totals(record)])
+    lines += ["", ".. list-table::", "   :header-rows: 1", ""]
     versions = [_version(outcome) for outcome, _ in recorded]
     lines += _row(["What happens", "Record", "Truth", *versions])
     columns = [{each[:2]: each for each in record.failures} for _, record in recorded]
@@ -106,12 +115,16 @@ def _record_lines(outcomes: Sequence[Outcome]) -> list[str]:
         truth = next((truth for truth in truths if truth is not None), None)
         cells = [failure.name, NAMES[failure.kind], "" if truth is None else str(truth)]
         lines += _row([*cells, *map(_counted, found)])
-    lines.append("")
-    for outcome, record in recorded:
-        for kind, reasons in record.refusals:
-            refused = f"{NAMES[kind]}: {', '.join(reasons)}"
-            lines.append(f"- Linux {_version(outcome)} refuses {refused}")
     return lines
+
+
+def _record_totals(record: Record) -> list[str]:
+    made = [each for each in record.failures if each.has_to_count is not None]
+    counted = [each for each in made if each.counted is not None]
+    exact = sum(each.counted == each.has_to_count for each in counted)
+    numbers = exact, len(counted) - exact, len(made) - len(counted)
+    refused = [f"{NAMES[r.kind]} ({', '.join(r.reasons)})" for r in record.refusals]
+    return [*map(str, numbers), "; ".join(refused) or "nothing"]
 
 
 def _counted(counted: Counted | None) -> str:
