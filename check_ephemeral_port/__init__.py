@@ -1,5 +1,4 @@
 """Nagios plugin: is this host running out of ephemeral ports, and why?"""
 
-from __future__ import annotations
-
+# every old Python can read this file and __main__.py, which names the version it needs
 __version__ = "0.1.0"

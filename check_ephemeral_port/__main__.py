@@ -1,17 +1,19 @@
-"""Starts the program, also as ``python -m check_ephemeral_port``."""
+"""Starts the program, also as ``python -m check_ephemeral_port``.
 
-from __future__ import annotations
+Python 2.7 and every Python 3 can read this file, so that an old one prints a line which
+names the version that the program needs. For this reason, types are comments here.
+"""
 
 import gc
 import os
 import sys
 
-TYPE_CHECKING = False  # importing typing takes memory, which may be what is missing
-if TYPE_CHECKING:
-    from typing import NoReturn
+OLDEST_PYTHON = (3, 9)
+"""The program needs this version or a newer one."""
 
 
-def main() -> NoReturn:
+def main():
+    # type: () -> None
     """Run the check and end the process with its exit code."""
     # without garbage collection, and with os._exit() instead of the interpreter's
     # teardown, a run takes a fifth less time
@@ -19,17 +21,39 @@ def main() -> NoReturn:
     _silence_stderr()
     exit_code = 3
     try:
-        from . import cli
+        if sys.version_info < OLDEST_PYTHON:
+            _write_unknown(_needed_python())
+        else:
+            from . import cli
 
-        exit_code = cli.main()  # the output is already written, without a buffer
+            exit_code = cli.main()  # the output is already written, without a buffer
     except BaseException as error:  # no memory, no descriptor, a broken installation
         # Python would exit with 1, which means WARNING
-        _print_reason(error)
+        _write_reason(error)
     finally:  # also if there was no memory for the reason
         os._exit(exit_code)
 
 
-def _silence_stderr() -> None:
+def _needed_python():
+    # type: () -> str
+    """Which Python the program needs, and which one runs it."""
+    oldest, this = (
+        ".".join(map(str, v[:3])) for v in (OLDEST_PYTHON, sys.version_info)
+    )
+    return "needs Python " + oldest + " or newer, but this is Python " + this
+
+
+def _write_unknown(message):
+    # type: (str) -> None
+    """Write the output of a check that could not run: one line."""
+    try:
+        os.write(1, ("EPHEMERAL_PORT UNKNOWN - " + message + "\n").encode("ascii"))
+    except OSError:  # stdout has no reader
+        pass
+
+
+def _silence_stderr():
+    # type: () -> None
     """Discard what Python and its libraries write there, mostly if memory is short."""
     # no stream: an exception that ends a thread would print a traceback
     sys.stderr = None  # as if it had been closed
@@ -42,13 +66,11 @@ def _silence_stderr() -> None:
         pass
 
 
-def _print_reason(error: BaseException) -> None:
+def _write_reason(error):
+    # type: (BaseException) -> None
     # as in all other lines: monitoring systems give these characters a meaning
     reason = ascii(error).replace("|", "?").replace(";", ",").replace(": ", ", ")[:400]
-    try:
-        os.write(1, f"EPHEMERAL_PORT UNKNOWN - cannot run, {reason}\n".encode())
-    except OSError:  # stdout has no reader
-        pass
+    _write_unknown("cannot run, " + reason)
 
 
 if __name__ == "__main__":

@@ -4,7 +4,8 @@ psutil comes from the distribution (``python3-psutil``), since it is compiled. T
 belongs in the plugin folder of the monitoring agent, on Debian
 /usr/lib/nagios/plugins/check_ephemeral_port, mode 755. Two builds from the same sources
 give the same bytes. Any Python from 3.9 on runs the file; the version that it was built
-with takes half the time, because it doesn't compile the file in each run.
+with takes half the time, because it doesn't compile the file in each run. An older one
+starts a newer one of its folder.
 """
 
 import subprocess
@@ -19,11 +20,7 @@ ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "check_ephemeral_port"
 PYTHON = Path("/usr/bin/python3")
 """The Python that has the distribution's psutil, whatever PATH finds first."""
-MAIN = """\
-from check_ephemeral_port.__main__ import main
-
-main()
-"""
+MAIN = Path(__file__).with_name("single_file_main.py")
 EARLIEST = (1980, 1, 1, 0, 0, 0)
 """The earliest time in a zip archive: that of every file in it."""
 
@@ -43,7 +40,7 @@ def build(target: Path) -> None:
 
 def _lay_out(folder: Path) -> None:
     contents = {
-        "__main__.py": MAIN.encode(),
+        "__main__.py": MAIN.read_bytes(),
         "LICENSE": (ROOT / "LICENSE").read_bytes(),
     }
     for module in PACKAGE.rglob("*.py"):
