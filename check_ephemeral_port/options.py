@@ -5,16 +5,18 @@ from __future__ import annotations
 import argparse
 import re
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 from . import __version__
+from .combinations import objections
 from .model.ports import parse_port
 from .model.records import NamedTuple
 from .model.sockets import (
     ALWAYS,
+    ANY_IPV4,
+    ANY_IPV6,
     AUTO,
     PROBES,
-    PSUTIL,
     SAMPLERS,
     SOCK_DIAG,
     plain_address,
@@ -85,6 +87,9 @@ class Options(NamedTuple):
     exit_ok: bool = False
 
 
+REPEATABLE = ("destination", "verbose")
+"""The options that can be given more than once."""
+
 LOCAL_STATES = ("free", "used", "listening")
 REMOTE_STATES = ("open", "closed", "filtered")
 """Values of --expect for a port of this host, and of another host."""
@@ -92,32 +97,7 @@ REMOTE_STATES = ("open", "closed", "filtered")
 FLAG_LETTERS = "46v"
 """Letters of the short options without a value, except -h and -V."""
 
-POOL_OPTIONS = (
-    "free_warning",
-    "free_critical",
-    "bind_warning",
-    "bind_critical",
-    "fast_warning",
-    "fast_critical",
-    "eta_warning",
-    "eta_critical",
-    "failed_warning",
-    "failed_critical",
-    "destination",
-    "source",
-    "probe",
-    "netns",
-    "all_netns",
-    "state_file",
-    "recorder_group",
-    "no_advice",
-)
-"""Options of the pool check that the port check refuses."""
-
 RECORDER_COMMANDS = ("on", "off", "status")
-
-RECORDER_OPTIONS = ("recorder", "recorder_group", "timeout", "verbose")
-"""The only options that make sense together with --recorder."""
 
 
 class UsageError(Exception):
@@ -126,35 +106,67 @@ class UsageError(Exception):
 
 def parse_options(arguments: Sequence[str]) -> Options:
     """Parse the command line. Raises :class:`UsageError`."""
+    parser = build_parser()
     try:
-        given = build_parser().parse_args(arguments)
+        namespace, unknown = parser.parse_known_args(arguments)
     except argparse.ArgumentError as error:
-        option = (error.argument_name or "").rpartition("/")[2]
-        message = error.message.replace(": ", " ")  # "invalid choice: 'x'"
-        raise UsageError(f"{option} {message}") from None
-    options = Options(**{**vars(given), **_main_thresholds(given)})
-    _refuse_contradictions(options)
+        raise _explained(error, arguments, parser) from None
+    if unknown:
+        raise _unknown(unknown[0], arguments, parser.flags)
+    given = vars(namespace)
+    for objection in objections(given, sys.platform):
+        raise UsageError(objection)
+    options = Options(**{**given, **_main_thresholds(given)})
     _refuse_useless_warnings(given, options)
-    _refuse_linux_options(options)
+    _refuse_other_families(options)
     if options.netns or options.all_netns:
-        if options.sampler == PSUTIL:
-            raise UsageError("--sampler psutil cannot inspect network namespaces")
         options = options._replace(sampler=SOCK_DIAG)
     # each destination once, since perfdata labels must not repeat
     return options._replace(destination=list(dict.fromkeys(options.destination)))
 
 
-def _main_thresholds(
-    given: argparse.Namespace,
-) -> dict[str, ThresholdRange | None]:
+def _explained(
+    error: argparse.ArgumentError, arguments: Sequence[str], parser: _Parser
+) -> UsageError:
+    """The error in one line, with what the user probably meant."""
+    from . import hints  # late: few runs need them
+
+    name = (error.argument_name or "").rpartition("/")[2]
+    text = f"{name} {error.message.replace(': ', ' ')}"
+    ignored = re.match("ignored explicit argument '(.)", error.message)
+    if error.message == MISSING_VALUE:
+        action = parser.action(name)
+        values = ", ".join(action.choices or str(action.metavar).split("|"))
+        reason = hints.missing_value(action.option_strings, arguments, parser.flags)
+        text = f"{name} {reason or f'needs a value ({values})'}"
+    elif ignored and any(a.startswith(f"{name}=") for a in arguments):
+        text = f"{name} takes no value"
+    elif ignored:  # a letter of -vx
+        text = hints.unknown_argument(f"-{ignored[1]}", arguments, parser.flags)
+    return UsageError(hints.single_dash(arguments, parser.flags) or text)
+
+
+def _unknown(
+    argument: str, arguments: Sequence[str], flags: Collection[str]
+) -> UsageError:
+    from . import hints  # late: few runs need them
+
+    return UsageError(
+        hints.single_dash(arguments, flags)
+        or hints.unknown_argument(argument, arguments, flags)
+    )
+
+
+def _main_thresholds(given: Mapping[str, Any]) -> dict[str, ThresholdRange | None]:
     # in percent and with defaults in the pool check, else plain numbers without
-    defaults = Options() if given.port is None else Options(None, None)
-    parse = parse_percent_range if given.port is None else parse_range
+    is_pool = "port" not in given
+    defaults = Options() if is_pool else Options(None, None)
+    parse = parse_percent_range if is_pool else parse_range
     ranges: dict[str, ThresholdRange | None] = {}
     for name in ("warning", "critical"):
-        text = getattr(given, name)
         try:
-            ranges[name] = getattr(defaults, name) if text is None else parse(text)
+            is_given = name in given
+            ranges[name] = parse(given[name]) if is_given else getattr(defaults, name)
         except ValueError as error:
             raise UsageError(f"--{name} {error}") from None
     return ranges
@@ -164,105 +176,65 @@ PAIRS = ("", "free_", "bind_", "fast_", "eta_", "failed_")
 """What comes before ``warning`` and ``critical`` in the names of thresholds."""
 
 
-def _refuse_useless_warnings(given: argparse.Namespace, options: Options) -> None:
-    """Raises :class:`UsageError` if the user gives a warning beyond a critical."""
+def _refuse_useless_warnings(given: Mapping[str, Any], options: Options) -> None:
+    """Raises :class:`UsageError` if the user gives a warning beyond the critical."""
     for pair in PAIRS:
         names = f"{pair}warning", f"{pair}critical"
-        if all(getattr(given, name) is not None for name in names):
-            warning, critical = (getattr(options, name) for name in names)
-            if warning.is_beyond(critical):
-                first, second = (f"--{name.replace('_', '-')}" for name in names)
-                both = f"{first} '{warning}' is beyond {second} '{critical}'"
-                raise UsageError(f"{both}, so it never warns")
+        warning, critical = (getattr(options, name) for name in names)
+        if names[0] in given and critical and warning.is_beyond(critical):
+            first, second = (f"--{name.replace('_', '-')}" for name in names)
+            of_default = "" if names[1] in given else "the default of "
+            both = f"{first} '{warning}' is beyond {of_default}{second} '{critical}'"
+            raise UsageError(f"{both}, so it never warns")
 
 
-def _refuse_contradictions(options: Options) -> None:
-    """Raises :class:`UsageError` for options that contradict each other."""
-    pairs = _pool_contradictions if options.port is None else _port_contradictions
-    if options.recorder:
-        pairs = _recorder_contradictions
-    for contradicts, message in pairs(options):
-        if contradicts:
-            raise UsageError(message)
-
-
-def _pool_contradictions(options: Options) -> Iterator[tuple[object, str]]:
-    yield options.recorder_group, "--recorder-group only together with --recorder on"
-    yield options.hostname, "--hostname only together with --port"
-    yield options.expect, "--expect only together with --port"
-    yield options.ip_version, "-4, -6 only together with --hostname"
-    if options.state_file is None:
-        for severity in ("warning", "critical"):
-            yield (
-                getattr(options, f"eta_{severity}"),
-                f"--eta-{severity} needs --state-file",
-            )
-    yield (
-        options.all_netns and options.state_file,
-        "--state-file not with --all-netns; run a check for each --netns",
-    )
-    yield (
-        options.protocol == "udp" and options.destination,
-        "--destination UDP ports are not counted by destination",
-    )
-
-
-def _recorder_contradictions(options: Options) -> Iterator[tuple[object, str]]:
-    for name, default in Options()._asdict().items():
-        value = getattr(options, name)
-        is_given = value and value != default and name not in RECORDER_OPTIONS
-        option = "-4, -6" if name == "ip_version" else f"--{name.replace('_', '-')}"
-        yield is_given, f"{option} not with --recorder"
-    yield (
-        options.recorder != "on" and options.recorder_group,
-        "--recorder-group only together with --recorder on",
-    )
-
-
-def _port_contradictions(options: Options) -> Iterator[tuple[object, str]]:
-    is_local, expect = options.hostname is None, options.expect
-    defaults = Options()
-    for name in POOL_OPTIONS:
-        given = getattr(options, name)
-        is_default = given == getattr(defaults, name)
-        yield given and not is_default, f"--{name.replace('_', '-')} not with --port"
-    yield is_local and options.ip_version, "-4, -6 only together with --hostname"
-    yield (
-        is_local and expect in REMOTE_STATES,
-        f"--expect {expect!r} only with --hostname",
-    )
-    yield (
-        not is_local and expect in LOCAL_STATES,
-        f"--expect {expect!r} not with --hostname",
-    )
-    yield (
-        expect == "listening" and options.protocol == "udp",
-        "--expect UDP sockets don't listen; use 'used'",
-    )
-    yield (
-        not is_local and options.protocol == "udp",
-        "--protocol --hostname makes a TCP connection",
-    )
-    yield not is_local and options.sampler != AUTO, "--sampler not with --hostname"
-    yield not is_local and options.top, "--top not with --hostname"
-
-
-def _refuse_linux_options(options: Options) -> None:
-    """Raises :class:`UsageError` for options of Linux on other platforms."""
-    if sys.platform == "linux":
+def _refuse_other_families(options: Options) -> None:
+    """Raises :class:`UsageError` if an address and another option contradict each
+    other: IPv4 and IPv6 have no connection in common."""
+    asked, version = options.ip_version, _ip_version(options.hostname or "")
+    if asked and version and asked != version:
+        address = f"--hostname '{options.hostname}', which is an IPv{version} address"
+        raise UsageError(f"-{asked} not with {address}, use -{version}")
+    source = options.source or ""
+    if source in (ANY_IPV4, ANY_IPV6):
         return
-    for given, option in (
-        (options.sampler == SOCK_DIAG, "--sampler 'sock_diag'"),
-        (options.probe == ALWAYS, "--probe"),
-        (options.netns, "--netns"),
-        (options.all_netns, "--all-netns"),
-        (options.recorder, "--recorder"),
-    ):
-        if given:
-            raise UsageError(f"{option} on Linux only")
+    for destination in options.destination:
+        versions = _ip_version(source), _ip_version(destination.host)
+        if all(versions) and versions[0] != versions[1]:
+            first, second = (f"is an IPv{version} address" for version in versions)
+            raise UsageError(
+                f"--source '{source}' {first}, but --destination"
+                f" '{destination.host}' {second}"
+            )
+
+
+def _ip_version(host: str) -> int | None:
+    """4 or 6 for an address, ``None`` for a name."""
+    if ":" in host:
+        return 6
+    return 4 if re.fullmatch(r"[0-9]+(\.[0-9]+){3}(%.*)?", host) else None
+
+
+MISSING_VALUE = "expected one argument"
+"""The words of argparse."""
 
 
 class _Parser(argparse.ArgumentParser):
+    """Its namespace has only the options that are given, each of them once."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings, argument_default=argparse.SUPPRESS)
+        self._given: dict[str, tuple[argparse.Action, list[str]]] = {}
+
+    @property
+    def flags(self) -> Collection[str]:
+        """All options."""
+        return self._option_string_actions.keys()
+
+    def action(self, flag: str) -> argparse.Action:
+        """What argparse knows about an option."""
+        return self._option_string_actions[flag]
+
     def error(self, message: str) -> NoReturn:
         # argparse would write to stderr and exit with 2, which means CRITICAL
         raise UsageError(message)
@@ -270,11 +242,26 @@ class _Parser(argparse.ArgumentParser):
     def _get_values(self, action: argparse.Action, arg_strings: list[str]) -> Any:
         # before Python 3.13, argparse drops the value "--", as in -w--
         if arg_strings == ["--"]:
-            raise argparse.ArgumentError(action, "expected one argument")
+            raise argparse.ArgumentError(action, MISSING_VALUE)
+        self._refuse_second(action, arg_strings)
+        if action.choices and not {*arg_strings} <= {*action.choices}:
+            choices = ", ".join(action.choices)
+            message = f"{arg_strings[0]!r} is not one of {choices}"
+            raise argparse.ArgumentError(action, message)
         return super()._get_values(action, arg_strings)
 
+    def _refuse_second(self, action: argparse.Action, values: list[str]) -> None:
+        first = self._given.setdefault(action.dest, (action, values))
+        if first[1] is values or action.dest in REPEATABLE:
+            return
+        both = " and ".join(map(repr, [*first[1], *values]))
+        message = f"is given twice, as {both}" if both else "is given twice"
+        if first[0] is not action:  # -4 and -6
+            message = f"not with {first[0].option_strings[-1]}"
+        raise argparse.ArgumentError(action, message)
 
-def build_parser() -> argparse.ArgumentParser:
+
+def build_parser() -> _Parser:
     """The parser of the command line, with the help of all options."""
     parser = _Parser(
         prog="check_ephemeral_port",
@@ -362,7 +349,6 @@ def _add_scope(group: argparse._ArgumentGroup) -> None:
         "-d",
         "--destination",
         action="append",
-        default=[],
         metavar="HOST:PORT",
         type=_type(parse_destination),
         help="watch only this destination; can be repeated; IPv6 as [ADDRESS]:PORT. "
@@ -378,18 +364,16 @@ def _add_scope(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
         "--protocol",
         choices=("tcp", "udp", "all"),
-        default="all",
         help="protocol whose ports are counted (default: all)",
     )
-    namespaces = group.add_mutually_exclusive_group()
-    namespaces.add_argument(
+    group.add_argument(
         "--netns",
         metavar="NAME|PID|PATH",
         type=_type(parse_netns),
         help="on Linux, check this network namespace: a name of ip netns, a PID, "
         "or a path such as /proc/1/ns/net",
     )
-    namespaces.add_argument(
+    group.add_argument(
         "--all-netns",
         action="store_true",
         help="on Linux, check every network namespace of the host and report the worst",
@@ -397,14 +381,12 @@ def _add_scope(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
         "--sampler",
         choices=SAMPLERS,
-        default=AUTO,
         help="how to list the sockets (default: auto; sock_diag: on Linux only)",
     )
     group.add_argument(
         "--probe",
         nargs="?",
         const=ALWAYS,
-        default=AUTO,
         choices=PROBES,
         help="on Linux, ask the kernel which ports connect() can share, if that is "
         "cheap or decides the state (auto), in every case (always, also without a "
@@ -435,9 +417,8 @@ def _add_port_check(group: argparse._ArgumentGroup) -> None:
         "TCP connection, which takes a port here and leaves it in TIME_WAIT for a "
         "minute. Waits for at most four fifths of --timeout",
     )
-    versions = group.add_mutually_exclusive_group()
     for version in (4, 6):
-        versions.add_argument(
+        group.add_argument(
             f"-{version}",
             dest="ip_version",
             action="store_const",
@@ -484,14 +465,12 @@ def _add_general(group: argparse._ArgumentGroup) -> None:
         "-v",
         "--verbose",
         action="count",
-        default=0,
         help="show tables; -vv: more rows, and bounds; -vvv: how long each step took",
     )
     group.add_argument(
         "-t",
         "--timeout",
         metavar="DURATION",
-        default=30.0,
         type=_type(parse_duration_seconds),
         help="time limit in seconds, or with a unit: 500ms, 30s, 2m (default: 30)",
     )
@@ -503,9 +482,7 @@ def _add_general(group: argparse._ArgumentGroup) -> None:
         (("-V", "--version"), "show the version and exit with 3"),
         (("-h", "--help"), "show this help and exit with 3"),
     ):
-        group.add_argument(
-            *flags, action="store_true", default=argparse.SUPPRESS, help=text
-        )
+        group.add_argument(*flags, action="store_true", help=text)
 
 
 def help_or_version(arguments: Sequence[str]) -> str:

@@ -34,7 +34,9 @@ MAY_IMPORT = {
     "system": {"system", "model"},
     "plugin": {"plugin", "model"},
     "checks": {"checks", "plugin", "system", "model", "options"},
-    "options": {"model"},
+    "options": {"model", "combinations", "hints"},
+    "combinations": {"model"},
+    "hints": {"model"},
     "cli": {"checks", "options", "plugin", "system"},
     "__main__": {"cli"},
 }

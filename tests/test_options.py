@@ -6,11 +6,13 @@ from hypothesis import strategies as st
 
 from check_ephemeral_port.model.ports import parse_port
 from check_ephemeral_port.options import (
+    UsageError,
     parse_count,
     parse_destination,
     parse_duration_seconds,
     parse_host,
     parse_netns,
+    parse_options,
     parse_path,
     parse_source,
 )
@@ -29,3 +31,37 @@ def test_any_text_is_a_value_or_a_value_error(parse, text):
         assert parse(text)
     except ValueError as error:
         assert str(error)
+
+
+@pytest.mark.parametrize(
+    "line, text",
+    [
+        ("--warn 80", "there is no option --warn, did you mean --warning?"),
+        ("--wraning 80", "there is no option --wraning, did you mean --warning?"),
+        ("--Warning=80", "there is no option --Warning=80, did you mean --warning?"),
+        ("--state_file x", "there is no option --state_file, did you mean --state-f"),
+        ("--free 5:", "did you mean --free-warning or --free-critical?"),
+        ("-W 80", "there is no option -W, did you mean -w?"),
+        ("-warning 80", "there is no option -warning, did you mean --warning?"),
+        ("-top=5", "there is no option -top, did you mean --top?"),
+        ("-port 80", "there is no option -port, did you mean --port?"),
+        ("\u2013warning 80", "begins with a dash that is no '-', did you mean --warn"),
+        ("warning=80", "'warning=80' begins without '--', did you mean --warning?"),
+        ("help", "'help' begins without '--', did you mean --help?"),
+        ("80 90", "'80' belongs to no option, did you mean -w 80?"),
+        ("-w 80% 90%", "'90%' belongs to no option, did you mean -c 90%?"),
+        ("-H x 443", "'443' belongs to no option, did you mean -p 443?"),
+        ("-p 80 443", "'443' belongs to no option"),
+        ("-w -5", "--warning '-5' is a negative number, which makes no sense here"),
+        ("-w -c 90", "--warning has no value before -c"),
+        ("--netns -x", "--netns '-x' begins with '-', write --netns=-x"),
+        ("-t", "--timeout needs a value (DURATION)"),
+        ("-4=5", "-4 takes no value"),
+        ("-vx", "there is no option -x, -h lists all options"),
+        ("--protocol TCP", "--protocol 'TCP' is not one of tcp, udp, all"),
+    ],
+)
+def test_a_wrong_command_line_says_what_was_meant(line, text):
+    with pytest.raises(UsageError) as raised:
+        parse_options(line.split(" "))
+    assert text in str(raised.value)

@@ -1,6 +1,6 @@
 """The start of the file that ``make zipapp`` builds: its ``__main__.py``.
 
-Enterprise Linux 8 has Python 3.6 as ``python3``, and newer ones beside it. Python 2.7
+Enterprise Linux 8 has Python 3.6 as ``python3``, and newer ones next to it. Python 2.7
 and every Python 3 can read this file; see :mod:`check_ephemeral_port.__main__`.
 """
 

@@ -230,7 +230,7 @@ def test_no_file_is_read_for_arguments_and_nothing_is_abbreviated(tmp_path):
     assert parser.fromfile_prefix_chars is None and not parser.allow_abbrev
     file = tmp_path / "arguments"
     file.write_text("--exit-ok\n")
-    assert_unknown(check(f"@{file}"), "unrecognized arguments")
+    assert_unknown(check(f"@{file}"), "belongs to no option")
     for short in ("--prob", "--state", "--all", "--exit", "--verb"):
         assert_unknown(check(short), short)
 

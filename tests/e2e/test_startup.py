@@ -12,6 +12,7 @@ ALWAYS = {
     "checks",
     "checks.pool",
     "cli",
+    "combinations",
     "model",
     "model.bind",
     "model.bounds",
