@@ -564,9 +564,11 @@ def parse_netns(text: str) -> str:
 
 
 def parse_path(text: str) -> str:
-    """A path, unchanged. Raises ``ValueError`` if it is empty."""
+    """The path of a file, unchanged. Raises ``ValueError``."""
     if not text:
         raise ValueError("the path is empty")
+    if text.endswith("/"):
+        raise ValueError(f"{text!r} is a folder, name a file in it")
     return text
 
 

@@ -55,6 +55,8 @@ LATEST_SECONDS = 1e12
 LOCK_SHARE = 0.1
 """The share of the remaining time that a run waits for another one."""
 LOCK_RETRY_SECONDS = 0.01
+MODE = 0o600
+"""Only its owner can read and write the file."""
 NEW = ".new"
 """How the name of an unfinished file ends."""
 
@@ -218,10 +220,27 @@ _FOREIGN = _State({}, {}, is_foreign=True)
 
 def _tolerated(path: str, error: OSError) -> OSError:
     if error.errno not in TOLERATED_ERRORS:
-        is_denied = error.errno in (errno.EACCES, errno.EPERM)
-        kind = NotWritable if is_denied else SystemReadError
-        raise kind(f"--state-file {path}: {error.strerror}") from None
+        if error.errno in (errno.EACCES, errno.EPERM):
+            reason = f"{error.strerror}, {_denied(os.path.dirname(path) or '.')}"
+            raise NotWritable(f"--state-file {path}: {reason}") from None
+        raise SystemReadError(f"--state-file {path}: {error.strerror}") from None
     return error
+
+
+def _denied(folder: str) -> str:
+    """Who is denied what, and what to do about it."""
+    user = _user(os.geteuid())
+    by_effective = os.access in os.supports_effective_ids
+    if os.access(folder, os.W_OK | os.X_OK, effective_ids=by_effective):
+        return f"{user} runs the check"
+    write = f"{user} runs the check and is not allowed to write in {folder}"
+    return f"{write}, name a file in a folder of {user}"
+
+
+def _user(uid: int) -> str:
+    from .processes import describe_user  # late: only for an error
+
+    return describe_user(uid)
 
 
 class _LockedFile(NamedTuple):
@@ -259,7 +278,7 @@ def _open(path: str, folder: int, name: str) -> int:
         # before open(), which can block on a FIFO and has less clear error messages
         _check_file(path, os.stat(name, dir_fd=folder, follow_symlinks=False))
     flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
-    file = os.open(name, flags, 0o600, dir_fd=folder)
+    file = os.open(name, flags, MODE, dir_fd=folder)
     try:
         _check_file(path, os.fstat(file))
     except SystemReadError:
@@ -271,10 +290,24 @@ def _open(path: str, folder: int, name: str) -> int:
 def _check_file(path: str, found: os.stat_result) -> None:
     if stat.S_ISLNK(found.st_mode):
         raise SystemReadError(f"--state-file {path} is a symbolic link")
+    if stat.S_ISDIR(found.st_mode):
+        raise SystemReadError(f"--state-file {path} is a folder, name a file in it")
     if not stat.S_ISREG(found.st_mode):
         raise SystemReadError(f"--state-file {path} is not a regular file")
     if found.st_uid != os.geteuid():
-        raise SystemReadError(f"--state-file {path} belongs to another user")
+        raise SystemReadError(f"--state-file {path} {_foreign(path, found)}")
+
+
+def _foreign(path: str, found: os.stat_result) -> str:
+    """Whose file it is, who runs the check, and what to do about it."""
+    from shlex import quote
+
+    owner, user = _user(found.st_uid), _user(os.geteuid())
+    fix = "name another file"
+    # as the check makes it: other files, such as /etc/passwd, must keep their owner
+    if stat.S_IMODE(found.st_mode) == MODE:
+        fix = f"as root run chown {user.split()[-1]} {quote(path)}"
+    return f"belongs to {owner}, but {user} runs the check, {fix}"
 
 
 def _check_folder(path: str, found: os.stat_result) -> None:
@@ -311,7 +344,7 @@ def _replace(locked_file: _LockedFile, data: bytes) -> None:
     at = {"dir_fd": locked_file.folder}
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
     try:
-        with open(os.open(new, flags, 0o600, **at), "wb") as file:
+        with open(os.open(new, flags, MODE, **at), "wb") as file:
             file.write(data)
         os.rename(
             new,

@@ -74,6 +74,7 @@ OPTIONS = [
         (["--recorder-group", "x", "-p", "9"], ["--recorder-group not with --port"]),
         (["--state-file", "x", "--all-netns"], ["--state-file not with --all-netns"]),
         (["--state-file", ""], ["--state-file", "empty"]),
+        (["--state-file", "/tmp/"], ["'/tmp/' is a folder, name a file in it"]),
         (["--failed-warning", "5%"], ["--failed-warning", "not a range"]),
         (["--failed-critical", "5", "-p", "9"], ["--failed-critical not with --port"]),
         (["-d", "192.0.2.7"], ["--destination", "HOST:PORT"]),

@@ -4,15 +4,19 @@ import errno
 import fcntl
 import os
 import re
+import stat
 import subprocess
 import threading
 import time
 from contextlib import ExitStack
+from pathlib import Path
+from tempfile import mkdtemp
 
 import pytest
 
 from check_ephemeral_port.system.state_file import decode_history
 from tests.support.namespace import set_sysctl
+from tests.support.needs import BE_ROOT, skip_without
 from tests.support.plugin_process import PROGRAM, check, with_stub
 from tests.support.sockets import (
     bind_udp,
@@ -27,6 +31,7 @@ from tests.support.sockets import (
 pytestmark = pytest.mark.slow
 SERVER = ("127.0.0.1", 5000)
 ALONE = pytest.mark.namespace(ports="40000-40039")
+WITH_USERS = pytest.mark.namespace(ports="40000-40039", users=True)
 ROOMY = pytest.mark.namespace(ports="40000-40799")
 NO_ALARMS = ("-w", "~:", "-c", "~:")
 
@@ -263,3 +268,55 @@ def test_a_full_disk_is_reported_with_v_and_changes_nothing_else(tmp_path):
     assert run == plain
     output = check("-v", "--state-file", "state", within=within).stdout
     assert "note: history not kept, No space left on device: state\n" in output
+
+
+AS_NOBODY = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
+
+
+@pytest.fixture
+def as_nobody():
+    """Runs the program as a user without privilege, in a test with users."""
+    if os.geteuid():
+        skip_without("root, which can be another user", BE_ROOT)
+    return AS_NOBODY
+
+
+@WITH_USERS
+def test_a_file_that_root_made_once_names_both_users_and_the_fix(as_nobody):
+    folder = Path(mkdtemp())
+    folder.chmod(0o777 | stat.S_ISVTX)
+    state = folder / "the state"
+    check("--state-file", str(state))
+    run = check("--state-file", str(state), within=as_nobody)
+    assert (run.exit_code, run.stderr) == (3, "")
+    assert (
+        f" UNKNOWN - no history, --state-file {state} belongs to root, but nobody runs"
+        f" the check, as root run chown nobody '{state}' - 0% of 40 " in run.status
+    )
+    command = run.status.split("as root run ")[1].split(" - ")[0]
+    subprocess.run(command, shell=True, check=True)
+    run = check("--state-file", str(state), within=as_nobody)
+    assert (run.exit_code, run.stderr) == (0, "")
+    assert "history" not in run.status
+
+
+@WITH_USERS
+def test_a_folder_of_root_names_the_user_who_cannot_write_there(as_nobody):
+    folder = Path(mkdtemp())
+    folder.chmod(0o755)
+    run = check("--state-file", f"{folder}/state", within=as_nobody)
+    assert (run.exit_code, run.stderr) == (0, "")
+    assert (
+        f"no history, --state-file {folder}/state, Permission denied, nobody runs the"
+        f" check and is not allowed to write in {folder}, name a file in a folder of"
+        " nobody" in run.status
+    )
+
+
+@WITH_USERS
+def test_no_other_file_gets_another_owner(as_nobody):
+    run = check("--state-file", "/etc/passwd", within=as_nobody)
+    assert "/etc/passwd belongs to root, but nobody runs the check, name another" in (
+        run.status
+    )
+    assert "chown" not in run.stdout

@@ -297,6 +297,7 @@ def test_special_files_are_not_opened(tmp_path, kind):
     netns = check("-t", "10s", "--netns", str(path))
     assert_unknown(netns, f"{path} is not a network namespace")
     state = check("-t", "10s", "--state-file", str(path))
-    problem = f"no history, --state-file {path} is not a regular file - "
+    what = "a folder, name a file in it" if kind == "folder" else "not a regular file"
+    problem = f"no history, --state-file {path} is {what} - "
     assert (state.exit_code, state.stderr) == (3, "")
     assert state.status.startswith(f"EPHEMERAL_PORT UNKNOWN - {problem}")

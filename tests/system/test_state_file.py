@@ -192,16 +192,16 @@ def test_a_path_that_is_no_regular_file_is_refused(path, tmp_path):
     os.mkfifo(path)
     assert_refused(path, "is not a regular file")
     assert_refused("/dev/null", "is not a regular file")
-    assert_refused(str(tmp_path), "is not a regular file")
+    assert_refused(str(tmp_path), "is a folder, name a file in it")
     assert_refused(f"{tmp_path}/none/state", "No such file or directory")
     assert_refused(f"{path}/state", "Not a directory")
     assert_refused(f"{tmp_path}/{'x' * 300}", "File name too long")
     assert_refused(f"{tmp_path}/", "")
-    assert_refused(f"{tmp_path}/..", "is not a regular file")
+    assert_refused(f"{tmp_path}/..", "is a folder, name a file in it")
 
 
 AS_UNPRIVILEGED_USER = """
-import fcntl, os, sys  # the other user can have no access to the libraries
+import fcntl, os, pwd, shlex, sys  # the other user can have no access to the libraries
 from check_ephemeral_port.system.errors import SystemReadError
 from check_ephemeral_port.system.state_file import update_history
 from tests.support.builders import HISTORY
@@ -219,8 +219,17 @@ except SystemReadError as error:
 @pytest.mark.parametrize(
     "path, kind, refusal",
     [
-        ("/etc/passwd", "SystemReadError", " belongs to another user"),
-        ("/etc/check_ephemeral_port.state", "NotWritable", ": Permission denied"),
+        (
+            "/etc/passwd",
+            "SystemReadError",
+            " belongs to root, but nobody runs the check, name another file",
+        ),
+        (
+            "/etc/check_ephemeral_port.state",
+            "NotWritable",
+            ": Permission denied, nobody runs the check and is not allowed to write in"
+            " /etc, name a file in a folder of nobody",
+        ),
     ],
 )
 def test_a_file_of_another_user_is_refused(path, kind, refusal):
