@@ -117,13 +117,16 @@ def observe(options: Options, stopwatch: Stopwatch) -> Observation:
 def _observe_all(
     options: Options, watches: tuple[Watch, ...], stopwatch: Stopwatch
 ) -> Observation:
-    from ..plugin.pool.namespaces import describe_failures, find_worst
+    from ..plugin.namespaces import describe_failures
+    from ..plugin.pool.namespaces import find_worst
+    from ..system.processes import hides_processes
 
     outcomes = _observe_each(options, watches, stopwatch)
     worst, survey = find_worst(outcomes, contexts_of(options))
+    survey = survey._replace(hides_processes=hides_processes())
     if worst is None:
         none = "no network namespace could be inspected"
-        raise SystemReadError(describe_failures(survey) or none)
+        raise SystemReadError(describe_failures(survey.inspected) or none)
     return worst._replace(survey=survey)
 
 
@@ -310,9 +313,9 @@ def judge_pool(resource: EphemeralPorts, options: Options) -> Judgment:
         thresholds = Thresholds(options.failed_warning, options.failed_critical)
         contexts.append(failed_context(failed, thresholds))
     if survey:
-        from ..plugin.pool.namespaces import FailedContext, SurveyedNamespaces
+        from ..plugin.namespaces import FailedContext, InspectedNamespaces
 
-        resources.append(SurveyedNamespaces(survey))
+        resources.append(InspectedNamespaces(survey.inspected, survey.alarming))
         contexts.append(FailedContext())
     return judge(resources, contexts)
 

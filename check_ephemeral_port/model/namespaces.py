@@ -56,8 +56,30 @@ class NamespaceFailure(NamedTuple):
     """It did not answer in time."""
 
 
+class Inspected(NamedTuple):
+    """Which network namespaces of a host could be observed."""
+
+    observed: int
+    """Their number."""
+    failures: Sequence[NamespaceFailure]
+    hides_processes: bool = False
+    """The system hides processes of other users, and so their namespaces."""
+
+
 class Survey(NamedTuple):
     """The results of all network namespaces of a host."""
 
     results: Sequence[NamespaceResult]
     failures: Sequence[NamespaceFailure]
+    hides_processes: bool = False
+    """See :class:`Inspected`."""
+
+    @property
+    def inspected(self) -> Inspected:
+        """What it could inspect."""
+        return Inspected(len(self.results), self.failures, self.hides_processes)
+
+    @property
+    def alarming(self) -> bool:
+        """Whether any namespace alarms."""
+        return any(result.state for result in self.results)

@@ -297,6 +297,19 @@ def sees_all_processes(proc: str = "/proc") -> bool:
     return is_root() and (not is_linux or lists_first_processes(proc))
 
 
+def hides_processes(proc: str = "/proc") -> bool:
+    """Whether processes of other users are hidden there: the mount option hidepid,
+    proc(5). It hides them from neither root nor the group of its option gid.
+
+    Otherwise every user sees this file of process 1 (kernel: ``get_proc_task_net()``).
+    """
+    try:
+        os.stat(f"{proc}/1/net/dev")
+    except OSError:
+        return os.path.exists(f"{proc}/self/net/dev")
+    return False
+
+
 def lists_first_processes(proc: str = "/proc") -> bool:
     """Whether the processes there are those of the host, not of a container."""
     process = "self" if proc == "/proc" else "1"

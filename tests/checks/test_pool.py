@@ -12,7 +12,7 @@ from check_ephemeral_port.model.namespaces import (
     Survey,
 )
 from check_ephemeral_port.options import Options
-from check_ephemeral_port.plugin.pool.namespaces import describe_failures
+from check_ephemeral_port.plugin.namespaces import describe_failures
 from check_ephemeral_port.plugin.pool.resource import EphemeralPorts
 from check_ephemeral_port.plugin.pool.summary import Explanation
 from check_ephemeral_port.system.deadline import Stopwatch
@@ -50,7 +50,7 @@ def survey(monkeypatch):
 
 def test_a_namespace_that_vanishes_during_the_survey_is_skipped(survey):
     observation = survey((WEB, NamespaceGone("gone")), (DB, clients(4)), (MAIL, ()))
-    results, failures = observation.survey
+    results, failures, _ = observation.survey
     assert [result.namespace for result in results] == [DB, MAIL]
     assert failures == []
 
@@ -64,7 +64,7 @@ def test_a_namespace_that_fails_is_counted(survey):
     values = {metric.label: metric.value for metric in result.metrics}
     assert (values["netns"], values["netns_failed"]) == (1, 1)
     assert result.state == "unknown"
-    assert result.sentences[0] == describe_failures(observation.survey)
+    assert result.sentences[0] == describe_failures(observation.survey.inspected)
 
 
 def test_namespaces_that_hang_leave_time_for_the_last(monkeypatch):
@@ -108,7 +108,7 @@ def test_it_is_an_error_if_no_namespace_can_be_observed(survey):
             (MAIL, NamespaceGone("gone")),
             (DB, SystemReadError("no memory")),
         )
-    assert str(raised.value) == describe_failures(Survey([], failures))
+    assert str(raised.value) == describe_failures(Survey([], failures).inspected)
     assert str(raised.value) == (
         f"cannot inspect 2 of 2 network namespaces (web, db), {REFUSED}"
     )

@@ -27,15 +27,11 @@ from check_ephemeral_port.model.port.report import (
 )
 from check_ephemeral_port.model.sockets import TcpState
 from check_ephemeral_port.model.thresholds import ThresholdRange, parse_range
+from check_ephemeral_port.plugin.namespaces import FailedContext, InspectedNamespaces
 from check_ephemeral_port.plugin.output.nagios import write_nagios
 from check_ephemeral_port.plugin.pool import resource as resources
 from check_ephemeral_port.plugin.pool.contexts import pool_contexts
-from check_ephemeral_port.plugin.pool.namespaces import (
-    FailedContext,
-    NamespaceSummary,
-    SurveyedNamespaces,
-    find_worst,
-)
+from check_ephemeral_port.plugin.pool.namespaces import NamespaceSummary, find_worst
 from check_ephemeral_port.plugin.pool.resource import EphemeralPorts
 from check_ephemeral_port.plugin.port import resources as port_resources
 from check_ephemeral_port.plugin.port.contexts import local_contexts, remote_contexts
@@ -220,7 +216,10 @@ def check_namespaces(chance, thresholds):
     contexts = pool_contexts(**by_name)
     worst, survey = find_worst(map(outcome, namespaces), contexts)
     resource = EphemeralPorts(worst._replace(survey=survey))
-    resources_of_all = [resource, SurveyedNamespaces(survey)]
+    resources_of_all = [
+        resource,
+        InspectedNamespaces(survey.inspected, survey.alarming),
+    ]
     judgment = judge(resources_of_all, [*contexts, FailedContext()])
     return Made(resource, judgment, NamespaceSummary), by_context(by_name)
 

@@ -13,6 +13,7 @@ from tests.support.namespace import (
     run_inside,
     set_sysctl,
 )
+from tests.support.needs import BE_ROOT, skip_without
 from tests.support.plugin_process import assert_unknown, check
 from tests.support.seccomp import hang_in_setns
 from tests.support.sockets import (
@@ -372,3 +373,57 @@ def test_200_empty_namespaces_are_inspected():
     # tables of the worst come first, and rows fill the remaining room
     _, head, *_, last = check("--all-netns", "-v").stdout.splitlines()
     assert head.startswith("usage ") and last.endswith(" lines left out)")
+
+
+# a host with several users, where /proc hides their processes from each other
+HIDING = """
+mount -t proc -o hidepid=$0 proc /proc
+exec setpriv --reuid=65534 --regid=65534 --clear-groups "$@"
+"""
+HIDDEN = "/proc hides the processes of other users (hidepid)"
+
+
+def without_others(hidepid):
+    """Run the program as a user who sees no process of another one."""
+    if os.geteuid():
+        skip_without("root, which can mount /proc with hidepid", BE_ROOT)
+    return ["unshare", "--mount", "sh", "-ec", HIDING, hidepid]
+
+
+@pytest.mark.namespace(ports="40000-40039", host=True, users=True)
+@pytest.mark.parametrize("hidepid", ["noaccess", "invisible", "ptraceable"])
+def test_where_processes_are_hidden_all_netns_is_not_ok(hidepid):
+    hold_namespace("50000-50019")
+    within = without_others(hidepid)
+    run = check("--all-netns", within=within)
+    assert (run.exit_code, run.stderr) == (3, "")
+    reason = f"{HIDDEN} and so their network namespaces, run as root"
+    start = f"EPHEMERAL_PORT UNKNOWN - {reason} - in own netns {IDLE}"
+    assert run.status.startswith(start)
+    with held_udp_ports(38):
+        run = check("--all-netns", within=within)
+    assert run.exit_code == 2
+    assert " CRITICAL - in own netns 95% of 40 ports for UDP used" in run.status
+    assert f" - {reason}" in run.status
+    add_namespace("web", "50000-50019")
+    run = check("--all-netns", within=within)
+    assert run.exit_code == 3
+    assert "cannot inspect 1 of 2 network namespaces (web), " in run.status
+    assert f"{FIX}, and {HIDDEN} - in own " in run.status
+    # root sees all
+    assert check("--all-netns").exit_code == 0
+
+
+@pytest.mark.namespace(ports="40000-40039", host=True, users=True)
+@pytest.mark.parametrize("hidepid", ["noaccess", "invisible", "ptraceable"])
+def test_where_processes_are_hidden_a_pid_is_not_called_missing(hidepid):
+    pid = hold_namespace("50000-50019").pid
+    run = check("--netns", str(pid), within=without_others(hidepid))
+    where = f"/proc/{pid}/ns/net"
+    if hidepid == "noaccess":  # the folder is there, but closed
+        reason = f"cannot enter network namespace {where}, Operation not permitted"
+    else:
+        reason = f"there is no {where} to see, {HIDDEN}"
+    assert run.stdout == f"EPHEMERAL_PORT UNKNOWN - {reason}{FIX}\n"
+    assert run.exit_code == 3
+    assert check("--netns", str(pid)).exit_code == 0

@@ -9,15 +9,10 @@ import nagiosplugin
 from ...model.bounds import Usage
 from ...model.namespaces import NamespaceFailure, NamespaceResult, Survey
 from ...model.observation import Observation
-from ..names import namespace_name, namespace_phrase
-from ..text import NAME
-from ..thresholds import ThresholdContext
-from .resource import COUNT, EphemeralPorts
+from ..names import namespace_phrase
+from ..namespaces import FAILED, describe_failures
+from .resource import EphemeralPorts
 from .summary import WAS_FULL, Explanation, PoolSummary
-
-FAILED = "netns_failed"
-MAX_NAMES = 3
-"""The status line names at most this many namespaces that could not be observed."""
 
 
 def find_worst(
@@ -71,53 +66,6 @@ def _percent(usage: Usage | None) -> float | None:
     return usage.used_percent if usage else None
 
 
-class SurveyedNamespaces(nagiosplugin.Resource):  # type: ignore[misc] # untyped library
-    """The network namespaces of a host, as observed in a survey."""
-
-    name = NAME
-
-    def __init__(self, survey: Survey) -> None:
-        self.survey = survey
-
-    def probe(self) -> list[nagiosplugin.Metric]:
-        """The number of namespaces that were observed, and of those that failed."""
-        observed, failed = len(self.survey.results), len(self.survey.failures)
-        return [
-            nagiosplugin.Metric("netns", observed, min=0, context=COUNT),
-            nagiosplugin.Metric("netns_failed", failed, min=0, context=FAILED),
-        ]
-
-    @property
-    def alarming(self) -> bool:
-        """Whether any namespace alarms."""
-        return any(result.state for result in self.survey.results)
-
-
-class FailedContext(ThresholdContext):
-    """Alarms if a namespace could not be observed and no other one alarms.
-
-    WARNING if one hangs, for that is a fault of the host. Otherwise UNKNOWN: a
-    privilege is missing.
-    """
-
-    def __init__(self) -> None:
-        super().__init__(FAILED)
-
-    def evaluate(
-        self, metric: nagiosplugin.Metric, resource: SurveyedNamespaces
-    ) -> nagiosplugin.Result:
-        """WARNING, UNKNOWN or OK."""
-        state = nagiosplugin.Ok
-        if metric.value and not resource.alarming:
-            hangs = any(failure.hangs for failure in resource.survey.failures)
-            state = nagiosplugin.Warn if hangs else nagiosplugin.Unknown
-        return self.result_cls(state, None, metric)
-
-    def describe(self, metric: nagiosplugin.Metric) -> str:
-        """The sentence for the status line."""
-        return describe_failures(metric.resource.survey)
-
-
 class NamespaceSummary(PoolSummary):
     """Sentences that also name the worst namespace and those that failed."""
 
@@ -131,7 +79,7 @@ class NamespaceSummary(PoolSummary):
         return self._named(super()._ok(results))
 
     def _problem(self, results: nagiosplugin.Results) -> list[str]:
-        failures = describe_failures(self._survey)
+        failures = describe_failures(self._survey.inspected)
         if any(result.metric.context == FAILED for result in results.most_significant):
             return [failures, *self._ok(results)]
         first, *others = self._named(super()._problem(results))
@@ -152,21 +100,3 @@ class NamespaceSummary(PoolSummary):
                 named[index] = f"in {name}{worst_of} {sentence}"
                 break
         return named
-
-
-def describe_failures(survey: Survey) -> str:
-    """How many namespaces could not be observed, their names, and the first reason.
-
-    Empty if all could be observed.
-    """
-    failures = survey.failures
-    if not failures:
-        return ""
-    names = [namespace_name(failure.namespace) for failure in failures[:MAX_NAMES]]
-    if len(failures) > MAX_NAMES:
-        names.append(f"{len(failures) - MAX_NAMES} more")
-    total = len(failures) + len(survey.results)
-    return (
-        f"cannot inspect {len(failures)} of {total} network namespaces"
-        f" ({', '.join(names)}), {failures[0].reason}"
-    )

@@ -28,6 +28,7 @@ from collections.abc import Callable, Iterable
 
 from ..deadline import within
 from ..errors import SystemReadError
+from ..processes import hides_processes
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -41,6 +42,7 @@ CLONE_NEWNET = 0x40000000
 NAMED = ("/run/netns", "/var/run/netns")
 """Where ``ip netns`` keeps its names; see ip-netns(8)."""
 OWN = "/proc/thread-self/ns/net"
+OF_PROCESS = r"(.+?)/(?:[0-9]+|self)(?:/task/[0-9]+)?/ns/net"
 FIX = "needs root (see contrib/sudoers), or CAP_SYS_ADMIN and CAP_SYS_PTRACE"
 
 
@@ -62,7 +64,8 @@ def namespace_path(text: str, folders: Iterable[str] = NAMED) -> str:
             return f"{folder}/{text}"
     if re.fullmatch("[0-9]+", text):
         return f"/proc/{text}/ns/net"
-    raise NamespaceGone(f"there is no network namespace {text!r} in /run/netns")
+    none = f"there is no network namespace {text!r} in /run/netns"
+    raise NamespaceGone(f"{none}; for a container, give the PID of a process in it")
 
 
 def in_namespace(
@@ -102,12 +105,12 @@ def proc_of(namespace: Namespace | None) -> str:
     ``/host/proc/1/ns/net``. For other paths, and for ``None``, it is ``/proc``.
     """
     path = namespace.paths[0] if namespace else ""
-    match = re.fullmatch(r"(.+?)/(?:[0-9]+|self)(?:/task/[0-9]+)?/ns/net", path)
+    match = re.fullmatch(OF_PROCESS, path)
     return match[1] if match else "/proc"
 
 
 def _open_first(paths: Iterable[str]) -> tuple[str, int]:
-    gone = "no path"
+    gone, path = "no path", ""
     for path in paths:
         try:
             # opening a device or a pipe could block or have side effects
@@ -124,6 +127,10 @@ def _open_first(paths: Iterable[str]) -> tuple[str, int]:
             raise _refused(path, error) from None
         except OSError as error:
             raise SystemReadError(f"cannot open {path}: {error.strerror}") from None
+    match = re.fullmatch(OF_PROCESS, path)
+    if match and hides_processes(match[1]):
+        hidden = f"{match[1]} hides the processes of other users (hidepid)"
+        raise NamespaceGone(f"there is no {path} to see: {hidden}; {FIX}")
     raise NamespaceGone(f"there is no such network namespace: {gone}")
 
 

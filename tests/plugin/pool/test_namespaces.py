@@ -10,12 +10,14 @@ from check_ephemeral_port.model.namespaces import Namespace, NamespaceFailure
 from check_ephemeral_port.model.thresholds import parse_range
 from check_ephemeral_port.plugin.layout import detail_lines
 from check_ephemeral_port.plugin.names import namespace_name, namespace_phrase
+from check_ephemeral_port.plugin.namespaces import (
+    FailedContext,
+    InspectedNamespaces,
+    describe_failures,
+)
 from check_ephemeral_port.plugin.pool.contexts import pool_contexts
 from check_ephemeral_port.plugin.pool.namespaces import (
-    FailedContext,
     NamespaceSummary,
-    SurveyedNamespaces,
-    describe_failures,
     find_worst,
     namespace_result,
 )
@@ -72,7 +74,8 @@ def check_all(*found):
     survey, worst = surveyed(*found)
     resource = EphemeralPorts(worst._replace(survey=survey))
     judgment = judge(
-        [resource, SurveyedNamespaces(survey)], [*contexts(), FailedContext()]
+        [resource, InspectedNamespaces(survey.inspected, survey.alarming)],
+        [*contexts(), FailedContext()],
     )
     return Made(resource, judgment, NamespaceSummary)
 
@@ -134,7 +137,7 @@ def test_there_is_no_worst_namespace_if_all_failed():
     survey, worst = surveyed((WEB, REFUSED))
     assert worst is None
     assert re.match(
-        r"cannot inspect 1 of 1 .* \(web\), /run/", describe_failures(survey)
+        r"cannot inspect 1 of 1 .* \(web\), /run/", describe_failures(survey.inspected)
     )
 
 
