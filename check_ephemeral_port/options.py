@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 
 from . import __version__
 from .combinations import objections
-from .model.ports import parse_port
+from .model.ports import PortRange, is_service_name, parse_port, parse_ports
 from .model.records import NamedTuple
 from .model.sockets import (
     ALWAYS,
@@ -41,7 +41,8 @@ class DestinationOption(NamedTuple):
 
     host: str
     """A name or an address, and perhaps ``%DEVICE``."""
-    port: int
+    port: int | str
+    """A number, or the name of a service."""
 
 
 class Options(NamedTuple):
@@ -62,8 +63,8 @@ class Options(NamedTuple):
     failed_critical: ThresholdRange | None = None
     destination: Sequence[DestinationOption] = ()
     source: str | None = None
-    port: int | None = None
-    """Set for the port check, ``None`` for the pool check."""
+    port: Sequence[PortRange | str] | None = None
+    """Ports and names of services for the port check, ``None`` for the pool check."""
     hostname: str | None = None
     """The host with the port; ``None`` for this host."""
     ip_version: int | None = None
@@ -119,10 +120,11 @@ def parse_options(arguments: Sequence[str]) -> Options:
     options = Options(**{**given, **_main_thresholds(given)})
     _refuse_useless_warnings(given, options)
     _refuse_other_families(options)
+    if options.hostname and not _is_one_port(options.port or ()):
+        raise UsageError("--hostname takes one port, but --port has several")
     if options.netns or options.all_netns:
         options = options._replace(sampler=SOCK_DIAG)
-    # each destination once, since perfdata labels must not repeat
-    return options._replace(destination=list(dict.fromkeys(options.destination)))
+    return options
 
 
 def _explained(
@@ -132,7 +134,7 @@ def _explained(
     from . import hints  # late: few runs need them
 
     name = (error.argument_name or "").rpartition("/")[2]
-    text = f"{name} {error.message.replace(': ', ' ')}"
+    text = f"{name} {error.message}"
     ignored = re.match("ignored explicit argument '(.)", error.message)
     if error.message == MISSING_VALUE:
         action = parser.action(name)
@@ -206,6 +208,10 @@ def _refuse_other_families(options: Options) -> None:
                 f"--source '{source}' {first}, but --destination"
                 f" '{destination.host}' {second}"
             )
+
+
+def _is_one_port(ports: Sequence[PortRange | str]) -> bool:
+    return len(ports) == 1 and (isinstance(ports[0], str) or ports[0].size == 1)
 
 
 def _ip_version(host: str) -> int | None:
@@ -405,7 +411,7 @@ def _add_port_check(group: argparse._ArgumentGroup) -> None:
         "-p",
         "--port",
         metavar="PORT",
-        type=_type(parse_port),
+        type=_type(parse_port_option),
         help="report what this port is and which sockets use it",
     )
     group.add_argument(
@@ -513,27 +519,54 @@ def _type(parse: Callable[[str], Any]) -> Callable[[str], Any]:
     return parse_argument
 
 
+def parse_port_option(text: str) -> tuple[PortRange | str, ...]:
+    """Ports, ranges and names of services: ``443``, ``8000-8010,9000`` or ``https``.
+
+    Raises ``ValueError``."""
+    protocol = re.fullmatch("(.*)/(tcp|udp)", text)
+    if protocol:
+        meant = f"give it as -p {protocol[1]} --protocol {protocol[2]}"
+        raise ValueError(f"{text!r} has a protocol, {meant}")
+    span = re.fullmatch(r"([0-9]+)(?::|\.\.)([0-9]+)", text)
+    if span:
+        raise ValueError(f"{text!r} is not a port, did you mean {span[1]}-{span[2]}?")
+    return parse_ports(text)
+
+
 def parse_destination(text: str) -> DestinationOption:
     """Parse ``HOST:PORT`` or ``[IPV6]:PORT``, with ``%DEVICE`` behind the host or not.
 
-    Raises ``ValueError``."""
+    The port is a number or the name of a service. Raises ``ValueError``."""
     match = re.fullmatch(
-        r"(?:\[([0-9A-Za-z:.%_-]+)\]|([0-9A-Za-z._-]+)(%[^%:\s]+)?):([0-9]+)", text
+        r"(?:\[([0-9A-Za-z:.%_-]+)\]|([0-9A-Za-z._-]+)(%[^%:\s]+)?):([^:/\s]+)", text
     )
     if not match:
-        raise ValueError(f"{text!r} is not HOST:PORT or [IPV6]:PORT")
+        problem = _why_no_destination(text)
+        raise ValueError(f"{text!r} {problem}is not HOST:PORT or [IPV6]:PORT")
     # one spelling, since it becomes part of perfdata labels
     host = _canonical_address(match[1]) if match[1] else match[2].lower()
-    return DestinationOption(host + (match[3] or ""), parse_port(match[4]))
+    port = match[4] if is_service_name(match[4]) else parse_port(match[4])
+    return DestinationOption(host + (match[3] or ""), port)
+
+
+def _why_no_destination(text: str) -> str:
+    if "://" in text:
+        return "is a URL, it "
+    if re.fullmatch(r"[0-9A-Za-z._-]+", text):
+        return "has no port, it "
+    return "has no brackets, it " if re.fullmatch("[0-9a-f:.]*:.*:.*", text) else ""
 
 
 def parse_host(text: str) -> str:
     """A host name, or an address without brackets. Raises ``ValueError``."""
+    with_port = re.fullmatch(r"\[([^\]]+)\]:([^:/]+)|([^:\[]+):([^:/]+)", text)
+    if with_port:
+        name, port = with_port[1] or with_port[3], with_port[2] or with_port[4]
+        raise ValueError(f"{text!r} has a port, give it as -H {name} -p {port}")
+    if "://" in text:
+        raise ValueError(f"{text!r} is a URL, give the name of its host alone")
     match = re.fullmatch(r"\[([^\]]*)\]|([^\[].*)", text)
     host = (match[1] or match[2] or "") if match else ""
-    if re.fullmatch(r"[^:]+:[0-9]+", host):
-        name, _, port = host.partition(":")
-        raise ValueError(f"{text!r} has a port, give it as -H {name} -p {port}")
     if ":" in host or (match and match[1]):
         return _canonical_address(host)
     if not re.fullmatch(r"[0-9A-Za-z._-]+", host):

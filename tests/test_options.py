@@ -14,12 +14,13 @@ from check_ephemeral_port.options import (
     parse_netns,
     parse_options,
     parse_path,
+    parse_port_option,
     parse_source,
 )
 
 PARSERS = [
     *(parse_count, parse_destination, parse_duration_seconds, parse_host),
-    *(parse_netns, parse_path, parse_port, parse_source),
+    *(parse_netns, parse_path, parse_port, parse_port_option, parse_source),
 ]
 TEXT = st.text() | st.text("0123456789abcdefms.:[]%/-") | st.ip_addresses().map(str)
 
@@ -65,3 +66,16 @@ def test_a_wrong_command_line_says_what_was_meant(line, text):
     with pytest.raises(UsageError) as raised:
         parse_options(line.split(" "))
     assert text in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    "text, host, port",
+    [
+        ("db:postgresql", "db", "postgresql"),
+        ("192.0.2.7:https", "192.0.2.7", "https"),
+        ("[2001:DB8::7]:iso-tsap", "2001:db8::7", "iso-tsap"),
+        ("192.0.2.7%eth1:443", "192.0.2.7%eth1", 443),
+    ],
+)
+def test_a_destination_has_a_port_or_the_name_of_a_service(text, host, port):
+    assert parse_destination(text) == (host, port)

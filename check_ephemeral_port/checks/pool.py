@@ -26,17 +26,13 @@ if TYPE_CHECKING:  # most runs don't need it
     from ..model.advice.facts import Advice, Listener
     from ..model.connect import TcpUse
     from ..model.failed.requests import FailedRequests
-    from ..model.namespaces import Namespace, NamespaceFailure
+    from ..model.namespaces import Namespace
     from ..model.sample import SocketSample
     from ..model.sockets import Destination
     from ..plugin.output.details import Section
     from ..plugin.output.result import Detail
     from ..plugin.pool.figures import UsageFigure
     from .holders import FoundHolders
-
-NAMESPACE_SHARE = 0.5
-"""The share of the remaining time that one of many namespaces gets, so that others
-still have time if it hangs."""
 
 NAMED_LISTENERS = 20
 """Maximum number of processes to look up that listen inside the range."""
@@ -101,7 +97,8 @@ def observe(options: Options, stopwatch: Stopwatch) -> Observation:
     Raises :class:`SystemReadError`.
     """
     with stopwatch.stage("resolving destinations"):
-        watches = tuple(map(_watch, options.destination))
+        # each once, since perfdata labels must not repeat
+        watches = tuple(dict.fromkeys(map(_watch, options.destination)))
     if options.all_netns:
         with stopwatch.stage("inspecting all network namespaces"):
             return _observe_all(options, watches, stopwatch)
@@ -120,34 +117,18 @@ def _observe_all(
     from ..plugin.namespaces import describe_failures
     from ..plugin.pool.namespaces import find_worst
     from ..system.processes import hides_processes
+    from .survey import observe_each
 
-    outcomes = _observe_each(options, watches, stopwatch)
+    def observe(namespace: Namespace, limit: Stopwatch) -> Observation:
+        return observe_namespace(namespace, options, watches, limit)
+
+    outcomes = observe_each(observe, stopwatch)
     worst, survey = find_worst(outcomes, contexts_of(options))
     survey = survey._replace(hides_processes=hides_processes())
     if worst is None:
         none = "no network namespace could be inspected"
         raise SystemReadError(describe_failures(survey.inspected) or none)
     return worst._replace(survey=survey)
-
-
-def _observe_each(
-    options: Options, watches: tuple[Watch, ...], stopwatch: Stopwatch
-) -> Iterator[Observation | NamespaceFailure]:
-    from ..model.namespaces import NamespaceFailure
-    from ..system.deadline import TookTooLong
-    from ..system.namespaces.enter import NamespaceGone
-    from ..system.namespaces.listing import list_namespaces
-
-    for namespace in list_namespaces():
-        limit = Stopwatch(NAMESPACE_SHARE * stopwatch.remaining_seconds)
-        try:
-            yield observe_namespace(namespace, options, watches, limit)
-        except NamespaceGone:  # it vanished after the listing
-            continue
-        except TookTooLong as error:
-            yield NamespaceFailure(namespace, str(error), hangs=True)
-        except SystemReadError as error:
-            yield NamespaceFailure(namespace, str(error))
 
 
 def observe_namespace(
@@ -254,15 +235,14 @@ def _has_counts(state_file: str) -> bool:
 
 
 def _watch(option: DestinationOption) -> Watch:
-    from ..system.names import device_index, resolve
+    from ..system.names import device_index, resolve, service_port
 
     host, _, device = option.host.partition("%")
     name = f"[{option.host}]" if ":" in host else option.host
+    port = option.port if isinstance(option.port, int) else service_port(option.port)
     # a link-local address has no meaning without its device
-    remotes = resolve(option.host if ":" in host else host, option.port)
-    return Watch(
-        f"{name}:{option.port}", remotes, device_index(device) if device else 0
-    )
+    remotes = resolve(option.host if ":" in host else host, port)
+    return Watch(f"{name}:{port}", remotes, device_index(device) if device else 0)
 
 
 def _device_names(sample: SocketSample, usage: HostUsage) -> Mapping[int, str]:

@@ -9,11 +9,9 @@ from ..model.port.remote import RemoteObservation
 from ..model.port.report import (
     PortIdentity,
     PortObservation,
-    PortSocket,
-    port_report,
 )
-from ..model.ports import PortPool
-from ..model.sockets import TCP, UDP
+from ..model.ports import PortPool, PortRange
+from ..model.sockets import TCP
 from ..options import Options
 from ..plugin.output.result import Result
 from ..plugin.port.contexts import local_contexts, remote_contexts
@@ -25,8 +23,13 @@ from ..plugin.port.summaries import (
 )
 from ..plugin.thresholds import Judgment, Thresholds, judge
 from ..system.deadline import Stopwatch
-from ..system.errors import SystemReadError
 from ..system.names import service_names
+from .sockets_of_ports import (
+    asked_ports,
+    observe_ports,
+    protocols_of,
+    with_processes,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -34,10 +37,6 @@ if TYPE_CHECKING:
 
 ROWS, MORE_ROWS = 20, 200
 """Maximum number of sockets in each table with ``-v``, and with ``-vv`` or more."""
-
-UNLISTED_SHARE = 0.2
-"""The search for sockets that no list shows takes at most this share of the time-out,
-and the question to connect() as much again."""
 
 PROBE_SHARE = 0.8
 """Another host can answer within this share of the remaining time. No answer is a
@@ -52,62 +51,44 @@ def run(
     For ``keep`` see :func:`.pool.run`.
     """
     thresholds = Thresholds(options.warning, options.critical)
-    if options.hostname is None:
-        here = observe_here(options, stopwatch)
-        contexts = local_contexts(thresholds, options.expect)
-        judgment = judge([LocalPort(here)], contexts)
-        keep(lambda: render_here(here, judgment, PortExplanation()))
-        explanation = explain_here(here, options, stopwatch)
-        return render_here(here, judgment, explanation)
-    there = observe_there(options, stopwatch)
-    contexts = remote_contexts(thresholds, options.expect)
-    judgment = judge([RemotePort(there)], contexts)
-    explanation = explain_there(there, options, stopwatch)
-    return render_there(there, judgment, explanation)
+    if options.hostname is not None:
+        there = observe_there(options, stopwatch)
+        contexts = remote_contexts(thresholds, options.expect)
+        judgment = judge([RemotePort(there)], contexts)
+        explanation = explain_there(there, options, stopwatch)
+        return render_there(there, judgment, explanation)
+    spans = asked_ports(options, stopwatch)
+    if options.all_netns or len(spans) > 1 or spans[0].size > 1:
+        from .several_ports import run_several  # late: most runs are about one port
+
+        return run_several(spans, thresholds, options, stopwatch, keep)
+    here = observe_here(spans[0].first, options, stopwatch)
+    contexts = local_contexts(thresholds, options.expect)
+    judgment = judge([LocalPort(here)], contexts)
+    keep(lambda: render_here(here, judgment, PortExplanation()))
+    explanation = explain_here(here, options, stopwatch)
+    return render_here(here, judgment, explanation)
 
 
 # a port of this host
 
 
-def observe_here(options: Options, stopwatch: Stopwatch) -> PortObservation:
-    """List the sockets of a port of this host, and identify the port.
+def observe_here(port: int, options: Options, stopwatch: Stopwatch) -> PortObservation:
+    """List the sockets of a port of this host or of ``--netns``, and identify the port.
 
-    Raises :class:`SystemReadError` if the sockets cannot be listed. An unknown
-    ephemeral range is only a note, since the sockets do not depend on it.
+    Raises :class:`SystemReadError` if the sockets cannot be listed.
     """
-    from ..system.ranges import read_port_settings
-    from ..system.sockets.of_one_port import list_sockets_of_port
-
-    assert options.port is not None
-    protocols = [TCP, UDP] if options.protocol == "all" else [options.protocol]
-    notes: list[str] = []
-    pool: PortPool | None = None
-    reserved_by = ""
-    try:
-        with stopwatch.stage("reading the ephemeral range"):
-            settings = read_port_settings(protocols=protocols)
-        pool, reserved_by = settings.pool, settings.reserved_by
-    except SystemReadError as error:
-        notes.append(str(error))
-    with stopwatch.stage("listing the sockets"):
-        listing = list_sockets_of_port(options.port, protocols, options.sampler)
-    entries = [*listing.entries]
-    is_held: bool | None = False
-    in_use = any(e.protocol == TCP and e.local.port == options.port for e in entries)
-    if TCP in protocols and not listing.idle and not in_use:
-        from ..system.sockets.unlisted import find_unlisted_sockets
-
-        with stopwatch.stage("looking for sockets that no list shows"):
-            unlisted = find_unlisted_sockets(
-                options.port, pool, UNLISTED_SHARE * stopwatch.remaining_seconds
-            )
-        entries += unlisted.entries
-        is_held = unlisted.is_held
+    seen = observe_ports([PortRange(port, port)], options, stopwatch)
     with stopwatch.stage("looking up the service"):
-        identity = _identity(options.port, protocols, pool, reserved_by)
-    report = port_report(options.port, entries, is_held)
-    notes += listing.notes
-    return PortObservation(identity, report, listing.sampler, notes, listing.time_wait)
+        identity = _identity(port, protocols_of(options), seen.pool, seen.reserved_by)
+    return PortObservation(
+        identity,
+        seen.reports[port],
+        seen.lister,
+        seen.notes,
+        seen.sees_time_wait,
+        seen.namespace,
+    )
 
 
 def explain_here(
@@ -124,7 +105,7 @@ def explain_here(
     sockets = report.sockets[: rows if options.verbose else 1]
     callers = report.callers[: rows if options.verbose else 0]
     with stopwatch.stage("looking up the holders of the sockets"):
-        shown = _with_processes([*sockets, *callers])
+        shown = with_processes([*sockets, *callers], observation.namespace)
     sockets, callers = shown[: len(sockets)], shown[len(sockets) :]
     details: Sequence[Detail] = ()
     if options.verbose:
@@ -133,27 +114,6 @@ def explain_here(
         stages = stopwatch.finished if options.verbose >= 3 else ()
         details = local_sections(observation, sockets, callers, is_root(), stages)
     return PortExplanation(sockets[0] if sockets else None, details)
-
-
-def _with_processes(sockets: Sequence[PortSocket]) -> list[PortSocket]:
-    """The sockets with their processes, or with their users if only these are known."""
-    from ..system.processes import describe_process, describe_user, find_pids
-
-    entries, hidden = find_pids(socket.entry for socket in sockets)
-    processes = {e.pid: describe_process(e.pid) for e in entries if e.pid}
-    found = []
-    for socket, entry in zip(sockets, entries):
-        process, user = processes.get(entry.pid or 0), None
-        is_missing = process is None and socket.has_process
-        of_kernel = is_missing and not hidden and bool(entry.inode)
-        if is_missing and not of_kernel and entry.uid is not None:
-            user = describe_user(entry.uid)
-        found.append(
-            socket._replace(
-                entry=entry, process=process, user=user, of_kernel=of_kernel
-            )
-        )
-    return found
 
 
 def render_here(
@@ -171,14 +131,15 @@ def observe_there(options: Options, stopwatch: Stopwatch) -> RemoteObservation:
     """Connect to a port of another host. Raises :class:`SystemReadError`."""
     from ..system.remote_probe import probe_remote_port
 
-    assert options.port is not None and options.hostname is not None
+    assert options.hostname is not None
+    port = asked_ports(options, stopwatch)[0].first
     limit_seconds = PROBE_SHARE * stopwatch.remaining_seconds
     with stopwatch.stage(f"reaching {options.hostname}"):
         report = probe_remote_port(
-            options.hostname, options.port, options.ip_version, limit_seconds
+            options.hostname, port, options.ip_version, limit_seconds
         )
     with stopwatch.stage("looking up the service"):
-        identity = _identity(options.port, [TCP])
+        identity = _identity(port, [TCP])
     return RemoteObservation(identity, report, options.timeout)
 
 

@@ -8,6 +8,9 @@ from collections.abc import Iterable
 from .records import NamedTuple
 
 MAX_PORT = 65535
+MAX_PARTS = 100
+"""Maximum number of parts in a list of ports that a user asks for. The kernel gets a
+filter with two operations for each."""
 
 
 def parse_port(text: str) -> int:
@@ -124,6 +127,64 @@ class PortPool(_PortPoolFields):
     def includes(self, port: int) -> bool:
         """Whether the kernel can choose this port by itself."""
         return self.range.includes(port) and port not in self.reserved
+
+
+def parse_ports(text: str) -> tuple[PortRange | str, ...]:
+    """Parse what a user asks for: ``443``, ``8000-8010,9000`` or ``https``.
+
+    The name of a service stays a text. Raises ``ValueError``.
+    """
+    parts = text.split(",")
+    if len(parts) > MAX_PARTS:
+        raise ValueError(f"{len(parts)} ports or ranges are too many ({MAX_PARTS})")
+    return tuple(_parse_part(part.strip()) for part in parts)
+
+
+def _parse_part(text: str) -> PortRange | str:
+    if is_service_name(text):
+        return text
+    first, dash, last = text.partition("-")
+    try:
+        span = parse_port(first), parse_port(last if dash else first)
+    except ValueError:
+        if dash and first:
+            raise ValueError(f"{text!r} is not a range of ports") from None
+        raise
+    if span[0] > span[1]:
+        raise ValueError(f"{text!r} is reversed: {first} is greater than {last}")
+    return PortRange(*span)
+
+
+def is_service_name(text: str) -> bool:
+    """Whether the text can be the name of a service, such as ``https``.
+
+    Source: RFC 6335, section 5.1. ``/etc/services`` of Debian also has ``_``, ``.`` and
+    ``+`` in names.
+    """
+    name = re.fullmatch(r"[0-9A-Za-z][0-9A-Za-z_.+-]{0,62}", text)
+    return bool(name and re.search("[A-Za-z]", text))
+
+
+def merged(ranges: Iterable[PortRange]) -> tuple[PortRange, ...]:
+    """The same ports as ranges in ascending order, as few as possible."""
+    found: list[PortRange] = []
+    for span in sorted(ranges):
+        if found and span.first <= found[-1].last + 1:
+            first, last = found[-1].first, max(found[-1].last, span.last)
+            found[-1] = PortRange(first, last)
+        else:
+            found.append(span)
+    return tuple(found)
+
+
+def ports_in(spans: Iterable[PortRange]) -> frozenset[int]:
+    """All ports of these ranges."""
+    return frozenset(p for span in spans for p in range(span.first, span.last + 1))
+
+
+def spans_text(spans: Iterable[PortRange]) -> str:
+    """``8000-8010,9000``."""
+    return ",".join(str(s.first) if s.first == s.last else str(s) for s in spans)
 
 
 def parse_port_list(text: str) -> frozenset[int]:

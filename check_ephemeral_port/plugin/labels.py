@@ -153,7 +153,17 @@ POOL_LABELS = (
 PORT_LABELS = (
     Label("established", "", "TCP sockets on the port in state ESTABLISHED"),
     Label("listening", "", "TCP sockets that listen on the port"),
-    Label("sockets", "", "sockets on the port, in any state"),
+    Label(
+        "ports_used",
+        "",
+        "ports in use; only with several ports, and the maximum is their number",
+    ),
+    Label(
+        "sockets",
+        "",
+        "sockets on the port, in any state; with several ports or network namespaces, "
+        "all figures are sums",
+    ),
     Label(
         "time_wait",
         "",

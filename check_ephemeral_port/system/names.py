@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 from collections.abc import Iterable
 
-from ..model.sockets import Endpoint, endpoint
+from ..model.sockets import TCP, UDP, Endpoint, endpoint
 from .errors import SystemReadError
 
 TYPE_CHECKING = False
@@ -74,3 +74,18 @@ def service_names(port: int, protocols: Iterable[str]) -> dict[str, str]:
         except (OSError, UnicodeDecodeError):
             continue
     return names
+
+
+def service_port(name: str, protocols: Iterable[str] = (TCP, UDP)) -> int:
+    """The port of a service, for the first of the protocols that has it.
+
+    Source: getservbyname(3). Raises :class:`SystemReadError` if there is none.
+    """
+    protocols = list(protocols)
+    for protocol in protocols:
+        try:
+            return socket.getservbyname(name, protocol)
+        except (OSError, ValueError):  # ValueError: not a name
+            continue
+    known = f"the system knows no {'/'.join(protocols)} service {name!r}"
+    raise SystemReadError(f"{known}, give the number of its port")

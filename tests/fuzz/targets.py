@@ -29,7 +29,7 @@ from check_ephemeral_port.model.failed.counts import (
     UDP as UDP_REQUEST,
 )
 from check_ephemeral_port.model.failed.events import parse_events
-from check_ephemeral_port.model.ports import parse_port, parse_port_list
+from check_ephemeral_port.model.ports import parse_port, parse_port_list, parse_ports
 from check_ephemeral_port.model.sockets import TCP, UDP
 from check_ephemeral_port.model.thresholds import (
     parse_free_range,
@@ -48,6 +48,7 @@ from check_ephemeral_port.options import (
     parse_netns,
     parse_options,
     parse_path,
+    parse_port_option,
     parse_source,
 )
 from check_ephemeral_port.system.advice_settings import decode_counter
@@ -267,7 +268,8 @@ TARGETS: dict[str, Target] = {
         for parse in (
             *(parse_range, parse_percent_range, parse_seconds_range),
             *(parse_free_range, parse_remaining_range),
-            *(parse_port, parse_port_list, parse_count, parse_duration_seconds),
+            *(parse_port, parse_ports, parse_port_option, parse_port_list),
+            *(parse_count, parse_duration_seconds),
             *(parse_destination, parse_host, parse_source, parse_netns, parse_path),
         )
     },

@@ -8,8 +8,13 @@ from check_ephemeral_port.model.port.iana import IanaClass, iana_class
 from check_ephemeral_port.model.ports import (
     PortPool,
     PortRange,
+    is_service_name,
+    merged,
     parse_port,
     parse_port_list,
+    parse_ports,
+    ports_in,
+    spans_text,
 )
 
 PORTS = st.integers(0, 65535)
@@ -123,3 +128,60 @@ def test_classes_of_rfc_6335(first, last, expected):
 def test_an_invalid_port_has_no_class(port):
     with pytest.raises(ValueError, match="not a port"):
         iana_class(port)
+
+
+@pytest.mark.parametrize(
+    "text, parts",
+    [
+        ("443", [PortRange(443, 443)]),
+        ("8000-8010,9000", [PortRange(8000, 8010), PortRange(9000, 9000)]),
+        ("80, https", [PortRange(80, 80), "https"]),
+        ("ms-sql-s", ["ms-sql-s"]),
+        ("3com-tsmux", ["3com-tsmux"]),
+        ("1-65535", [PortRange(1, 65535)]),
+    ],
+)
+def test_ports_ranges_and_services_can_be_asked_for(text, parts):
+    assert parse_ports(text) == tuple(parts)
+
+
+@pytest.mark.parametrize(
+    "text, reason",
+    [
+        ("", "'' is not a port"),
+        ("0", "'0' is not a port"),
+        ("80,", "'' is not a port"),
+        ("80-", "'80-' is not a range of ports"),
+        ("-80", "'' is not a port"),
+        ("0-80", "'0-80' is not a range"),
+        ("80-90-100", "'80-90-100' is not a range"),
+        ("90-80", "'90-80' is reversed: 90 is greater than 80"),
+        ("ht tp", "'ht tp' is not a port"),
+        (",".join(["1"] * 101), "101 ports or ranges are too many"),
+    ],
+)
+def test_other_texts_are_no_ports(text, reason):
+    with pytest.raises(ValueError) as raised:
+        parse_ports(text)
+    assert reason in str(raised.value)
+
+
+def test_a_number_is_no_service():
+    assert is_service_name("https") and is_service_name("whois++")
+    assert not is_service_name("443") and not is_service_name("80-90")
+    assert not is_service_name("a" * 64) and not is_service_name("a;b")
+
+
+SPANS = st.lists(
+    st.tuples(PORTS, st.integers(0, 9)).map(
+        lambda s: PortRange(s[0], min(sum(s), 65535))
+    )
+)
+
+
+@given(SPANS)
+def test_merged_ranges_have_the_same_ports_and_gaps_between(spans):
+    found = merged(spans)
+    assert ports_in(found) == ports_in(spans)
+    assert all(a.last + 1 < b.first for a, b in zip(found, found[1:]))
+    assert parse_port_list(spans_text(found)) == ports_in(spans)

@@ -69,12 +69,14 @@ def test_runs_print_every_label_of_the_table_and_no_other(tmp_path):
         pool = printed(*watch, "--state-file", str(tmp_path / "state"))
         namespaces = printed(*watch, "--all-netns")
         port = printed("-p", "40000")
+        ports = printed("-p", "40000-40001")
     # tests/e2e/test_recorder.py has those of a recorder
     recorded = ("bind_failed", "tcp_connect_failed", "udp_failed")
     table = [one for one in in_table(POOL_LABELS) if one[0] not in recorded]
     assert pool == [one for one in table if not one[0].startswith("netns")]
     assert namespaces == [one for one in table if not one[0].endswith("_eta")]
-    assert port == in_table(PORT_LABELS)
+    assert ports == in_table(PORT_LABELS)
+    assert port == [one for one in ports if one[0] != "ports_used"]
     assert remote == in_table(REMOTE_PORT_LABELS)
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from check_ephemeral_port.model.sockets import Endpoint
 from check_ephemeral_port.system.errors import SystemReadError
-from check_ephemeral_port.system.names import resolve, service_names
+from check_ephemeral_port.system.names import resolve, service_names, service_port
 
 
 @pytest.mark.parametrize(
@@ -39,3 +39,15 @@ def test_service_names_are_those_of_the_system():
 
 def test_a_port_without_a_service_has_no_name():
     assert service_names(60840, ["tcp", "udp"]) == {}
+
+
+def test_the_port_of_a_service_is_that_of_the_system():
+    assert service_port("ssh") == socket.getservbyname("ssh", "tcp")
+    # for UDP only
+    assert service_port("syslog") == socket.getservbyname("syslog", "udp")
+
+
+@pytest.mark.parametrize("name", ["no-such-service", "x\0y", "\udcff"])
+def test_a_service_that_the_system_does_not_know_is_an_error(name):
+    with pytest.raises(SystemReadError, match="the system knows no tcp service "):
+        service_port(name, ["tcp"])

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from enum import Enum
 
 from ..holders import Process
+from ..namespaces import Namespace
 from ..ports import PortPool
 from ..records import NamedTuple
 from ..sockets import ANY_IPV4, ANY_IPV6, TCP, Endpoint, SocketEntry, TcpState
@@ -118,6 +119,8 @@ class PortObservation(NamedTuple):
     notes: Sequence[str] = ()
     """Remarks, as text for the output."""
     sees_time_wait: bool = True
+    namespace: Namespace | None = None
+    """``None``: that of the check."""
 
 
 def port_report(
@@ -128,21 +131,39 @@ def port_report(
     ``entries``: all sockets with the port at either end, and all listeners. Listeners
     of other ports show which of the callers are the accepted end of a connection.
     """
+    return port_reports([port], entries, {port: is_held})[port]
+
+
+def port_reports(
+    ports: Iterable[int],
+    entries: Iterable[SocketEntry],
+    is_held: Mapping[int, bool | None],
+) -> dict[int, PortReport]:
+    """The same for several ports at once. A port that is missing in ``is_held`` counts
+    as ``False``."""
     entries = list(entries)
     listeners = _Listeners(entries)
     numbers = _connection_numbers(entries)
-    sockets = []
+    sockets: dict[int, list[PortSocket]] = {port: [] for port in ports}
+    callers: dict[int, list[PortSocket]] = {port: [] for port in sockets}
     for entry in entries:
-        if entry.local.port == port or (entry.remote and entry.remote.port == port):
+        local, remote = entry.local.port, entry.remote.port if entry.remote else 0
+        if local in sockets or remote in sockets:
             number = numbers.get((entry.protocol, entry.local, entry.remote))
-            sockets.append(PortSocket(entry, _role(entry, listeners), number))
-    sockets.sort(key=_order)
-    return PortReport(
-        port,
-        [socket for socket in sockets if socket.entry.local.port == port],
-        [socket for socket in sockets if socket.entry.local.port != port],
-        is_held,
-    )
+            socket = PortSocket(entry, _role(entry, listeners), number)
+            if local in sockets:
+                sockets[local].append(socket)
+            if remote in sockets and remote != local:
+                callers[remote].append(socket)
+    return {
+        port: PortReport(
+            port,
+            sorted(sockets[port], key=_order),
+            sorted(callers[port], key=_order),
+            is_held.get(port, False),
+        )
+        for port in sockets
+    }
 
 
 class _Listeners:

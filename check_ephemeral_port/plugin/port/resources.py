@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import nagiosplugin
 
 from ...model.port.remote import RemoteObservation
 from ...model.port.report import PortObservation, PortReport
+from ...model.port.several import PortsObservation, PortState, port_state
+from ...model.ports import ports_in
 from ...model.sockets import TcpState
 from ..text import NAME
 
@@ -14,10 +18,7 @@ COUNT = "count"
 SECONDS = "seconds"
 EXPECTATION = "expectation"
 
-FREE = "free"
-USED = "used"
-LISTENING = "listening"
-UNCLEAR = "free or used"
+IN_USE = (PortState.LISTENING, PortState.USED)
 
 
 class LocalPort(nagiosplugin.Resource):  # type: ignore[misc] # untyped library
@@ -27,18 +28,42 @@ class LocalPort(nagiosplugin.Resource):  # type: ignore[misc] # untyped library
 
     def __init__(self, observation: PortObservation) -> None:
         self.observation = observation
+        self.ports = [observation.report.port]
 
     def probe(self) -> list[nagiosplugin.Metric]:
         """The sockets of the port, counted by state."""
         report = self.observation.report
-        metrics = [
-            _count("sockets", report.size, SOCKETS),
-            _count("listening", report.listening),
-            _count("established", report.count(TcpState.ESTABLISHED)),
-            _finding(found(report)),
+        states = {report.port: port_state(report)}
+        return [
+            *_counts([report], self.observation.sees_time_wait),
+            nagiosplugin.Metric(EXPECTATION, states, context=EXPECTATION),
         ]
-        if self.observation.sees_time_wait:
-            metrics.append(_count("time_wait", report.count(TcpState.TIME_WAIT)))
+
+
+class LocalPorts(nagiosplugin.Resource):  # type: ignore[misc] # untyped library
+    """Several ports of this host, or one in all network namespaces."""
+
+    name = NAME
+
+    def __init__(self, observation: PortsObservation) -> None:
+        self.observation = observation
+        self.ports = sorted(ports_in(observation.spans))
+
+    def probe(self) -> list[nagiosplugin.Metric]:
+        """The sockets of all ports, counted by state, and the ports in use."""
+        states = self.observation.states()
+        reports = [each.report for each in self.observation.found]
+        sees = all(each.sees_time_wait for each in self.observation.namespaces)
+        metrics = [
+            *_counts(reports, sees),
+            nagiosplugin.Metric(EXPECTATION, states, context=EXPECTATION),
+        ]
+        if len(self.ports) > 1:
+            used = sum(state in IN_USE for state in states.values())
+            total = len(self.ports)
+            metrics.append(
+                nagiosplugin.Metric("ports_used", used, min=0, max=total, context=COUNT)
+            )
         return metrics
 
 
@@ -59,23 +84,27 @@ class RemotePort(nagiosplugin.Resource):  # type: ignore[misc] # untyped library
         limit = int(limit) if limit == int(limit) else limit
         return [
             nagiosplugin.Metric("time", seconds, "s", 0, limit, SECONDS),
-            _finding(attempt.outcome.value),
+            nagiosplugin.Metric(
+                EXPECTATION, attempt.outcome.value, context=EXPECTATION
+            ),
         ]
 
 
-def found(report: PortReport) -> str:
-    """The word to compare with ``--expect``: ``free``, ``used`` or ``listening``.
+def _counts(
+    reports: Sequence[PortReport], sees_time_wait: bool
+) -> list[nagiosplugin.Metric]:
+    def count(state: TcpState) -> int:
+        return sum(report.count(state) for report in reports)
 
-    ``free or used`` if nothing shows which of the two.
-    """
-    if report.size:
-        return LISTENING if report.listening else USED
-    return FREE if report.is_held is False else UNCLEAR
+    metrics = [
+        _count("sockets", sum(report.size for report in reports), SOCKETS),
+        _count("listening", count(TcpState.LISTEN)),
+        _count("established", count(TcpState.ESTABLISHED)),
+    ]
+    if sees_time_wait:
+        metrics.append(_count("time_wait", count(TcpState.TIME_WAIT)))
+    return metrics
 
 
 def _count(label: str, number: int, context: str = COUNT) -> nagiosplugin.Metric:
     return nagiosplugin.Metric(label, number, min=0, context=context)
-
-
-def _finding(word: str) -> nagiosplugin.Metric:
-    return nagiosplugin.Metric(EXPECTATION, word, context=EXPECTATION)

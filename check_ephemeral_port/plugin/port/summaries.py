@@ -17,7 +17,7 @@ from ...model.port.report import (
 )
 from ...model.records import NamedTuple
 from ...model.sockets import UDP
-from ..names import hidden_name, process_name, unit_name
+from ..names import hidden_name, namespace_phrase, process_name, unit_name
 from ..text import clean_line, clean_name, count
 
 TYPE_CHECKING = False
@@ -46,10 +46,13 @@ def local_sentences(
     With a problem, the sockets come first: one of them is its cause.
     """
     identity, report = observation.identity, observation.report
-    what = f"port {identity.port} is {local_identity(identity)}"
+    where = ""
+    if observation.namespace:
+        where = f" in {namespace_phrase(observation.namespace)}"
+    what = f"port {identity.port}{where} is {local_identity(identity)}"
     uses = _uses(report, explanation)
-    reasons = _reasons(results)
-    return [reasons, uses, what] if reasons else [what, uses]
+    wrong = reasons(results)
+    return [wrong, uses, what] if wrong else [what, uses]
 
 
 def remote_sentences(
@@ -64,20 +67,20 @@ def remote_sentences(
     others = len(report.attempts) - 1
     if others:
         outcome += f" ({others} more address{'es' if others > 1 else ''} tried)"
-    reasons = _reasons(results)
-    return [*([reasons] if reasons else []), outcome, identity_text(identity)]
+    wrong = reasons(results)
+    return [*([wrong] if wrong else []), outcome, identity_text(identity)]
 
 
-def _reasons(results: nagiosplugin.Results) -> str:
+def reasons(results: nagiosplugin.Results) -> str:
     """Everything that is wrong; empty if nothing is."""
     if results.most_significant_state == nagiosplugin.Ok:
         return ""
-    found = results.most_significant
-    return ", ".join(f"{r.metric.description}{_limit(r)}" for r in found)
+    return ", ".join(map(_reason, results.most_significant))
 
 
-def _limit(result: nagiosplugin.Result) -> str:
-    return f" ({result.hint})" if result.hint else ""
+def _reason(result: nagiosplugin.Result) -> str:
+    words, hint = result.metric.description, result.hint
+    return f"{words} ({hint})" if words and hint else words or hint or ""
 
 
 def identity_text(identity: PortIdentity) -> str:
@@ -111,7 +114,7 @@ def range_text(identity: PortIdentity) -> str:
 def _uses(report: PortReport, explanation: PortExplanation) -> str:
     texts = []
     if report.sockets:
-        texts.append(_listed_uses(report, explanation))
+        texts.append(sockets_text(report.sockets, explanation.first))
     if report.is_held is not False:
         perhaps = "" if report.is_held else "perhaps "
         texts.append(f"{perhaps}in use by {UNLISTED}")
@@ -121,12 +124,12 @@ def _uses(report: PortReport, explanation: PortExplanation) -> str:
     return ", ".join(texts)
 
 
-def _listed_uses(report: PortReport, explanation: PortExplanation) -> str:
-    first = explanation.first
-    several = len(report.sockets) > 1
-    text = count(len(report.sockets), "socket")
+def sockets_text(sockets: Sequence[PortSocket], first: PortSocket | None) -> str:
+    """Their number, their states, and the first of them with its process."""
+    several = len(sockets) > 1
+    text = count(len(sockets), "socket")
     if several:
-        states = Counter(state_name(socket) for socket in report.sockets)
+        states = Counter(map(state_name, sockets))
         text += f" ({', '.join(f'{n} {state}' for state, n in states.items())})"
     if first:
         text += ", first " if several else ", "

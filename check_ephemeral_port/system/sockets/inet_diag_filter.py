@@ -22,7 +22,7 @@ from ...model.sockets import Endpoint
 
 _JUMP, _AUTO, _REMOTE = 1, 6, 8
 _LOCAL_PORT_GE, _LOCAL_PORT_LE = 2, 3
-_LOCAL_PORT_EQ, _REMOTE_PORT_EQ = 11, 12
+_REMOTE_PORT_GE, _REMOTE_PORT_LE = 4, 5
 
 _OPERATION = Struct("=BBH")  # inet_diag_bc_op: code, jump if true, jump if false
 _HOST = Struct("=BBxxl")  # inet_diag_hostcond: family, prefix length, port
@@ -49,13 +49,19 @@ def with_named_port(spans: Sequence[PortRange]) -> bytes:
     return _local_port_in(spans, len(not_auto)) + not_auto
 
 
-def with_port(port: int) -> bytes:
-    """Sockets with this local or remote port."""
-    return (
-        _port(_LOCAL_PORT_EQ, 8, 12, port)
-        + _OPERATION.pack(_JUMP, 4, 12)
-        + _port(_REMOTE_PORT_EQ, 8, 12, port)
-    )
+def with_ports(spans: Sequence[PortRange]) -> bytes:
+    """Sockets whose local or remote port lies in one of the spans."""
+    local = _LOCAL_PORT_GE, _LOCAL_PORT_LE
+    remote = _REMOTE_PORT_GE, _REMOTE_PORT_LE
+    operations = b""
+    for at_least, at_most in (remote, local):
+        for span in spans:
+            if operations:  # true: jump to the end; false: skip that jump, try the next
+                operations = _OPERATION.pack(_JUMP, 4, 4 + len(operations)) + operations
+            # false: skip the rest of this test, and its jump or the end
+            first = _port(at_least, 8, 20, span.first)
+            operations = first + _port(at_most, 8, 12, span.last) + operations
+    return operations
 
 
 def _local_port_in(spans: Sequence[PortRange], following: int) -> bytes:

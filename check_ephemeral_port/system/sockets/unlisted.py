@@ -6,7 +6,8 @@ lacks them on every version.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 
 from ...model.ports import PortPool
 from ...model.records import NamedTuple
@@ -21,12 +22,12 @@ ANY_NUMBER = 65536
 
 
 class UnlistedSockets(NamedTuple):
-    """What is known about the unlisted sockets of a port."""
+    """What is known about the unlisted sockets of some ports."""
 
     entries: Sequence[SocketEntry]
-    is_held: bool | None
-    """Whether a socket holds the port, if it is not among the entries. ``None`` if
-    nothing shows it."""
+    is_held: Mapping[int, bool | None]
+    """Whether a socket holds a port, if it is not among the entries. ``None`` if
+    nothing shows it; ports that are missing have none."""
 
 
 def with_idle_sockets(
@@ -47,29 +48,30 @@ def with_idle_sockets(
 
 
 def find_unlisted_sockets(
-    port: int, pool: PortPool | None, limit_seconds: float
+    ports: Collection[int], pool: PortPool | None, limit_seconds: float
 ) -> UnlistedSockets:
-    """Look for idle TCP sockets on a port that no listed TCP socket uses.
+    """Look for idle TCP sockets on ports that no listed TCP socket uses.
 
     The ways, the simplest first: the counters of the kernel limit the number of such
     sockets; root can find them all by their descriptors; and connect() itself can be
-    asked about a port of the pool.
+    asked about the ports of the pool.
     """
     most, _ = max_idle_tcp_sockets(ANY_NUMBER)
     if not most:
-        return UnlistedSockets([], False)
+        return UnlistedSockets([], {})
+    entries: list[SocketEntry] = []
     if is_root():
         idle = find_idle_sockets(limit_seconds)
-        entries = [entry for entry in idle.entries if entry.local.port == port]
+        entries = [entry for entry in idle.entries if entry.local.port in ports]
         # some have no descriptor, such as those on their way to another process
-        found = len(idle.entries) + idle.without_port
-        if entries or found >= most:
-            return UnlistedSockets(entries, False)
-    if pool is None or not pool.includes(port):
-        return UnlistedSockets([], None)
-    from ..silent_connect import settle_ports
+        if len(idle.entries) + idle.without_port >= most:
+            return UnlistedSockets(entries, {})
+    unclear = {*ports} - {entry.local.port for entry in entries}
+    inside = {port for port in unclear if pool and pool.includes(port)}
+    settled: Mapping[int, bool] = {}
+    if inside:
+        from ..silent_connect import settle_ports
 
-    try:
-        return UnlistedSockets([], settle_ports([port], limit_seconds).get(port))
-    except SystemReadError:  # connect() cannot be asked
-        return UnlistedSockets([], None)
+        with suppress(SystemReadError):  # connect() cannot be asked
+            settled = settle_ports(inside, limit_seconds)
+    return UnlistedSockets(entries, {**dict.fromkeys(unclear), **settled})

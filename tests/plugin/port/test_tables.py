@@ -18,9 +18,9 @@ from check_ephemeral_port.model.port.report import (
     Role,
     port_report,
 )
+from check_ephemeral_port.model.port.several import port_state
 from check_ephemeral_port.model.sockets import TcpState
 from check_ephemeral_port.plugin.layout import detail_lines, section_lines
-from check_ephemeral_port.plugin.port.resources import found
 from check_ephemeral_port.plugin.port.summaries import (
     holder_text,
     identity_text,
@@ -131,7 +131,7 @@ def test_every_class_has_its_other_name():
 def test_a_port_is_free_used_or_listening():
     listener = bound(PORT, state=TcpState.LISTEN)
     assert [
-        found(port_report(PORT, entries))
+        port_state(port_report(PORT, entries)).value
         for entries in (
             [],
             [connected(443, remote_port=PORT)],

@@ -1,4 +1,4 @@
-"""The sockets of one port, compared with the lists of other tools."""
+"""The sockets of some ports, compared with the lists of other tools."""
 
 import os
 import re
@@ -9,13 +9,14 @@ from contextlib import ExitStack, contextmanager
 
 import pytest
 
+from check_ephemeral_port.model.ports import MAX_PARTS, PortRange, ports_in
 from check_ephemeral_port.model.sockets import TcpState, endpoint
 from check_ephemeral_port.system.errors import SystemReadError
 from check_ephemeral_port.system.processes import find_pids
-from check_ephemeral_port.system.sockets.of_one_port import (
-    list_port_by_psutil,
-    list_port_by_sock_diag,
-    list_sockets_of_port,
+from check_ephemeral_port.system.sockets.of_ports import (
+    list_ports_by_psutil,
+    list_ports_by_sock_diag,
+    list_sockets_of_ports,
 )
 from tests.support.needs import INSTALL, need_program
 from tests.support.seccomp import refuse_netlink
@@ -72,6 +73,11 @@ def everything():
         yield
 
 
+def only(port):
+    """A list of one port."""
+    return [PortRange(port, port)]
+
+
 def of_port(entries, port=PORT):
     return [
         entry
@@ -110,7 +116,7 @@ def plain(text):
 @pytest.mark.parametrize("port", [PORT, 5003, 5004])
 def test_the_same_sockets_as_ss(port):
     with everything():
-        listed = of_port(list_port_by_sock_diag(port, BOTH).entries, port)
+        listed = of_port(list_ports_by_sock_diag(only(port), BOTH).entries, port)
         idle = [entry for entry in listed if entry.state is TcpState.BOUND]
         assert len(idle) == (port == PORT)
         others = [entry for entry in listed if entry not in idle]
@@ -129,7 +135,9 @@ def test_the_same_sockets_and_processes_as_lsof():
     command = ["lsof", "-nP", "-i", f":{PORT}", "-F", "pPn"]
     with everything():
         done = subprocess.run(command, capture_output=True, text=True, check=True)
-        listed = find_pids(of_port(list_port_by_sock_diag(PORT, BOTH).entries)).entries
+        listed = find_pids(
+            of_port(list_ports_by_sock_diag(only(PORT), BOTH).entries)
+        ).entries
     pids, shown, protocol = set(), [], ""
     for line in done.stdout.splitlines():
         if line[0] == "p":
@@ -149,9 +157,9 @@ def test_the_same_sockets_and_processes_as_lsof():
 @ALONE
 def test_psutil_lists_the_same_except_idle_sockets():
     with everything():
-        by_psutil = of_port(list_port_by_psutil(PORT, BOTH).entries)
+        by_psutil = of_port(list_ports_by_psutil(only(PORT), BOTH).entries)
         by_kernel = find_pids(
-            of_port(list_port_by_sock_diag(PORT, BOTH).entries)
+            of_port(list_ports_by_sock_diag(only(PORT), BOTH).entries)
         ).entries
     visible = [entry for entry in by_kernel if entry.state is not TcpState.BOUND]
     assert sorted(map(plain_fields, by_psutil)) == sorted(map(plain_fields, visible))
@@ -163,10 +171,10 @@ def plain_fields(entry):
 
 
 @ALONE
-@pytest.mark.parametrize("list_port", [list_port_by_sock_diag, list_port_by_psutil])
+@pytest.mark.parametrize("list_port", [list_ports_by_sock_diag, list_ports_by_psutil])
 def test_of_other_ports_only_listeners_are_listed(list_port):
     with everything():
-        entries = list_port(PORT, BOTH).entries
+        entries = list_port(only(PORT), BOTH).entries
     others = [entry for entry in entries if entry not in of_port(entries)]
     assert {entry.state for entry in others} == {TcpState.LISTEN}
     assert sorted(e.local.port for e in others) == [5001, 5002, 5003, 5004]
@@ -177,7 +185,7 @@ def test_of_other_ports_only_listeners_are_listed(list_port):
 @pytest.mark.parametrize("protocol", BOTH)
 def test_one_protocol(sampler, protocol):
     with everything():
-        found = list_sockets_of_port(PORT, [protocol], sampler)
+        found = list_sockets_of_ports(only(PORT), [protocol], sampler)
     assert {entry.protocol for entry in found.entries} == {protocol}
 
 
@@ -185,7 +193,7 @@ def test_one_protocol(sampler, protocol):
 def test_time_wait_has_an_age():
     begin = time.monotonic()
     with everything():
-        entries = list_port_by_sock_diag(5004, ["tcp"]).entries
+        entries = list_ports_by_sock_diag(only(5004), ["tcp"]).entries
     elapsed = time.monotonic() - begin
     (in_time_wait,) = [entry for entry in entries if entry.state is TcpState.TIME_WAIT]
     age = in_time_wait.time_wait_age_seconds
@@ -198,22 +206,70 @@ def test_the_filter_takes_the_lowest_and_the_highest_port():
     with ExitStack() as stack:
         for port in (1, 65535):
             stack.enter_context(bound("127.0.0.1", port=port))
-            (entry,) = list_port_by_sock_diag(port, BOTH).entries
+            (entry,) = list_ports_by_sock_diag(only(port), BOTH).entries
             assert entry.local == ("127.0.0.1", port)
 
 
 @ALONE
 def test_psutil_is_used_if_sock_diag_is_refused():
     with everything():
-        usual = list_sockets_of_port(5003)
+        usual = list_sockets_of_ports(only(5003))
         refuse_netlink()
-        found = list_sockets_of_port(5003)
+        found = list_sockets_of_ports(only(5003))
         with pytest.raises(
             SystemReadError, match="sock_diag: .*Operation not permitted"
         ):
-            list_sockets_of_port(5003, sampler="sock_diag")
+            list_sockets_of_ports(only(5003), sampler="sock_diag")
     assert ends(found.entries) == ends(usual.entries)
     assert (usual.sampler, usual.notes) == ("sock_diag", [])
     assert found.sampler.startswith("psutil ")
     assert re.match("less exact, without sock_diag: .*not permitted", found.notes[0])
     assert "neither idle sockets" in found.notes[1]
+
+
+@ALONE
+@pytest.mark.parametrize("list_ports", [list_ports_by_sock_diag, list_ports_by_psutil])
+def test_the_ports_of_a_list_are_those_of_all_its_ranges(list_ports):
+    # each second of 200 ports, and as many ranges as can be asked for
+    spans = [PortRange(port, port) for port in range(44000, 44196, 2)]
+    spans += [PortRange(45000, 45004), PortRange(45010, 45010)]
+    assert len(spans) == MAX_PARTS
+    ports = [
+        43999,
+        44000,
+        44001,
+        44194,
+        44195,
+        44999,
+        45000,
+        45003,
+        45004,
+        45005,
+        45010,
+    ]
+    servers = [listen("127.0.0.1", port) for port in ports]
+    client = connect(("127.0.0.1", 45003))
+    caller = client.getsockname()[1]
+    with held_sockets(*servers, client):
+        entries = list_ports(spans, BOTH).entries
+    listed = {e.local.port for e in entries if e.state is TcpState.LISTEN}
+    assert listed == {*ports}  # all listeners
+    others = [e for e in entries if e.state is not TcpState.LISTEN]
+    assert {e.local.port for e in others} == {caller, 45003}
+
+
+@ALONE
+def test_only_sockets_at_a_port_of_the_list_are_listed():
+    udp = [socket.socket(type=socket.SOCK_DGRAM) for _ in range(10)]
+    for number, holder in enumerate(udp):
+        holder.bind(("127.0.0.1", 45000 + number))
+    with held_sockets(*udp):
+        for spans in (
+            [PortRange(45002, 45004)],
+            [PortRange(45000, 45000), PortRange(45003, 45005), PortRange(45009, 45010)],
+            [PortRange(1, 44999)],
+            [PortRange(1, 65535)],
+        ):
+            entries = list_ports_by_sock_diag(spans, ["udp"]).entries
+            found = sorted(entry.local.port for entry in entries)
+            assert found == sorted(ports_in(spans) & {*range(45000, 45010)})

@@ -1,4 +1,4 @@
-"""The sockets of one port, for the port check."""
+"""The sockets of some ports, for the port check."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ import sys
 from collections.abc import Sequence
 from functools import partial
 
-from ...model.ports import MAX_PORT, PortRange
+from ...model.ports import MAX_PORT, PortRange, ports_in
 from ...model.records import NamedTuple
 from ...model.sockets import AUTO, SOCK_DIAG, TCP, UDP, SocketEntry, TcpState
 from ..errors import SystemReadError
 from .by_psutil import entries_by_psutil, psutil_version
 from .inet_diag import LISTENERS, decode_chunk
-from .inet_diag_filter import on_local_ports, with_port
+from .inet_diag_filter import on_local_ports, with_ports
 from .netlink import SockDiag, lists_idle_sockets, with_sock_diag
 
 TYPE_CHECKING = False
@@ -27,7 +27,7 @@ PSUTIL_GAPS = {
 
 
 class PortListing(NamedTuple):
-    """The sockets with this local or remote port, and all TCP listeners."""
+    """The sockets with these local or remote ports, and all TCP listeners."""
 
     entries: Sequence[SocketEntry]
     sampler: str
@@ -40,10 +40,12 @@ class PortListing(NamedTuple):
     """Whether the list includes TCP sockets that are bound but idle."""
 
 
-def list_sockets_of_port(
-    port: int, protocols: Sequence[str] = (TCP, UDP), sampler: str = AUTO
+def list_sockets_of_ports(
+    spans: Sequence[PortRange],
+    protocols: Sequence[str] = (TCP, UDP),
+    sampler: str = AUTO,
 ) -> PortListing:
-    """The sockets of one port, and all TCP listeners.
+    """The sockets of the ports in these spans, and all TCP listeners.
 
     ``sampler``: one of :data:`~check_ephemeral_port.model.sockets.SAMPLERS`. ``auto``
     uses sock_diag on Linux, because the kernel then filters the sockets and also lists
@@ -54,7 +56,7 @@ def list_sockets_of_port(
     notes = []
     if sampler == SOCK_DIAG or (sampler == AUTO and sys.platform == "linux"):
         try:
-            return list_port_by_sock_diag(port, protocols)
+            return list_ports_by_sock_diag(spans, protocols)
         except SystemReadError as error:
             if sampler == SOCK_DIAG:
                 raise
@@ -68,26 +70,28 @@ def list_sockets_of_port(
 
         notes += hidden_users_notes(sys.platform, is_root())
     time_wait = sys.platform in ("linux", "win32")
-    return list_port_by_psutil(port, protocols)._replace(
+    return list_ports_by_psutil(spans, protocols)._replace(
         notes=notes, time_wait=time_wait, idle=sys.platform != "linux"
     )
 
 
-def list_port_by_sock_diag(port: int, protocols: Sequence[str]) -> PortListing:
+def list_ports_by_sock_diag(
+    spans: Sequence[PortRange], protocols: Sequence[str]
+) -> PortListing:
     """The list from sock_diag, without pids. It needs no privilege.
 
     Raises :class:`SystemReadError` if sock_diag is not available.
     """
-    any_port = on_local_ports([PortRange(0, MAX_PORT)])
+    any_port, ports = on_local_ports([PortRange(0, MAX_PORT)]), ports_in(spans)
 
     def task(kernel: SockDiag) -> list[SocketEntry]:
         entries: list[SocketEntry] = []
         for protocol in protocols:
             decode = partial(decode_chunk, protocol=protocol)
-            entries += kernel.dump(protocol, with_port(port), decode)
+            entries += kernel.dump(protocol, with_ports(spans), decode)
             if protocol == TCP:
                 listeners = kernel.dump(protocol, any_port, decode, LISTENERS)
-                entries += (e for e in listeners if e.local.port != port)
+                entries += (e for e in listeners if e.local.port not in ports)
         return entries
 
     notes: list[str] = []
@@ -98,18 +102,22 @@ def list_port_by_sock_diag(port: int, protocols: Sequence[str]) -> PortListing:
     return PortListing(entries, SOCK_DIAG, notes, idle=idle)
 
 
-def list_port_by_psutil(port: int, protocols: Sequence[str]) -> PortListing:
+def list_ports_by_psutil(
+    spans: Sequence[PortRange], protocols: Sequence[str]
+) -> PortListing:
     """The list from psutil, with pids.
 
     Without privilege, psutil merges sockets whose rows are equal.
     Raises :class:`SystemReadError` if psutil fails.
     """
 
+    ports = ports_in(spans)
+
     def is_relevant(row: Any) -> bool:
         # laddr is empty if the port is 0
         return bool(row.laddr) and (
-            row.laddr.port == port
-            or (row.raddr and row.raddr.port == port)
+            row.laddr.port in ports
+            or (row.raddr and row.raddr.port in ports)
             or row.status == TcpState.LISTEN.value
         )
 
