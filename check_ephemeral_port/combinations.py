@@ -69,8 +69,6 @@ LINUX_ONLY: Sequence[str] = (
     "netns",
     "all_netns",
     "recorder",
-    "failed_warning",
-    "failed_critical",
 )
 """Options that need what only Linux has."""
 

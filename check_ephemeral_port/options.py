@@ -230,6 +230,7 @@ class _Parser(argparse.ArgumentParser):
 
     def __init__(self, **settings: Any) -> None:
         super().__init__(**settings, argument_default=argparse.SUPPRESS)
+        self.color = False  # of Python 3.14
         self._given: dict[str, tuple[argparse.Action, list[str]]] = {}
 
     @property
@@ -240,6 +241,14 @@ class _Parser(argparse.ArgumentParser):
     def action(self, flag: str) -> argparse.Action:
         """What argparse knows about an option."""
         return self._option_string_actions[flag]
+
+    def format_help(self) -> str:
+        """The help, with examples before all else."""
+        lines = [(f"  {self.prog} {words}".rstrip(), use) for words, use in EXAMPLES]
+        width = max(len(command) for command, _ in lines)
+        examples = "".join(f"{line.ljust(width)}  {use}\n" for line, use in lines)
+        usage, blank, others = super().format_help().partition("\n\n")
+        return f"{usage}{blank}examples:\n{examples}\n{others}"
 
     def error(self, message: str) -> NoReturn:
         # argparse would write to stderr and exit with 2, which means CRITICAL
@@ -267,22 +276,54 @@ class _Parser(argparse.ArgumentParser):
         raise argparse.ArgumentError(action, message)
 
 
+class _Formatter(argparse.HelpFormatter):
+    """One line for each option. What follows the first line of its help is for the
+    manual page."""
+
+    def __init__(self, prog: str) -> None:
+        super().__init__(prog, max_help_position=30, width=80)
+
+    def _expand_help(self, action: argparse.Action) -> str:
+        return super()._expand_help(action).partition("\n")[0]
+
+    def _format_action_invocation(self, action: argparse.Action) -> str:
+        # before Python 3.13, argparse repeats the value behind each spelling
+        value = action.metavar or "|".join(action.choices or ())
+        if action.nargs == "?":
+            value = f"[{value}]"
+        return (
+            f"{', '.join(action.option_strings)} {value if action.nargs != 0 else ''}"
+        )
+
+
+EXAMPLES = (
+    ("", "WARNING at 80 % used, CRITICAL at 90 %"),
+    ("-v", "which destination, which processes"),
+    ("-d db:5432", "only the ports to this destination"),
+    ("-p https", "what uses port 443?"),
+)
+"""Arguments, and what they are good for."""
+
+
 def build_parser() -> _Parser:
     """The parser of the command line, with the help of all options."""
     parser = _Parser(
         prog="check_ephemeral_port",
+        usage="%(prog)s [OPTION]...",
         description="Reports how close this host is to running out of ephemeral ports, "
         "for which destination, and which process holds them.",
         epilog="RANGE is [@][start:][end]. It alarms outside start to end, or inside "
-        "with @. The default start is 0; ~ means no limit. "
-        "Exit codes: 0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN.",
+        "with @. The default start is 0; ~ means no limit. Without root, the names of "
+        "other users' processes are missing. Exit codes: 0 OK, 1 WARNING, 2 CRITICAL, "
+        "3 UNKNOWN.",
+        formatter_class=_Formatter,
         add_help=False,
         allow_abbrev=False,
         exit_on_error=False,
     )
     _add_thresholds(parser.add_argument_group("thresholds"))
     _add_scope(parser.add_argument_group("what to check"))
-    _add_port_check(parser.add_argument_group("one port instead of the whole range"))
+    _add_port_check(parser.add_argument_group("single ports instead of the range"))
     _add_recorder(parser.add_argument_group("record of failed connects"))
     _add_general(parser.add_argument_group("general"))
     return parser
@@ -293,60 +334,81 @@ def _add_thresholds(group: argparse._ArgumentGroup) -> None:
         flags = [short, flag] if short else [flag]
         group.add_argument(*flags, metavar="RANGE", type=_type(parse), help=help)
 
-    # parsed later, since the unit depends on other options
+    # -w and -c are parsed later, since the unit depends on other options
     add(
         "--warning",
         str,
-        "percent used by TCP connect() to the fullest destination, and by UDP "
-        f"(default: {DEFAULT_WARNING_PERCENT}); with -p a number of sockets, with -H "
-        "seconds (no default)",
+        f"WARNING above this percent used (default: {DEFAULT_WARNING_PERCENT})\n"
+        "Of TCP connect() to the fullest destination, and of UDP. With -p a number of "
+        "sockets, with -H seconds, both without a default",
         "-w",
     )
     add(
         "--critical",
         str,
-        f"the same for CRITICAL (default: {DEFAULT_CRITICAL_PERCENT})",
+        f"CRITICAL above this percent used (default: {DEFAULT_CRITICAL_PERCENT})\n"
+        "See --warning",
         "-c",
     )
     add(
         "--free-warning",
         parse_free_range,
-        "free ports instead of percent; for example, 2000: alarms below 2000 "
-        "free ports",
+        "WARNING below this many free ports (2000:)\n"
+        "Of the same usages as -w. The colon at the end means a lower limit",
     )
-    add("--free-critical", parse_free_range, "the same for CRITICAL")
+    add(
+        "--free-critical",
+        parse_free_range,
+        "CRITICAL below this many free ports (500:)",
+    )
     add(
         "--bind-warning",
         parse_percent_range,
-        "percent used by TCP bind() to port 0",
+        "WARNING above this percent used by TCP bind()\n"
+        "For programs that bind() to port 0 before they connect()",
     )
-    add("--bind-critical", parse_percent_range, "the same for CRITICAL")
+    add(
+        "--bind-critical",
+        parse_percent_range,
+        "CRITICAL above this percent used by TCP bind()",
+    )
     add(
         "--fast-warning",
         parse_percent_range,
-        "percent used of the half that connect() tries first; once it is used up, "
-        "every connect() is slow",
+        "WARNING above this percent of fast ports used\n"
+        "Of the half that connect() tries first; once it is used up, every connect() "
+        "is slow",
     )
-    add("--fast-critical", parse_percent_range, "the same for CRITICAL")
+    add(
+        "--fast-critical",
+        parse_percent_range,
+        "CRITICAL above this percent of fast ports used",
+    )
     add(
         "--eta-warning",
         parse_remaining_range,
-        "time until the ports that -w counts run out, in seconds or with a unit; "
-        "for example, 30m: alarms below 30 minutes; needs --state-file",
+        "WARNING below this time until it is full (30m:)\n"
+        "Until the ports that -w counts run out, in seconds or with a unit; needs "
+        "--state-file",
     )
-    add("--eta-critical", parse_remaining_range, "the same for CRITICAL")
+    add(
+        "--eta-critical",
+        parse_remaining_range,
+        "CRITICAL below this time until it is full (5m:)\nNeeds --state-file",
+    )
     add(
         "--failed-warning",
         parse_range,
-        "number of requests that failed because no port was free, of each kind, since "
-        "the last run with the same --state-file, else since --recorder on; on "
-        "Windows, events of the last hour in the System log",
+        "WARNING above this number of failed requests\n"
+        "Of each kind, because no port was free, since the last run with the same "
+        "--state-file, else since --recorder on; on Windows, events of the last hour "
+        "in the System log",
     )
     add(
         "--failed-critical",
         parse_range,
-        "the same for CRITICAL (default: 0 with --state-file and on Windows; ~: never "
-        "alarms)",
+        "CRITICAL above this number of failed requests\n"
+        "The default is 0 with --state-file and on Windows; ~: never alarms",
     )
 
 
@@ -357,15 +419,17 @@ def _add_scope(group: argparse._ArgumentGroup) -> None:
         action="append",
         metavar="HOST:PORT",
         type=_type(parse_destination),
-        help="watch only this destination; can be repeated; IPv6 as [ADDRESS]:PORT. "
-        "Resolving a name can take a UDP port for a moment; an address needs none",
+        help="watch only this destination; can be repeated\n"
+        "IPv6 as [ADDRESS]:PORT; the port can be the name of a service. Resolving a "
+        "name can take a UDP port for a moment; an address needs none",
     )
     group.add_argument(
         "--source",
         metavar="ADDRESS",
         type=_type(parse_source),
-        help="local address that the program connects from or binds to (default: "
-        "the fullest for connect, the worst case for bind)",
+        help="local address of the program's connections\n"
+        "The program connects from it, or binds to it. The default is the fullest for "
+        "connect, the worst case for bind",
     )
     group.add_argument(
         "--protocol",
@@ -376,33 +440,36 @@ def _add_scope(group: argparse._ArgumentGroup) -> None:
         "--netns",
         metavar="NAME|PID|PATH",
         type=_type(parse_netns),
-        help="on Linux, check this network namespace: a name of ip netns, a PID, "
-        "or a path such as /proc/1/ns/net",
+        help="check this network namespace; needs root\n"
+        "On Linux: a name of ip netns, a PID, or a path such as /proc/1/ns/net",
     )
     group.add_argument(
         "--all-netns",
         action="store_true",
-        help="on Linux, check every network namespace of the host and report the worst",
+        help="check every network namespace; needs root\n"
+        "On Linux: reports the worst of all namespaces of the host; with -p, which of "
+        "them have the port",
     )
     group.add_argument(
         "--sampler",
         choices=SAMPLERS,
-        help="how to list the sockets (default: auto; sock_diag: on Linux only)",
+        help="how to list the sockets (default: auto)\nSock_diag is for Linux only",
     )
     group.add_argument(
         "--probe",
         nargs="?",
         const=ALWAYS,
         choices=PROBES,
-        help="on Linux, ask the kernel which ports connect() can share, if that is "
-        "cheap or decides the state (auto), in every case (always, also without a "
-        "value) or not at all (never); no packet is sent (default: auto)",
+        help="ask connect() which ports can be shared\n"
+        "On Linux: if that is cheap or decides the state (auto, the default), in every "
+        "case (always, also without a value) or not at all (never). No packet is sent",
     )
     group.add_argument(
         "--state-file",
         metavar="PATH",
         type=_type(parse_path),
-        help="keep a history in this file to forecast when ports run out",
+        help="keep a history in this file, for a forecast\n"
+        "Forecasts when ports run out. The file belongs to the user who runs the check",
     )
 
 
@@ -412,16 +479,18 @@ def _add_port_check(group: argparse._ArgumentGroup) -> None:
         "--port",
         metavar="PORT",
         type=_type(parse_port_option),
-        help="report what this port is and which sockets use it",
+        help="what uses this port (443, https, 8000-8010,9000)\n"
+        "Numbers, ranges and names of services, separated by commas",
     )
     group.add_argument(
         "-H",
         "--hostname",
         metavar="HOST",
         type=_type(parse_host),
-        help="try to connect to the port of this host, a name or an address. Makes one "
-        "TCP connection, which takes a port here and leaves it in TIME_WAIT for a "
-        "minute. Waits for at most four fifths of --timeout",
+        help="connect to the port of this other host\n"
+        "A name or an address. Makes one TCP connection, which takes a port here and "
+        "leaves it in TIME_WAIT for a minute. Waits for at most four fifths of "
+        "--timeout",
     )
     for version in (4, 6):
         group.add_argument(
@@ -434,10 +503,10 @@ def _add_port_check(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
         "--expect",
         choices=LOCAL_STATES + REMOTE_STATES,
-        metavar="WHAT",
-        help="CRITICAL if the port is anything else: free, used or listening; with -H "
-        "open, closed or filtered. A listening port is also used. A free port has no "
-        "socket at all, not even in TIME_WAIT",
+        help="CRITICAL if the port is anything else\n"
+        "Free, used or listening; with -H open, closed or filtered. A listening port "
+        "is also used. A free port has no socket at all, not even in TIME_WAIT. Of "
+        "several ports, each has to be so",
     )
 
 
@@ -445,40 +514,41 @@ def _add_recorder(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
         "--recorder",
         choices=RECORDER_COMMANDS,
-        help="on Linux, as root: let the kernel record requests that fail because no "
-        "port is free, until it restarts (on), stop that (off), or exit with 0 if it "
-        "is on (status). While it is on, every check reports them",
+        help="record failed requests; needs root\n"
+        "On Linux: lets the kernel record requests that fail because no port is free, "
+        "until it restarts (on), stops that (off), or exits with 0 if it is on "
+        "(status). While it is on, every check reports them",
     )
     group.add_argument(
         "--recorder-group",
         metavar="GROUP",
-        help="with --recorder on: also let this group read the record",
+        help="with --recorder on: who can read the record\nThis group, besides root",
     )
 
 
 def _add_general(group: argparse._ArgumentGroup) -> None:
-    group.add_argument(
-        "--no-advice", action="store_true", help="do not print tuning advice"
-    )
+    group.add_argument("--no-advice", action="store_true", help="print no advice")
     group.add_argument(
         "--top",
         metavar="N",
         type=_type(parse_count),
-        help="rows in each table (default: 5, or 20 with -vv; with -p 20, or 200 with "
-        "-vv; network namespaces are all shown)",
+        help="with -v: rows in each table\n"
+        "The default is 5, or 20 with -vv; with -p 20, or 200 with -vv. Network "
+        "namespaces are all shown",
     )
     group.add_argument(
         "-v",
         "--verbose",
         action="count",
-        help="show tables; -vv: more rows, and bounds; -vvv: how long each step took",
+        help="show tables; -vv: more rows; -vvv: timings\n"
+        "With -vv also the bounds of estimates, with -vvv how long each step took",
     )
     group.add_argument(
         "-t",
         "--timeout",
         metavar="DURATION",
         type=_type(parse_duration_seconds),
-        help="time limit in seconds, or with a unit: 500ms, 30s, 2m (default: 30)",
+        help="time limit, as 500ms, 30s or 2m (default: 30s)",
     )
     group.add_argument(
         "--exit-ok", action="store_true", help="exit with 0 in every state"

@@ -166,7 +166,7 @@ def is_service_name(text: str) -> bool:
 
 
 def merged(ranges: Iterable[PortRange]) -> tuple[PortRange, ...]:
-    """The same ports as ranges in ascending order, as few as possible."""
+    """The same ports as ranges in ascending order, with gaps between them."""
     found: list[PortRange] = []
     for span in sorted(ranges):
         if found and span.first <= found[-1].last + 1:

@@ -3,7 +3,7 @@
 import re
 
 from check_ephemeral_port import __version__
-from check_ephemeral_port.options import build_parser
+from check_ephemeral_port.options import EXAMPLES, build_parser
 from check_ephemeral_port.plugin.labels import Label
 
 from .labels import LabelGroup, label_groups
@@ -19,7 +19,7 @@ check_ephemeral_port \- show how close a host is to running out of ephemeral por
 .RI [ OPTION ]...
 .SH DESCRIPTION
 """
-TAIL = r""".SH FILES
+FILES = r""".SH FILES
 .TP
 .I /proc/sys/net/ipv4/ip_local_port_range
 The range from which Linux chooses ports.
@@ -36,21 +36,30 @@ The history of earlier runs. Each run replaces the file. Only its owner can read
 .SH PRIVILEGES
 States and figures need no privilege. The names of other users\(aq processes need root,
 or CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH. Other network namespaces need root, or
-CAP_SYS_ADMIN and CAP_SYS_PTRACE. \-\-recorder needs root.
-.SH EXAMPLES
-Warn when fewer than 4000 ports remain, and be critical below 1000:
+CAP_SYS_ADMIN and CAP_SYS_PTRACE; where /proc is mounted with hidepid, even a list of
+them does. \-\-recorder needs root.
+"""
+MORE_EXAMPLES = r"""Warn when fewer than 4000 ports remain, and be critical below 1000:
 .PP
 .EX
 check_ephemeral_port \-w \(aq\(ti:\(aq \-c \(aq\(ti:\(aq \e
     \-\-free\-warning 4000: \-\-free\-critical 1000:
 .EE
 .PP
-Watch one destination, and show the processes that hold its ports:
+Forecast from earlier runs, and warn half an hour before the ports run out:
 .PP
 .EX
-check_ephemeral_port \-d 192.0.2.7:443 \-v
+check_ephemeral_port \-\-eta\-warning 30m: \e
+    \-\-state\-file /var/lib/nagios/ephemeral_port.state
 .EE
-.SH SEE ALSO
+.PP
+Alarm if any of these ports has no listener:
+.PP
+.EX
+check_ephemeral_port \-p 8000\-8003,https \-\-expect listening
+.EE
+"""
+TAIL = r""".SH SEE ALSO
 .BR ip (7),
 .BR tcp (7),
 .BR ss (8)
@@ -69,6 +78,10 @@ def page() -> str:
             f".SH RANGES AND EXIT STATUS\n{_escaped(parser.epilog or '')}\n",
             ".SH PERFDATA\nLabels never change their meaning.\n",
             *map(_labels, label_groups()),
+            FILES,
+            ".SH EXAMPLES\n",
+            *(_example(*each) for each in EXAMPLES),
+            MORE_EXAMPLES,
             TAIL,
         ]
     )
@@ -87,6 +100,11 @@ def _option(option: Option) -> str:
         value = rf" \fI{_escaped(option.metavar)}\fB"
     flags = r"\fR, \fB".join(_escaped(flag) for flag in option.flags)
     return f".TP\n\\fB{flags}{value}\\fR\n{_escaped(option.help)}\n"
+
+
+def _example(arguments: str, use: str) -> str:
+    command = _escaped(f"check_ephemeral_port {arguments}".rstrip())
+    return f"{_escaped(use[0].upper() + use[1:])}:\n.PP\n.EX\n{command}\n.EE\n.PP\n"
 
 
 def _labels(group: LabelGroup) -> str:

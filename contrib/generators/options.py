@@ -1,6 +1,5 @@
 """The options of the program, as the generators need them."""
 
-import re
 from argparse import Action
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple, Optional
@@ -21,7 +20,15 @@ class Option(NamedTuple):
     counted: bool
     """Can be repeated, without a value: ``-vvv``."""
     value_is_optional: bool
-    help: str
+    summary: str
+    """What it does, in one line."""
+    details: str
+    """More about it, in sentences; can be empty."""
+
+    @property
+    def help(self) -> str:
+        """All of it."""
+        return f"{self.summary}. {self.details}" if self.details else self.summary
 
     @property
     def flag(self) -> str:
@@ -47,11 +54,6 @@ class Option(NamedTuple):
     def takes_namespace(self) -> bool:
         """Whether the value is a network namespace."""
         return self.metavar == "NAME|PID|PATH"
-
-    @property
-    def summary(self) -> str:
-        """The beginning of the help, as far as it makes sense alone."""
-        return re.split(r"[;.] | \(", self.help)[0].strip()
 
     @property
     def checks(self) -> bool:
@@ -88,6 +90,7 @@ def _option(action: Action) -> Option:
     metavar = None
     if action.nargs is None and not choices:
         metavar = str(action.metavar or action.dest.upper())
+    summary, _, details = ((action.help or "") % vars(action)).partition("\n")
     return Option(
         flags=sorted(action.option_strings, key=len),
         metavar=metavar,
@@ -95,5 +98,6 @@ def _option(action: Action) -> Option:
         repeatable=kind == "_AppendAction",
         counted=kind == "_CountAction",
         value_is_optional=action.nargs == "?",
-        help=(action.help or "") % vars(action),
+        summary=summary,
+        details=details,
     )

@@ -15,7 +15,7 @@ CODE = "|".join(
         r"(?<![\w-])--?[A-Za-z0-9][a-z-]*",  # options
         r"\w+\(\)",  # functions
         r"[a-z]+_[a-z_]+|[A-Z]+_[A-Z_]+",  # labels, samplers, states
-        r"\[@\]\[start:\]\[end\]|\d+[smh]?:(?=[ ,])",  # ranges
+        r"\[@\]\[start:\]\[end\]|\d+[smh]?:(?=[ ,)])",  # ranges
         r"(?<!\w)/[a-z0-9/]+",  # paths
     )
 )
@@ -28,9 +28,9 @@ Options
 =======
 
 {note}
-``check_ephemeral_port --help`` and the manual page show the same list. Without options
-the check judges the percentages ``tcp_connect`` and ``udp_bind``. `Perfdata
-<perfdata.rst>`__ describes these and all other figures.
+The manual page shows the same list, and ``check_ephemeral_port --help`` the first
+sentence of each. Without options the check judges the percentages ``tcp_connect`` and
+``udp_bind``. `Perfdata <perfdata.rst>`__ describes these and all other figures.
 
 {groups}
 Ranges and exit status
@@ -48,8 +48,12 @@ Other values
     Seconds, or a number with ``ms``, ``s``, ``m`` or ``h``: ``500ms``, ``30s``, ``2m``.
     The ranges of ``--eta-warning`` and ``--eta-critical`` take them as well: ``30m:``
     alarms when less than 30 minutes remain.
+``PORT``
+    Ports, ranges and names of services, separated by commas: ``443``, ``https``,
+    ``8000-8010,9000``. With ``-H`` one port. See `What is port 60840? <port.rst>`_
 ``HOST:PORT``
-    A name or an IPv4 address, or an IPv6 address in brackets: ``[2001:db8::7]:443``. A
+    A name or an IPv4 address, or an IPv6 address in brackets: ``[2001:db8::7]:443``.
+    The port can be the name of a service: ``db:postgresql``. A
     link-local address needs its device: ``[fe80::1%eth0]:443``. With the others,
     ``192.0.2.7%eth1:443`` watches the connections that are bound to this device or VRF.
 ``ADDRESS``

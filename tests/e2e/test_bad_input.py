@@ -184,6 +184,25 @@ def test_help_names_every_option_and_is_always_the_same():
     assert check("-t", "1ms", "--help", "--bogus").stdout == text
 
 
+def test_help_begins_with_examples_that_work():
+    usage, examples, *_ = check("-h").stdout.split("\n\n")
+    assert usage == "usage: check_ephemeral_port [OPTION]..."
+    title, *lines = examples.splitlines()
+    commands = [re.split("  +", line.strip())[0].split() for line in lines]
+    assert title == "examples:" and len(commands) == 4
+    for program, *arguments in commands:
+        assert program == "check_ephemeral_port"
+        assert isinstance(parse_options(arguments), Options)
+
+
+def test_each_option_has_one_plain_line_of_help():
+    text = check("-h").stdout
+    for option in options():
+        assert len(option.summary) <= 50
+        assert re.search(rf" {re.escape(option.summary)}$", text, re.MULTILINE)
+    assert text.count("needs root") == 3
+
+
 @pytest.mark.parametrize(
     "option", ["-hv", "-Vv", "-vhv", "-hV", "-Vh", "-4h", "-6vV", "-hw5", "-Vx"]
 )
