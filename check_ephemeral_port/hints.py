@@ -11,6 +11,11 @@ from collections.abc import Collection, Sequence
 from .model.ports import parse_port
 
 MOST_HINTS = 3
+OTHER_NAMES = {
+    "tcp": "--protocol tcp", "udp": "--protocol udp", "ipv4": "-4", "ipv6": "-6",
+    "?": "-h", "namespace": "--netns", "remote": "--destination", "host": "-H",
+}
+"""What other programs call options of this one."""
 OTHER_DASH = "[\u2010-\u2015\u2212]"
 """What text processors make of ``-`` or ``--``."""
 
@@ -48,8 +53,10 @@ def similar_flags(text: str, flags: Collection[str]) -> Sequence[str]:
     None if there are too many to be a help.
     """
     names = {flag.lstrip("-"): flag for flag in flags}
-    word = re.sub("^[^0-9A-Za-z]+", "", text.partition("=")[0])
+    word = re.sub("^[^0-9A-Za-z?]+", "", text.partition("=")[0])
     word = word.replace("_", "-").lower()
+    if word in OTHER_NAMES:
+        return [OTHER_NAMES[word]]
     if word in names:
         return [names[word]]
     found = [name for name in names if word and name.startswith(word)]
@@ -89,13 +96,26 @@ def missing_value(
 
 def _value_of(argument: str, arguments: Sequence[str]) -> str:
     """The argument with the option that it seems to be the value of."""
-    given = {option.partition("=")[0] for option in arguments}
-    is_port = {"-H", "--hostname"} & given and not {"-p", "--port"} & given
-    if is_port and _is_port(argument):
+    values = {
+        option.partition("=")[0]: value
+        for option, value in zip(arguments, [*arguments[1:], ""])
+    }
+
+    def given(*names: str) -> str | None:
+        return next((values[name] for name in names if name in values), None)
+
+    port, is_port = given("-p", "--port"), _is_port(argument)
+    if is_port and port is not None:
+        return f"-p {port},{argument}"
+    if is_port and given("-H", "--hostname"):
         return f"-p {argument}"
-    if re.fullmatch(r"[0-9]{1,2}%?", argument) and not {"-p", "--port"} & given:
+    if given("-v", "--verbose") and re.fullmatch("[123]", argument):
+        return "-" + "v" * int(argument)
+    if given("--all-netns"):
+        return f"--netns {argument}"
+    if re.fullmatch(r"[0-9]{1,2}%?", argument):
         for short, long in (("-w", "--warning"), ("-c", "--critical")):
-            if not {short, long} & given:
+            if given(short, long) is None:
                 return f"{short} {argument}"
     return ""
 

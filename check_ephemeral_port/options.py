@@ -593,13 +593,15 @@ def parse_port_option(text: str) -> tuple[PortRange | str, ...]:
     """Ports, ranges and names of services: ``443``, ``8000-8010,9000`` or ``https``.
 
     Raises ``ValueError``."""
-    protocol = re.fullmatch("(.*)/(tcp|udp)", text)
+    protocol = re.fullmatch("(.+)/(tcp|udp)", text, re.IGNORECASE)
     if protocol:
-        meant = f"give it as -p {protocol[1]} --protocol {protocol[2]}"
+        meant = f"give it as -p {protocol[1]} --protocol {protocol[2].lower()}"
         raise ValueError(f"{text!r} has a protocol, {meant}")
-    span = re.fullmatch(r"([0-9]+)(?::|\.\.)([0-9]+)", text)
-    if span:
-        raise ValueError(f"{text!r} is not a port, did you mean {span[1]}-{span[2]}?")
+    for pattern, between in ((r"([0-9]+)(?::|\.\.)([0-9]+)", "-"), ("(.+) +(.+)", ",")):
+        parts = re.fullmatch(pattern, text)
+        if parts and "," not in text:
+            meant = between.join(" ".join(parts.groups()).split())
+            raise ValueError(f"{text!r} is not a port, did you mean {meant}?")
     return parse_ports(text)
 
 
@@ -624,7 +626,10 @@ def _why_no_destination(text: str) -> str:
         return "is a URL, it "
     if re.fullmatch(r"[0-9A-Za-z._-]+", text):
         return "has no port, it "
-    return "has no brackets, it " if re.fullmatch("[0-9a-f:.]*:.*:.*", text) else ""
+    if "," in text:
+        return "is a list (give each with -d), it "
+    is_ipv6 = re.fullmatch("[0-9A-Fa-f.]*:[0-9A-Fa-f.:]*:[0-9A-Fa-f.:]*", text)
+    return "has no brackets, it " if is_ipv6 else ""
 
 
 def parse_host(text: str) -> str:

@@ -52,7 +52,16 @@ def test_any_text_is_a_value_or_a_value_error(parse, text):
         ("80 90", "'80' belongs to no option, did you mean -w 80?"),
         ("-w 80% 90%", "'90%' belongs to no option, did you mean -c 90%?"),
         ("-H x 443", "'443' belongs to no option, did you mean -p 443?"),
-        ("-p 80 443", "'443' belongs to no option"),
+        ("-p 80 443", "'443' belongs to no option, did you mean -p 80,443?"),
+        ("-p 80,,443", "--port '' is not a port"),
+        ("-p 80/UDP", "'80/UDP' has a protocol, give it as -p 80 --protocol udp"),
+        ("-d a:1,b:2", "'a:1,b:2' is a list (give each with -d), it is not HOST:PORT"),
+        ("-v 3", "'3' belongs to no option, did you mean -vvv?"),
+        ("--all-netns web", "'web' belongs to no option, did you mean --netns web?"),
+        ("--udp", "there is no option --udp, did you mean --protocol udp?"),
+        ("-?", "there is no option -?, did you mean -h?"),
+        ("--free-warning 10%", "'10%' is a percentage, a number of ports is needed"),
+        ("x", "'x' belongs to no option"),
         ("-w -5", "--warning '-5' is a negative number, which makes no sense here"),
         ("-w -c 90", "--warning has no value before -c"),
         ("--netns -x", "--netns '-x' begins with '-', write --netns=-x"),
@@ -79,3 +88,11 @@ def test_a_wrong_command_line_says_what_was_meant(line, text):
 )
 def test_a_destination_has_a_port_or_the_name_of_a_service(text, host, port):
     assert parse_destination(text) == (host, port)
+
+
+@pytest.mark.parametrize("text", ["80 443", "80   443", "ssh https"])
+def test_a_list_of_ports_has_commas(text):
+    meant = ",".join(text.split())
+    with pytest.raises(ValueError, match=f"did you mean {meant}"):
+        parse_port_option(text)
+    assert len(parse_port_option(text.replace(" ", ", ", 1).replace("  ", ""))) == 2

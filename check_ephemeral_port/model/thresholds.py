@@ -99,6 +99,8 @@ def parse_free_range(text: str) -> ThresholdRange:
     Raises ``ValueError`` as :func:`parse_range`, and for ``2000``, which would alarm
     above 2000. No user means that.
     """
+    if "%" in text:
+        raise ValueError(f"{text!r} is a percentage, a number of ports is needed")
     parsed = parse_range(text)
     _refuse_upper_limit(text, text)
     return parsed

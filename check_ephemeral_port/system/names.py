@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Iterable
+from itertools import product
 
 from ..model.sockets import TCP, UDP, Endpoint, endpoint
 from .errors import SystemReadError
@@ -34,7 +35,8 @@ def look_up(
         found = socket.getaddrinfo(host, port, family, socket.SOCK_STREAM)
     except (OSError, UnicodeError) as error:
         reason = getattr(error, "strerror", None) or "not a host name"
-        raise SystemReadError(f"cannot resolve {host!r}: {reason}") from None
+        to = " to an IPv6 address" if family == socket.AF_INET6 else ""
+        raise SystemReadError(f"cannot resolve {host!r}{to}: {reason}") from None
     return list(dict.fromkeys((int(family), a) for family, *_, a in found))
 
 
@@ -82,9 +84,9 @@ def service_port(name: str, protocols: Iterable[str] = (TCP, UDP)) -> int:
     Source: getservbyname(3). Raises :class:`SystemReadError` if there is none.
     """
     protocols = list(protocols)
-    for protocol in protocols:
+    for spelling, protocol in product((name, name.lower()), protocols):
         try:
-            return socket.getservbyname(name, protocol)
+            return socket.getservbyname(spelling, protocol)
         except (OSError, ValueError):  # ValueError: not a name
             continue
     known = f"the system knows no {'/'.join(protocols)} service {name!r}"

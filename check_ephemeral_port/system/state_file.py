@@ -223,6 +223,9 @@ def _tolerated(path: str, error: OSError) -> OSError:
         if error.errno in (errno.EACCES, errno.EPERM):
             reason = f"{error.strerror}, {_denied(os.path.dirname(path) or '.')}"
             raise NotWritable(f"--state-file {path}: {reason}") from None
+        folder = os.path.dirname(path)
+        if error.errno == errno.ENOENT and folder and not os.path.exists(folder):
+            raise SystemReadError(f"--state-file {path}: there is no folder {folder}")
         raise SystemReadError(f"--state-file {path}: {error.strerror}") from None
     return error
 

@@ -130,7 +130,7 @@ def stand_in(path, text="echo $0 $*"):
     path.chmod(0o755)
 
 
-def test_the_single_file_starts_the_newest_python_beside_it(bin_folder, file):
+def test_the_single_file_starts_the_newest_python_next_to_it(bin_folder, file):
     for name in ("python3.8", "python3.9", "python3.11", "python3.11-config"):
         stand_in(bin_folder / name)
     expected = f"{bin_folder}/python3.11 -I {file} -p 0\n"

@@ -122,6 +122,7 @@ OPTIONS = [
         (["--exit-ok=1"], ["--exit-ok takes no value"]),
         (["--netns", ""], ["--netns", "NAME, PID or PATH"]),
         (["--netns", "no|such\x1b"], ["there is no network namespace 'no?such"]),
+        (["--netns", "/proc/1"], ["namespace, did you mean /proc/1/ns/net?"]),
         (["--netns", "/etc/hostname"], ["/etc/hostname is not a network namespace"]),
         (["--netns", "4194305"], ["no such network namespace, /proc/4194305/ns/net"]),
         (["--netns", "1" * 5000], ["cannot open /proc/1111"]),

@@ -162,7 +162,7 @@ def test_a_link_is_named_and_hides_no_alarm(tmp_path):
 @ALONE
 def test_a_path_that_cannot_be_a_state_file_is_unknown_with_all_figures():
     for path, reason in (
-        ("/nowhere/state", ", No such file or directory"),
+        ("/nowhere/state", ", there is no folder /nowhere"),
         ("/dev/null", " is not a regular file"),
     ):
         run = check("--state-file", path)

@@ -193,7 +193,7 @@ def test_a_path_that_is_no_regular_file_is_refused(path, tmp_path):
     assert_refused(path, "is not a regular file")
     assert_refused("/dev/null", "is not a regular file")
     assert_refused(str(tmp_path), "is a folder, name a file in it")
-    assert_refused(f"{tmp_path}/none/state", "No such file or directory")
+    assert_refused(f"{tmp_path}/none/state", f"there is no folder {tmp_path}/none")
     assert_refused(f"{path}/state", "Not a directory")
     assert_refused(f"{tmp_path}/{'x' * 300}", "File name too long")
     assert_refused(f"{tmp_path}/", "")
