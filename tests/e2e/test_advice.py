@@ -163,7 +163,7 @@ def test_a_time_wait_table_at_its_cap_is_raised():
 
 
 @pytest.mark.namespace(ports="32768-60999", host=True)
-@pytest.mark.parametrize("arguments", [["--netns", "web"], ["--all-netns", "-w", "50"]])
+@pytest.mark.parametrize("arguments", [["--netns", "web"], ["--all-netns"]])
 def test_a_problem_in_a_namespace_is_fixed_there(arguments):
     web = add_namespace("web", "50000-50019")
     opened = run_inside(
@@ -171,7 +171,7 @@ def test_a_problem_in_a_namespace_is_fixed_there(arguments):
     )
     with held_sockets(*opened):
         assert " - the range is small, " in check(*arguments, "-w", "50").status
-        problem = fix(*arguments)
+        problem = fix(*arguments, "-w", "50")
     assert problem == "the range 50000-50019 is small, 28232 ports are usual"
     with open("/proc/sys/net/ipv4/ip_local_port_range") as file:
         assert file.read().split() == ["32768", "60999"]

@@ -175,6 +175,6 @@ def _refused(path: str, error: OSError) -> SystemReadError:
 
 def _not_a_namespace(path: str) -> SystemReadError:
     hint = ""
-    if re.fullmatch("/.*/[0-9]+/?", path) and os.path.exists(f"{path}/ns/net"):
+    if re.fullmatch("/.*/[0-9]+/?", path) and os.path.lexists(f"{path}/ns/net"):
         hint = f", did you mean {path.rstrip('/')}/ns/net?"
     return SystemReadError(f"{path} is not a network namespace{hint}")
