@@ -12,8 +12,14 @@ from .model.ports import parse_port
 
 MOST_HINTS = 3
 OTHER_NAMES = {
-    "tcp": "--protocol tcp", "udp": "--protocol udp", "ipv4": "-4", "ipv6": "-6",
-    "?": "-h", "namespace": "--netns", "remote": "--destination", "host": "-H",
+    "tcp": "--protocol tcp",
+    "udp": "--protocol udp",
+    "ipv4": "-4",
+    "ipv6": "-6",
+    "?": "-h",
+    "namespace": "--netns",
+    "remote": "--destination",
+    "host": "-H",
 }
 """What other programs call options of this one."""
 OTHER_DASH = "[\u2010-\u2015\u2212]"
