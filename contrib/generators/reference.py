@@ -32,6 +32,9 @@ The manual page shows the same list, and ``check_ephemeral_port --help`` the fir
 sentence of each. Without options the check judges the percentages ``tcp_connect`` and
 ``udp_bind``. `Perfdata <perfdata.rst>`__ describes these and all other figures.
 
+An option that has no effect together with the others is refused, and so is one that is
+given twice. Only ``-d`` and ``-v`` can be repeated.
+
 {groups}
 Ranges and exit status
 ----------------------
