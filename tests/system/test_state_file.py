@@ -405,7 +405,7 @@ def test_counts_of_a_file_that_cannot_be_trusted_are_not_read(path, tmp_path):
     problem = f"--state-file {path}: every user can replace it there"
     assert keep_counts(path, "6") == ("", problem)
     missing = "/nowhere/state"
-    problem = f"--state-file {missing}: No such file or directory"
+    problem = f"--state-file {missing}: there is no folder /nowhere"
     assert keep_counts(missing, "6") == ("", problem)
 
 
