@@ -48,8 +48,7 @@ def _run(options: Options) -> int:
     def give_up() -> int:
         if unexplained:
             return _finish(*_written(unexplained[-1]()), options)
-        reason = f"timed out after {options.timeout:g} s while {stopwatch.current}"
-        return _finish(unknown(reason), EXIT_UNKNOWN, options)
+        return _finish(unknown(stopwatch.reason), EXIT_UNKNOWN, options)
 
     deadline: Deadline | None = None
     try:

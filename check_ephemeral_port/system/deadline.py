@@ -51,6 +51,11 @@ class Stopwatch:
         """The time until the time limit of the run; never negative."""
         return max(0.0, self._end - time.monotonic())
 
+    @property
+    def reason(self) -> str:
+        """Why there is no answer if the time is up now."""
+        return f"timed out after {self.limit_seconds:g} s while {self.current}"
+
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
         """Measure how long the ``with`` block takes."""
@@ -73,13 +78,15 @@ class Deadline:
     def __init__(self, stopwatch: Stopwatch, report_timeout: Callable[[], int]) -> None:
         """``report_timeout`` prints the result and returns the exit code.
 
-        Raises :class:`SystemReadError` if the thread cannot start.
+        Raises :class:`SystemReadError` if the thread cannot start, or not in time.
         """
         self._stopwatch = stopwatch
         self._report_timeout = report_timeout
         self._mutex = allocate_lock()
         if not _start_thread(self._watch, stopwatch.remaining_seconds):
-            raise SystemReadError("cannot start a thread to watch the time")
+            if stopwatch.remaining_seconds:
+                raise SystemReadError("cannot start a thread to watch the time")
+            raise SystemReadError(stopwatch.reason)
 
     def reached_the_end(self) -> None:
         """Do not interrupt the run any more: it is about to print its result."""
