@@ -64,7 +64,7 @@ def _runtime(path: str) -> str:
     *_, before, _ = _CONTAINER_ID.split(path)  # outer containers have their own
     found = [(before.rfind(word), name) for word, name in _RUNTIMES.items()]
     position, name = max(found)
-    return name if position >= 0 else "container"  # Kubernetes without systemd
+    return name if position != -1 else "container"  # Kubernetes without systemd
 
 
 def _unescaped(unit: str) -> str:

@@ -42,6 +42,7 @@ def test_the_counts_of_a_pool_match_a_loop_over_its_ports(
     pool = PortPool(ports, reserved)
     assert pool.capacity == len(usable)
     assert pool.first_choice_capacity == sum(p % step == first % step for p in usable)
+    assert [p for s in pool.spans for p in range(s.first, s.last + 1)] == usable
     asked = others.union(range(first - 99, first + 199)).intersection(range(65536))
     assert [p for p in sorted(asked) if pool.includes(p)] == usable
 
@@ -63,6 +64,11 @@ def test_a_system_without_first_choice_ports_never_misses_a_port():
 def test_ports_common_to_two_ranges(other, common):
     ports = PortRange(40000, 40039)
     assert ports.common(other) == other.common(ports) == common
+
+
+def test_the_part_of_a_range_prefers_the_same_ports():
+    without_first_choice = PortRange(40000, 40039, step=1)
+    assert without_first_choice.common(PortRange(40010, 50000)).step == 1
 
 
 @pytest.mark.parametrize(
@@ -99,6 +105,11 @@ def test_port_list_round_trip(spans):
     text = ",".join(f"{a}-{b}" if a != b else f"{a}" for a, b in spans)
     expected = {port for a, b in spans for port in range(a, b + 1)}
     assert parse_port_list(text) == expected
+
+
+@pytest.mark.parametrize("text, port", [("1", 1), ("0443", 443), ("65535", 65535)])
+def test_valid_port(text, port):
+    assert parse_port(text) == port
 
 
 @pytest.mark.parametrize("text", ["0", "65536", "-1", "+5", "1_0", "", "443 ", "٤٤٣"])

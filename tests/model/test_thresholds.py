@@ -136,7 +136,10 @@ def test_the_error_for_a_reversed_time_quotes_the_text_of_the_user():
         ("90", "80", True),
         ("90", "90", False),
         ("10:", "5:", False),
+        ("5:", "5:", False),
         ("5:", "10:", True),
+        ("0:", "0.5:", True),
+        ("0.5:", "0:", False),
         ("~:90", "80", True),
         ("~:", "80", False),
         ("80", "~:", False),
@@ -155,7 +158,9 @@ def test_free_ports_have_a_lower_limit(text):
 
 @pytest.mark.parametrize("text", ["2000", "0", "2000.5"])
 def test_an_upper_limit_of_free_ports_is_a_mistake(text):
-    with pytest.raises(ValueError, match=rf"did you mean '{text}:' \(alarm below"):
+    with pytest.raises(
+        ValueError, match=rf"above {text}, .* '{text}:' \(alarm below {text}\)"
+    ):
         parse_free_range(text)
 
 

@@ -128,8 +128,9 @@ def test_the_culprit_is_summed_up_over_sources_and_users():
         FailedGroup(3, TCP_CONNECT, NGINX, SERVER, "198.51.100.1", 1, 1),
         FailedGroup(3, TCP_CONNECT, NGINX, SERVER, "198.51.100.2", 1, 1),
         FailedGroup(9, UDP, CURL, None, None, 1, 1),
+        FailedGroup(2, UDP, NGINX, None, None, 1, 1),
     ]
-    failed = FailedRequests(Counter({TCP_CONNECT: 20, UDP: 9}), groups)
+    failed = FailedRequests(Counter({TCP_CONNECT: 20, UDP: 11}), groups)
     assert failed.culprit(TCP_CONNECT) == Culprit(6, 10, "nginx", SERVER, "own")
-    assert failed.culprit(UDP) == Culprit(9, 9, "curl", None, "own")
+    assert failed.culprit(UDP) == Culprit(9, 11, "curl", None, "own")
     assert failed.culprit(BIND) is None

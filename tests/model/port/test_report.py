@@ -110,12 +110,13 @@ def test_counts_are_of_the_sockets_that_use_the_port():
             connected(PORT),
             waiting(PORT),
             connected(PORT, protocol=UDP),
+            connected(PORT, remote="192.0.2.8", protocol=UDP),
             connected(443, remote_port=PORT),
             waiting(40000, remote_port=PORT),
             listener(443),
         ],
     )
-    assert len(report.sockets) == 4 and report.listening == 1
+    assert len(report.sockets) == report.size == 5 and report.listening == 1
     assert report.count(TcpState.ESTABLISHED) == report.count(TcpState.TIME_WAIT) == 1
 
 
