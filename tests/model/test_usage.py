@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from check_ephemeral_port.model.bind import overlaps
-from check_ephemeral_port.model.bounds import Bounds, Usage
+from check_ephemeral_port.model.bounds import Bounds
 from check_ephemeral_port.model.connect import connect_usage
 from check_ephemeral_port.model.connections import NO_VRF, pack_destination
 from check_ephemeral_port.model.settings import ConnectRules
@@ -179,11 +179,6 @@ def test_overlap_is_unknown_if_it_depends_on_an_unknown_v6only():
     assert overlaps("0.0.0.0", "::", connected=False, v6only=None) is None
     assert overlaps("0.0.0.0", "2001:db8::1", connected=True, v6only=None) is None
     assert overlaps(US, "2001:db8::1", connected=True, v6only=None) is False
-
-
-def test_100_percent_means_that_no_port_is_free():
-    assert Usage(capacity=64511, used=Bounds(0, 64510, 64511)).used_percent == 99.99
-    assert Usage(capacity=64511, used=Bounds(0, 64511, 64511)).used_percent == 100
 
 
 ADDRESSES = st.sampled_from([US, THEM, "127.0.0.1", "::1", "2001:db8::1"])
