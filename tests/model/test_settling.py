@@ -131,6 +131,21 @@ def test_bounds_on_both_sides_of_a_threshold_are_not_decided(count, decided):
 def test_no_port_at_all_in_the_worst_case_is_not_decided():
     assert is_decided(usage(*connections(999)), Limits())
     assert not is_decided(usage(*connections(1000)), Limits())
+    bound_ports = [bound(port) for port in range(32768, 33768)]
+    assert is_decided(usage(*bound_ports), Limits())
+
+
+@pytest.mark.parametrize("used, decided", [(700, True), (701, False)])
+def test_a_bound_on_a_threshold_is_on_its_good_side(used, decided):
+    limits = Limits(free_ports=(None, parse_range("300:")))
+    assert is_decided(usage(*connections(used)), limits) is decided
+
+
+def test_an_experiment_does_not_show_which_sockets_use_ipv4():
+    dual_or_not = connected(32769, "2001:db8::2", local="2001:db8::1", v6only=None)
+    found = usage(dual_or_not, source="0.0.0.0")
+    assert found.tcp_bind.used == Bounds(0, 0, 1)
+    assert is_decided(found, Limits(bind_used_percent=(parse_range("0"),)))
 
 
 @pytest.mark.parametrize(

@@ -107,6 +107,7 @@ GOOD = "tcp_connect boot 1 2 3.000000 0:1:1:1.000000"
         GOOD.replace("1.000000", "nan"),
         GOOD.replace("0:1", "0:-1"),
         GOOD.replace(" 2 ", f" {'9' * 21} "),
+        GOOD.replace(" 2 ", "  2 "),
         GOOD.replace("boot", "b\u00f6t"),
         GOOD + "\n\n",
     ],
