@@ -9,6 +9,8 @@ SECONDS ?= 60
 EDITABLE_PIP = 'pip>=21.3'
 # a test that waits leaves its processor to others; neighbors share what they have built
 PARALLEL = --numprocesses logical --dist worksteal
+# the folders whose tests run the program, often many times
+WHOLE_PROGRAM = benchmarks daemons e2e kernel
 
 .PHONY: help run quick test lint format test-oldest test-all test-kernels fuzz mutants bench generated zipapp clean
 
@@ -19,7 +21,8 @@ run: $(VENV)/.installed  ## run the check on this host; ARGS="-v" passes options
 	@$(VENV)/bin/check_ephemeral_port $(ARGS); echo "exit code: $$?"
 
 quick: lint  ## lint, then all tests but those of the whole program: for each commit
-	$(VENV)/bin/python -m pytest $(PARALLEL) --quiet -m 'quick and not slow'
+	$(VENV)/bin/python -m pytest $(PARALLEL) --quiet -m 'not slow' \
+		$(addprefix --ignore tests/,$(WHOLE_PROGRAM))
 
 test: lint  ## lint, then the whole suite with its coverage
 	$(VENV)/bin/python -m pytest $(PARALLEL) --cov

@@ -24,7 +24,10 @@ from check_ephemeral_port.model.advice.listeners import advise_listeners
 from check_ephemeral_port.model.advice.odd_range import advise_odd_size
 from check_ephemeral_port.model.advice.reserved_ports import advise_reserved_ports
 from check_ephemeral_port.model.advice.small_range import advise_small_range
-from check_ephemeral_port.model.advice.time_wait import advise_time_wait
+from check_ephemeral_port.model.advice.time_wait import (
+    advise_time_wait,
+    time_wait_ports,
+)
 from check_ephemeral_port.model.advice.time_wait_table import advise_time_wait_table
 from check_ephemeral_port.model.bounds import Bounds, Usage
 from check_ephemeral_port.model.connect import ConnectUsage
@@ -114,7 +117,15 @@ def test_a_wider_range_makes_up_for_many_reserved_ports(reserved, fix):
 def test_no_range_is_proposed_if_too_many_ports_are_reserved():
     reserved = ports(1024, 55000)
     advice = advise_reserved_ports(pool(32768, 60999, reserved), reserved)
-    assert not advice.is_command and "reserve fewer ports" in advice.fix
+    assert advice.is_command is False and "reserve fewer ports" in advice.fix
+    assert advice.problem == advice.cause != ""
+    assert_clauses([advice])
+
+
+def test_three_quarters_of_the_usual_ports_are_enough():
+    for last, fix in ((47057, "'32768 60999'"), (47058, "'32768 65535'")):
+        advice = advise_small_range(pool(), ports(40000, last))
+        assert advice.fix.endswith(fix)
 
 
 @pytest.mark.parametrize(
@@ -187,6 +198,12 @@ def test_one_fix_of_the_range_is_enough(low, high, reserved):
             "net.ipv4.tcp_timestamps is 0",
             "tcp_tw_reuse=1 net.ipv4.tcp_timestamps=1",
         ),
+        (
+            ConnectRules(reuse=0, timestamps=False),
+            BACKEND,
+            "net.ipv4.tcp_tw_reuse is 0 and net.ipv4.tcp_timestamps is 0",
+            "tcp_tw_reuse=1 net.ipv4.tcp_timestamps=1",
+        ),
     ],
 )
 def test_time_wait_that_cannot_be_taken_over(rules, destination, reasons, fix):
@@ -211,6 +228,16 @@ def test_time_wait_that_cannot_be_taken_over(rules, destination, reasons, fix):
 def test_time_wait_that_does_not_matter(waiting, destination, rules):
     usage = connect_usage(waiting, destination=destination)
     assert advise_time_wait(waiting, usage, rules) is None
+
+
+def test_a_quarter_of_the_pool_in_time_wait_matters():
+    assert advise_time_wait(250, connect_usage(600), ConnectRules(reuse=0))
+
+
+def test_time_wait_to_no_destination_is_no_problem():
+    seen = sample(waiting(40000), waiting(40002), connected(40004))
+    assert time_wait_ports(seen.connections, BACKEND) == 2
+    assert time_wait_ports(seen.connections, None) == 0
 
 
 def test_a_problem_with_less_than_half_of_the_used_ports_is_not_the_cause():

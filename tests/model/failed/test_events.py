@@ -83,6 +83,11 @@ def test_only_events_between_two_runs(after, until, is_in):
     assert parsed(LINE, span=(after, until)) == ([EVENT] if is_in else [])
 
 
+@pytest.mark.parametrize("forged", [("daddrv6", "x"), ("dport=443", "dport=x")])
+def test_an_event_after_a_forged_one_counts(forged):
+    assert parsed(f"{LINE.replace(*forged)}\n{LINE}") == [EVENT]
+
+
 def test_a_forgotten_name_is_unknown():
     (event,) = parsed(LINE.replace("nginx", "<...>"))
     assert event.command == ""

@@ -296,7 +296,9 @@ def test_a_simulated_day_that_runs_out_of_ports_alarms_in_time(kind, minutes):
     assert (verdict.lead_minutes or 0) >= minutes
 
 
-@pytest.mark.parametrize("row", [false_alarm_row, warning_row])
+@pytest.mark.parametrize(
+    "row", [pytest.param(false_alarm_row, marks=pytest.mark.slow), warning_row]
+)
 def test_the_documented_figures_match_the_check(row):
     name = "**Theil-Sen, 15, agreeing**"
     figures = row(name, METHODS[name])
