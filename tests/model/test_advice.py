@@ -114,6 +114,14 @@ def test_a_wider_range_makes_up_for_many_reserved_ports(reserved, fix):
     assert advice.fix == f"sysctl -w net.ipv4.ip_local_port_range={fix}"
 
 
+def test_a_quarter_of_a_small_range_is_many():
+    reserved = ports(1, 40009)
+    assert advise_reserved_ports(pool(40000, 40039, reserved), reserved)
+    enough = pool(32768, 60999, ports(40000, 47057))
+    assert enough.capacity == 0.75 * DEFAULT.capacity
+    assert advise_reserved_ports(enough, enough.reserved) is None
+
+
 def test_no_range_is_proposed_if_too_many_ports_are_reserved():
     reserved = ports(1024, 55000)
     advice = advise_reserved_ports(pool(32768, 60999, reserved), reserved)
@@ -134,6 +142,7 @@ def test_three_quarters_of_the_usual_ports_are_enough():
         pool(32768, 60999, ports(40000, 46999)),  # just less than a quarter is reserved
         pool(1024, 65535, ports(20000, 47999)),  # enough ports remain
         pool(32768, 60999, {40000}),
+        pool(40000, 40039, range(40009)),
     ],
 )
 def test_no_advice_if_enough_ports_are_not_reserved(settings):

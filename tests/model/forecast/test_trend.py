@@ -169,7 +169,7 @@ def test_a_reboot_or_a_changed_pool_starts_a_new_series(boot, pool, reason):
 @pytest.mark.parametrize("clock", ["uptime_seconds", "wall_seconds"])
 def test_a_clock_that_jumps_starts_a_new_series_but_a_small_step_does_not(clock, sign):
     series, _ = series_of((1000 + 60.0 * n, n) for n in range(5))
-    for by, reason in ((CLOCK_TOLERANCE_SECONDS - 1, None), (999, Break.CLOCK)):
+    for by, reason in ((CLOCK_TOLERANCE_SECONDS, None), (999, Break.CLOCK)):
         moment = moment_at(1300.0)
         moment = moment._replace(**{clock: getattr(moment, clock) + sign * by})
         extended, broken = add_point(series, moment, POOL, 5)
@@ -179,8 +179,10 @@ def test_a_clock_that_jumps_starts_a_new_series_but_a_small_step_does_not(clock,
 
 def test_both_clocks_set_back_together_are_a_jump():
     series, _ = series_of((1000 + 60.0 * n, n) for n in range(5))
-    _, broken = add_point(series, moment_at(1100.0), POOL, 5)
-    assert broken is Break.CLOCK
+    last = 1240.0
+    for by, reason in ((CLOCK_TOLERANCE_SECONDS, None), (61, Break.CLOCK)):
+        _, broken = add_point(series, moment_at(last - by), POOL, 5)
+        assert broken is reason
 
 
 def test_points_that_arrive_out_of_order_are_sorted():
@@ -195,6 +197,24 @@ def test_points_before_a_gap_do_not_count():
     series, broken = series_of(before + after)
     assert broken is Break.GAP
     assert [point.used for point in series.points] == list(range(80, 90))
+
+
+def test_a_gap_shows_as_soon_as_the_usual_interval_does():
+    # until then, a thousand seconds may be the interval
+    samples = [(0.0, 1), (1000.0, 2), (1060.0, 3), (1120.0, 4)]
+    series, broken = series_of(samples)
+    assert broken is None and len(series.points) == 4
+    series, broken = series_of([*samples, (1180.0, 5)])
+    assert broken is Break.GAP
+    assert [point.used for point in series.points] == [2, 3, 4, 5]
+
+
+def test_the_first_point_after_a_gap_begins_a_new_series():
+    before = [(60.0 * n, n) for n in range(20)]
+    last = before[-1][0]
+    for pause, count in ((SHORTEST_GAP_SECONDS, 21), (SHORTEST_GAP_SECONDS + 1, 1)):
+        series, broken = series_of([*before, (last + pause, 20)])
+        assert (len(series.points), broken) == (count, None if count > 1 else Break.GAP)
 
 
 def test_a_short_pause_is_not_a_gap():
@@ -217,6 +237,13 @@ def test_a_series_is_abandoned_after_a_gap(every, minutes):
     for away, abandoned in ((minutes * 60, False), (minutes * 60 + 1, True)):
         assert is_abandoned(series, moment_at(0, last + away)) is abandoned
         assert is_abandoned(series, moment_at(0, last - away)) is abandoned
+
+
+def test_two_points_show_the_interval():
+    series, _ = series_of([(0, 1), (60, 2)])
+    last = series.points[-1].wall_seconds
+    assert not is_abandoned(series, moment_at(0, last + SHORTEST_GAP_SECONDS))
+    assert is_abandoned(series, moment_at(0, last + SHORTEST_GAP_SECONDS + 1))
 
 
 def test_a_series_with_one_point_is_never_abandoned():
