@@ -17,7 +17,7 @@ PORTS = st.integers(0, 65535)
 
 @pytest.mark.parametrize("first, last", [(60999, 32768), (-1, 5), (5, 65536)])
 def test_an_invalid_range_raises_value_error(first, last):
-    with pytest.raises(ValueError):
+    with pytest.raises(ValueError, match=f"^{first}-{last} is not a range of ports$"):
         PortRange(first, last)
 
 
@@ -50,6 +50,10 @@ def test_the_counts_of_a_pool_match_a_loop_over_its_ports(
 def test_a_system_without_first_choice_ports_never_misses_a_port():
     assert PortPool(PortRange(40000, 40002)).may_lose_one
     assert not PortPool(PortRange(40000, 40002, step=1)).may_lose_one
+
+
+def test_a_single_port_is_never_missed():
+    assert not PortPool(PortRange(40000, 40000)).may_lose_one
 
 
 @pytest.mark.parametrize(

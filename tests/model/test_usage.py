@@ -141,6 +141,19 @@ def test_only_destinations_of_the_given_source_count():
         assert usage(*entries, source=wildcard).tcp_connect.ports.used.best == 2
 
 
+@pytest.mark.parametrize("names", [("few", "many"), ("many", "few")])
+def test_the_fullest_watch_counts(names):
+    hosts = {"few": "192.0.2.8", "many": "192.0.2.9"}
+    entries = [connected(40000, remote=hosts["few"])]
+    entries += [connected(40002 + 2 * n, remote=hosts["many"]) for n in range(3)]
+    watches = tuple(Watch(name, (endpoint(hosts[name], 443),)) for name in names)
+    answer = usage(*entries, watches=watches)
+    assert [(one.name, found.ports.used.best) for one, found in answer.watched] == [
+        (name, {"few": 1, "many": 3}[name]) for name in names
+    ]
+    assert answer.tcp_connect.destination.remote.address == hosts["many"]
+
+
 def test_the_usage_of_a_watch_is_that_of_its_fullest_address():
     remotes = (endpoint("192.0.2.8", 443), endpoint("2001:db8::8", 443))
     entries = [connected(40000 + 2 * n) for n in range(9)]
@@ -178,6 +191,44 @@ def test_ports_that_the_experiment_found_have_no_known_address():
     assert usage(**found).use_of(None).idle == {40001}
     assert usage(**found).tcp_bind.used == Bounds(1, 1, 3)
     assert usage(**found, source=US).tcp_bind.used == Bounds(0, 0, 3)
+
+
+def test_an_idle_port_has_neither_a_listed_socket_nor_a_connection():
+    settled = dict.fromkeys([40000, 40001, 40002, 40003], True) | {40004: False}
+    found = usage(connected(40000), bound(40001), settled=settled).use_of(None)
+    assert found.idle == {40002, 40003}
+
+
+def test_a_port_that_is_settled_or_listened_on_is_not_likely_anything():
+    listened = [bound(40001, state=TcpState.LISTEN), connected(40001)]
+    assert usage(*listened).use_of(None).likely_bound == set()
+    one = connected(40001)
+    assert usage(one).use_of(None).likely_bound == {40001}
+    for is_bound in (True, False):
+        found = usage(one, settled={40001: is_bound}).use_of(None)
+        assert found.likely_bound == set()
+
+
+def test_ports_to_which_connect_went_on_are_shared():
+    entries = [connected(40000 + n) for n in range(0, 40, 2)] + [connected(40001)]
+    entries += [bound(40003), connected(40005, local="198.51.100.6")]
+    found = host_usage(sample(*entries), pool(), ConnectRules(), find_shared=True)
+    every = {*range(40000, 40040, 2), 40001}
+    assert {*found.use_of(None).shared} == every
+    assert not usage(*entries).use_of(None).shared
+    # nothing shows whether a listener left anything of the first half
+    entries = [bound(40000 + n) for n in range(0, 40, 2)] + [connected(40001)]
+    found = host_usage(sample(*entries), pool(), ConnectRules(), find_shared=True)
+    assert not found.use_of(None).shared
+
+
+@pytest.mark.parametrize("port, bound_first", [(40000, 0), (40001, 1)])
+def test_in_the_worst_case_a_time_wait_of_the_first_half_is_taken_over(
+    port, bound_first
+):
+    found = usage(waiting(port), rules=ALWAYS).tcp_connect
+    assert found.used_if_shared == 0
+    assert found.used_if_bound == bound_first
 
 
 def test_the_experiment_can_find_more_ports_than_sockets_were_missing():
@@ -269,15 +320,19 @@ def test_a_time_wait_to_take_over_is_in_the_way_if_its_port_was_bound():
 def test_connections_on_devices_are_counted_for_themselves():
     entries = [connected(40000), connected(40010, remote="192.0.2.8", device=9)]
     entries += [connected(40002 + 2 * n, device=7) for n in range(3)]
+    entries.append(connected(40020, device=5))
     watch = Watch("them:443", (endpoint(THEM, 443),))
     answer = usage(*entries, watches=(watch,))
     assert answer.watched[0][1].ports.used.best == 1
     # a connection without a device is in the way of those on each device
     found = [(one, connect.ports.used.best) for one, connect in answer.on_devices]
-    assert found == [(watch._replace(device=7), 3 + 1)]
+    assert found == [
+        (watch._replace(device=5), 1 + 1),
+        (watch._replace(device=7), 3 + 1),
+    ]
     answer = usage(*entries, watches=(watch._replace(device=7),))
     assert answer.watched[0][1].ports.used.best == 3 + 1
-    assert answer.on_devices == []
+    assert [one.device for one, _ in answer.on_devices] == [5]
 
 
 def test_only_what_is_asked_is_counted():

@@ -116,6 +116,29 @@ def test_points_at_almost_the_same_time_count_as_one():
     assert growth(crowd).slowest == pytest.approx(1.0)
 
 
+def test_points_closer_than_a_quarter_of_the_usual_interval_count_as_one():
+    # two checks, one 6.6 seconds after the other; on average, 30 seconds pass
+    pairs = [
+        Point(1e6 + 60.0 * n + late, WALL, 1000 + 60 * n + 40 * (late > 0))
+        for n in range(15)
+        for late in (0, 6.6)
+    ]
+    assert growth(pairs).slowest == growth(pairs).fastest == pytest.approx(1.0)
+
+
+def test_a_tenth_of_the_slopes_at_each_end_is_ignored():
+    squares = [Point(1e6 + n, WALL, n * n) for n in range(11)]
+    slopes = sorted(n + m for n in range(11) for m in range(n))
+    found = growth(squares)
+    assert (found.slowest, found.fastest) == (slopes[5], slopes[-6])
+    assert found.typical == slopes[27]
+
+
+def test_slopes_agree_down_to_a_third_of_the_median():
+    found = growth(points(0, 1, 2, 3, 4, 5, 8, 17, 26, 29, every=1.0))
+    assert (found.slowest, found.typical) == (1, 3)
+
+
 def test_points_at_one_time_show_no_growth():
     assert growth([Point(60.0, WALL, used) for used in range(60)]) is None
 
@@ -124,6 +147,8 @@ def test_time_remaining_is_free_ports_divided_by_growth():
     assert time_remaining(
         1200, Growth(slowest=1.0, typical=2.0, fastest=4.0, span_seconds=60)
     ) == TimeRemaining(soonest=300, likely=600, latest=1200)
+    rate = Growth(slowest=1.0, typical=1.0, fastest=1.0, span_seconds=60)
+    assert time_remaining(1, rate).likely == 1
 
 
 def test_without_free_ports_no_time_remains():
