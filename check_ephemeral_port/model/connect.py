@@ -251,7 +251,7 @@ def connect_usage(
     )
 
 
-def held_for(use: TcpUse, key: PackedDestination) -> tuple[array[int], array[int]]:
+def held_for(use: TcpUse, key: PackedDestination) -> tuple[array[int], Sequence[int]]:
     """The ports that a connect() cannot get, and those whose TIME_WAIT it can take over
     if the peer used timestamps."""
     taken = use.connections.held.get(key, bytearray())
@@ -261,7 +261,7 @@ def held_for(use: TcpUse, key: PackedDestination) -> tuple[array[int], array[int
         waiting = waiting + use.connections.time_wait.get(other, bytearray())
     if waiting and use.rules.allow_reuse(unpack_destination(key)):
         return port_numbers(taken), port_numbers(waiting)
-    return port_numbers(taken + waiting), port_numbers(b"")
+    return port_numbers(taken + waiting), ()
 
 
 def fullest_destinations(
@@ -328,13 +328,12 @@ def destination_filter(
     ``None`` for one of them means any. Returns ``None`` if every destination passes.
     """
     # with a wildcard address, the route decides about the source
-    any_source = source is None or is_wildcard(source)
-    if any_source and remotes is None:
+    packed = pack_address(source) if source and not is_wildcard(source) else None
+    if packed is None and remotes is None:
         return None
-    packed = pack_address(source) if source else b""
     ends = {*map(pack_remote, remotes or ())}
     return lambda key: (
-        (any_source or packed_source(key) == packed)
+        (packed is None or packed_source(key) == packed)
         and (remotes is None or packed_remote(key) in ends)
         and (device is None or device_of(key) == device)
     )

@@ -217,9 +217,33 @@ def test_ports_to_which_connect_went_on_are_shared():
     assert {*found.use_of(None).shared} == every
     assert not usage(*entries).use_of(None).shared
     # nothing shows whether a listener left anything of the first half
-    entries = [bound(40000 + n) for n in range(0, 40, 2)] + [connected(40001)]
+    entries = [bound(40000 + n) for n in range(0, 36, 2)] + [connected(40001)]
     found = host_usage(sample(*entries), pool(), ConnectRules(), find_shared=True)
     assert not found.use_of(None).shared
+    # nine of ten ports of the first half are enough
+    entries = [connected(40000 + n) for n in range(0, 36, 2)]
+    found = host_usage(sample(*entries), pool(), ConnectRules(), find_shared=True)
+    assert {*found.use_of(None).shared} == {*range(40000, 40036, 2)}
+
+
+def test_connect_can_go_on_for_several_destinations():
+    first_half = range(40000, 40040, 2)
+    entries = [connected(port) for port in (*first_half, 40001)]
+    entries += [connected(port, "192.0.2.8") for port in (*first_half, 40003)]
+    assert usage(*entries).use_of(None).likely_bound == set()
+
+
+def test_ports_are_likely_bound_on_each_address():
+    entries = [connected(40001), connected(40003, local="198.51.100.6")]
+    entries.append(connected(40005, local="198.51.100.7"))
+    assert usage(*entries).use_of(None).likely_bound == {40001, 40003, 40005}
+
+
+def test_elsewhere_invisible_sockets_are_most_likely_in_time_wait():
+    rules = ConnectRules(sharing=Sharing.BY_DESTINATION)
+    found = usage(connected(40000), unseen=3, rules=rules).tcp_connect
+    assert found.ports.used == Bounds(1, 1, 4)
+    assert found.used_if_bound == 1
 
 
 @pytest.mark.parametrize("port, bound_first", [(40000, 0), (40001, 1)])

@@ -2,6 +2,7 @@
 
 import pytest
 
+from check_ephemeral_port.model.connect import destination_filter
 from check_ephemeral_port.model.connections import NO_VRF, device_of
 from check_ephemeral_port.model.settings import ConnectRules
 from check_ephemeral_port.model.sockets import Destination, TcpState, endpoint
@@ -103,3 +104,7 @@ def test_the_fullest_destinations_of_all_tables_are_ranked():
     )
     ranked = [(c.destination.device, c.used_if_shared) for c in found.fullest(5)]
     assert ranked == [(EAST, 3), (0, 2), (RED, 1)]
+    only = destination_filter(None, [endpoint(THEM, 443), endpoint("192.0.2.9", 443)])
+    remotes = [c.destination.remote.address for c in found.fullest(5, only)]
+    assert remotes == [THEM, "192.0.2.9"]
+    assert len(found.fullest(2)) == 2

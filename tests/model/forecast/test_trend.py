@@ -117,13 +117,20 @@ def test_points_at_almost_the_same_time_count_as_one():
 
 
 def test_points_closer_than_a_quarter_of_the_usual_interval_count_as_one():
-    # two checks, one 6.6 seconds after the other; on average, 30 seconds pass
+    # two checks, a little less than a quarter of 846 / 30 seconds apart
     pairs = [
         Point(1e6 + 60.0 * n + late, WALL, 1000 + 60 * n + 40 * (late > 0))
         for n in range(15)
-        for late in (0, 6.6)
+        for late in (0, 7.03)
     ]
     assert growth(pairs).slowest == growth(pairs).fastest == pytest.approx(1.0)
+
+
+def test_a_quarter_of_the_usual_interval_is_close():
+    # the first two are 1 second apart; the usual interval counts as 48 / 12
+    times = [0, 1, 5, 10, 14, 19, 24, 28, 33, 38, 43, 48]
+    found = growth([Point(float(at), WALL, 100 * at) for at in times])
+    assert found.span_seconds == 47
 
 
 def test_a_tenth_of_the_slopes_at_each_end_is_ignored():
@@ -235,7 +242,7 @@ def test_a_gap_shows_as_soon_as_the_usual_interval_does():
 
 
 def test_the_first_point_after_a_gap_begins_a_new_series():
-    before = [(60.0 * n, n) for n in range(20)]
+    before = [(1e6 + 60.0 * n, n) for n in range(20)]
     last = before[-1][0]
     for pause, count in ((SHORTEST_GAP_SECONDS, 21), (SHORTEST_GAP_SECONDS + 1, 1)):
         series, broken = series_of([*before, (last + pause, 20)])
