@@ -4,6 +4,8 @@ PYTHON ?= python3
 VENV ?= .venv
 PIP = $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check
 ARGS ?=
+PREFIX ?= /usr/local
+PLUGINS ?= $(PREFIX)/lib/nagios/plugins
 SECONDS ?= 60
 # older versions, as in early Pythons 3.9 and 3.10, cannot install setup.cfg as editable
 EDITABLE_PIP = 'pip>=21.3'
@@ -12,7 +14,7 @@ PARALLEL = --numprocesses logical --dist worksteal
 # the folders whose tests run the program, often many times
 WHOLE_PROGRAM = benchmarks daemons e2e kernel
 
-.PHONY: help run quick test lint format test-oldest test-all test-kernels fuzz mutants bench generated zipapp clean
+.PHONY: help run quick test lint format test-oldest test-all test-kernels fuzz mutants bench generated zipapp install release clean
 
 help:           ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' Makefile
@@ -72,11 +74,22 @@ bench:  ## compare the cost of the check with its peers; ARGS="idle 10k" selects
 zipapp: $(VENV)/.installed  ## build one file for a plugin folder: dist/check_ephemeral_port
 	$(VENV)/bin/python contrib/packaging/single_file.py dist/check_ephemeral_port
 
+install: zipapp  ## install the file, manual page, completion: PREFIX=/usr/local DESTDIR=
+	install -d $(DESTDIR)$(PLUGINS) $(DESTDIR)$(PREFIX)/bin
+	install -m 755 dist/check_ephemeral_port $(DESTDIR)$(PLUGINS)/check_ephemeral_port
+	ln -sf $(PLUGINS)/check_ephemeral_port $(DESTDIR)$(PREFIX)/bin/check_ephemeral_port
+	DESTDIR=$(DESTDIR) PREFIX=$(PREFIX) PLUGINS=$(PLUGINS) \
+		UNITS=$(PREFIX)/lib/systemd/system ZSH=$(PREFIX)/share/zsh/site-functions \
+		DOCS=$(PREFIX)/share/doc/check_ephemeral_port contrib/packaging/install_files
+
+release: $(VENV)/.installed-test  ## build and try all files of a release: dist/release
+	$(VENV)/bin/python -m contrib.packaging.release dist/release
+
 generated: $(VENV)/.installed  ## write the files in contrib that are derived from the program
 	$(VENV)/bin/python -m contrib.generators
 
 clean:  ## remove everything that make has made
-	rm -rf .venv .venv-* build dist mutants *.egg-info .coverage* .hypothesis .mypy_cache .pytest_cache \
+	rm -rf .venv .venv-* .pybuild debian build dist mutants *.egg-info .coverage* .hypothesis .mypy_cache .pytest_cache \
 		.ruff_cache
 
 $(VENV)/.installed: setup.cfg pyproject.toml

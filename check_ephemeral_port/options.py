@@ -346,12 +346,14 @@ def _add_thresholds(group: argparse._ArgumentGroup) -> None:
         "--failed-warning",
         parse_range,
         "number of requests that failed because no port was free, of each kind, since "
-        "the last run with the same --state-file, else since --recorder on",
+        "the last run with the same --state-file, else since --recorder on; on "
+        "Windows, events of the last hour in the System log",
     )
     add(
         "--failed-critical",
         parse_range,
-        "the same for CRITICAL (default: 0 with --state-file; ~: never alarms)",
+        "the same for CRITICAL (default: 0 with --state-file and on Windows; ~: never "
+        "alarms)",
     )
 
 

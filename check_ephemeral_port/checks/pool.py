@@ -15,7 +15,7 @@ from ..plugin.pool.contexts import pool_contexts
 from ..plugin.pool.resource import EphemeralPorts
 from ..plugin.pool.summary import Explanation, PoolSummary, alarming_figure
 from ..plugin.thresholds import Judgment, ThresholdContext, Thresholds, judge
-from ..system import recorder_path
+from ..system import logs_failures, recorder_path
 from ..system.deadline import Stopwatch
 from ..system.errors import SystemReadError
 from ..system.ranges import read_port_settings
@@ -25,9 +25,11 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:  # most runs don't need it
     from ..model.advice.facts import Advice, Listener
     from ..model.connect import TcpUse
+    from ..model.failed.requests import FailedRequests
     from ..model.namespaces import Namespace, NamespaceFailure
     from ..model.sample import SocketSample
     from ..model.sockets import Destination
+    from ..plugin.output.details import Section
     from ..plugin.output.result import Detail
     from ..plugin.pool.figures import UsageFigure
     from .holders import FoundHolders
@@ -56,13 +58,23 @@ def run(
     without a history and an explanation, and later one with the history. It is for the
     case that these take too long.
     """
-    observation = observe(options, stopwatch)
-    if options.state_file:
-        from .history import no_answer, with_history
+    observed = observe(options, stopwatch)
 
-        keep(_unexplained(no_answer(observation, options), options))
+    def keep_unanswered(failed: FailedRequests | None) -> None:
+        from .history import no_answer
+
+        unanswered = no_answer(observed, options)._replace(failed=failed)
+        keep(_unexplained(unanswered, options))
+
+    if options.state_file:
+        keep_unanswered(None)
+    # before the history, which would replace a damaged file
+    observation = _with_failed(observed, options, stopwatch, keep_unanswered)
+    if options.state_file:
+        from .history import with_history
+
+        keep_unanswered(observation.failed)
         observation = with_history(observation, options, stopwatch)
-    observation = _with_failed(observation, options, stopwatch)
     resource = EphemeralPorts(observation)
     judgment = judge_pool(resource, options)
     keep(lambda: render(resource, judgment, Explanation()))
@@ -211,9 +223,17 @@ def observe_here(
 
 
 def _with_failed(
-    observation: Observation, options: Options, stopwatch: Stopwatch
+    observation: Observation,
+    options: Options,
+    stopwatch: Stopwatch,
+    keep: Callable[[FailedRequests], None],
 ) -> Observation:
-    """Add the requests that failed, as a recorder has counted them."""
+    """Add the requests that failed, as a recorder or a log has them."""
+    if logs_failures():
+        from .failed import observe_logged
+
+        with stopwatch.stage("reading the System log"):
+            return observe_logged(observation, options, stopwatch)
     path, state_file = recorder_path(), options.state_file
     is_asked = options.verbose or options.failed_warning or options.failed_critical
     if not (path or is_asked or (state_file and _has_counts(state_file))):
@@ -221,7 +241,7 @@ def _with_failed(
     from .failed import observe_failed  # late: most hosts have no recorder
 
     with stopwatch.stage("reading the recorder of failed requests"):
-        return observe_failed(observation, path, options, stopwatch)
+        return observe_failed(observation, path, options, stopwatch, keep)
 
 
 def _has_counts(state_file: str) -> bool:
@@ -353,7 +373,7 @@ def _tables(
     options: Options,
     stopwatch: Stopwatch,
 ) -> Sequence[Detail]:
-    from ..plugin.pool.tables import failed_section, pool_sections
+    from ..plugin.pool.tables import pool_sections
 
     observation, rows = resource.observation, _rows(options)
     sections = pool_sections(
@@ -364,12 +384,19 @@ def _tables(
         stopwatch.finished,
         options.verbose,
     )
-    if not (observation.failed and observation.failed.counts):
-        return sections
-    from ..system.clock import local_time
+    if observation.failed and observation.failed.counts:
+        return [*_failed_sections(observation.failed, rows), *sections]
+    return sections
 
-    failed = failed_section(observation.failed, rows, local_time)
-    return [failed, *sections]
+
+def _failed_sections(failed: FailedRequests, rows: int) -> Sequence[Section]:
+    from ..plugin.pool.tables import failed_section, logged_section, taken_sections
+    from ..system.clock import local_time, local_wall_time
+
+    if failed.window_seconds:
+        return [logged_section(failed, local_wall_time)]
+    taken = taken_sections(failed, rows, local_time)
+    return [failed_section(failed, rows, local_time), *taken]
 
 
 def _advice_and_survey(

@@ -103,7 +103,8 @@ POOL_LABELS = (
         "tcp_connect_failed",
         "",
         "connects that failed because no port was free, since the last run with the "
-        "same --state-file, else since --recorder on; only while it is on",
+        "same --state-file, else since --recorder on; only while it is on. On Windows, "
+        "events of the last hour in the System log that say so",
     ),
     Label(
         "tcp_connect_fast",

@@ -4,15 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from ..model.failed.counts import BIND, TCP_CONNECT, UDP
+from ..model.failed.counts import BIND, TAKEN, TCP_CONNECT, UDP
 from ..model.failed.recorder import KindStatus
 from .text import clean_line
 
-NAMES = {TCP_CONNECT: "TCP connect()", BIND: "bind() to port 0", UDP: "UDP"}
+NAMES = {
+    TCP_CONNECT: "TCP connect()",
+    BIND: "bind() to port 0",
+    UDP: "UDP",
+    TAKEN: "chosen ports that are taken",
+}
 COST = (
     "Each TCP connection takes 0.8 us longer. Each recorded kind takes 0.35 MB, and 64 "
     "KiB per CPU."
 )
+PROBE_COST = "Each bind() and each UDP socket takes about a tenth longer."
 
 
 def describe_recorder(kinds: Sequence[KindStatus]) -> str:
@@ -22,6 +28,8 @@ def describe_recorder(kinds: Sequence[KindStatus]) -> str:
     lines += map(_line, kinds) if is_on else []
     if any(kind.is_changed for kind in kinds):
         lines.append(COST)
+        if any(kind.is_changed and kind.kind != TCP_CONNECT for kind in kinds):
+            lines.append(PROBE_COST)
         lines.append("It ends with the next restart of the system.")
     return _text(lines)
 

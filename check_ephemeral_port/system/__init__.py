@@ -40,3 +40,8 @@ def recorder_path() -> str | None:
         if os.path.exists(f"{folder}/{name}"):
             return f"{folder}/{name}"
     return ""
+
+
+def logs_failures() -> bool:
+    """Whether this system itself logs failed requests; see ``system/event_log.py``."""
+    return sys.platform == "win32"

@@ -40,7 +40,11 @@ def read_boot_id(proc: str = "/proc") -> str:
 def local_time(uptime_seconds: float) -> str:
     """A time since the system started, as local time: ``2026-11-28 10:03:27``."""
     now = read_moment()
-    wall_seconds = now.wall_seconds - now.uptime_seconds + uptime_seconds
+    return local_wall_time(now.wall_seconds - now.uptime_seconds + uptime_seconds)
+
+
+def local_wall_time(wall_seconds: float) -> str:
+    """A time since 1970, as local time."""
     return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(wall_seconds))
 
 

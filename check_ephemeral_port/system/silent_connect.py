@@ -21,8 +21,8 @@ has detected a black hole and is off for a while, or if the loopback device is d
 
 from __future__ import annotations
 
+import _socket  # not socket: see inet_diag
 import errno
-import socket
 import struct
 import sys
 import time
@@ -78,7 +78,7 @@ def settle_ports(
 
 def _can_choose_port() -> bool:
     try:
-        with _silent_socket(OUTSIDE) as client:
+        with closing(_silent_socket(OUTSIDE)) as client:
             _choose_port(client, 1)
     except OSError as error:
         if error.errno == errno.ENOPROTOOPT:  # before Linux 6.3
@@ -101,7 +101,7 @@ def settle_one_by_one(
         for port in ports:
             if len(bound) % CHECK_TIME_EVERY == 0 and time.monotonic() > end:
                 break
-            with _silent_socket(to) as client:
+            with closing(_silent_socket(to)) as client:
                 _choose_port(client, port)
                 bound[port] = not _gets_port(client, address)
     except OSError as error:
@@ -159,7 +159,7 @@ def hold_ports(to: Destination = OUTSIDE) -> Generator[int, None, None]:
     can share.
     Raises :class:`NotSilent`, also if the process has no descriptor left.
     """
-    held: list[socket.socket] = []
+    held: list[_socket.socket] = []
     address = _socket_address(to)
     try:
         while True:
@@ -182,8 +182,8 @@ def finds_port(destination: Destination) -> bool | None:
     """
     address = _socket_address(destination)
     try:
-        with _silent_socket(destination) as client:
-            client.setsockopt(socket.IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 1)
+        with closing(_silent_socket(destination)) as client:
+            client.setsockopt(_socket.IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 1)
             client.bind((destination.source, 0, *address[2:]))
             return _gets_port(client, address)
     except OSError:  # no route, no such address any more, no silent connect
@@ -194,32 +194,32 @@ def _socket_address(to: Destination) -> tuple[Any, ...]:
     return (*to.remote, 0, to.device) if to.remote.is_ipv6 else to.remote
 
 
-def _silent_socket(to: Destination) -> socket.socket:
+def _silent_socket(to: Destination) -> _socket.socket:
     """A socket for a connect() to this destination, bound to its device."""
     if sys.platform != "linux":  # the options have other meanings there
         raise OSError(errno.EOPNOTSUPP, "Linux only")
-    family = socket.AF_INET6 if to.remote.is_ipv6 else socket.AF_INET
-    client = socket.socket(family, socket.SOCK_STREAM)
+    family = _socket.AF_INET6 if to.remote.is_ipv6 else _socket.AF_INET
+    kind = _socket.SOCK_STREAM | _socket.SOCK_NONBLOCK | _socket.SOCK_CLOEXEC
+    client = _socket.socket(family, kind)
     try:
         if to.device:
-            name = socket.if_indextoname(to.device).encode()
-            client.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, name)
-        client.setblocking(False)
-        client.setsockopt(socket.IPPROTO_TCP, TCP_FASTOPEN_CONNECT, 1)
-        client.setsockopt(socket.IPPROTO_TCP, TCP_FASTOPEN_NO_COOKIE, 1)
+            name = _socket.if_indextoname(to.device).encode()
+            client.setsockopt(_socket.SOL_SOCKET, _socket.SO_BINDTODEVICE, name)
+        client.setsockopt(_socket.IPPROTO_TCP, TCP_FASTOPEN_CONNECT, 1)
+        client.setsockopt(_socket.IPPROTO_TCP, TCP_FASTOPEN_NO_COOKIE, 1)
     except OSError:
         client.close()
         raise
     return client
 
 
-def _choose_port(client: socket.socket, port: int) -> None:
+def _choose_port(client: _socket.socket, port: int) -> None:
     # lower bound in the low half, upper bound in the high half: the same here
     only = struct.pack("=HH", port, port)
-    client.setsockopt(socket.IPPROTO_IP, IP_LOCAL_PORT_RANGE, only)
+    client.setsockopt(_socket.IPPROTO_IP, IP_LOCAL_PORT_RANGE, only)
 
 
-def _gets_port(client: socket.socket, remote: tuple[Any, ...]) -> bool:
+def _gets_port(client: _socket.socket, remote: tuple[Any, ...]) -> bool:
     """Whether connect() finds a port; ``OSError`` if that cannot be found out."""
     outcome = client.connect_ex(remote)
     if outcome == errno.EADDRNOTAVAIL:

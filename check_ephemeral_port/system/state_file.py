@@ -42,10 +42,13 @@ VERSION = 1
 MOST_BYTES = 1_000_000
 """A larger file is not from this check."""
 LONGEST_NAME = 1000
-LONGEST_COUNTS = 30_000
-"""Longer counts of a recorder are not kept. These are those of about 300 CPUs."""
-MOST_CHECKS = 15
-"""The counts of at most this number of checks are kept, those of the latest runs."""
+LONGEST_COUNTS = 150_000
+"""Longer counts of a recorder are not kept. These are those of about 1,500 CPUs."""
+MOST_COUNTS = 450_000
+"""The counts of all checks together are at most this long. With 8 CPUs these are about
+300 checks; if there are more, those of the latest runs are kept."""
+DAMAGED = "damaged"
+"""Stands for counts that are lost, since the content of the file is foreign."""
 MOST_PORTS = 65536
 LATEST_SECONDS = 1e12
 """No clock shows a later time."""
@@ -94,7 +97,8 @@ def update_history(
         history, result = change(state.history)
         return state._replace(history=history), result
 
-    return _update(path, change_history, limit_seconds, platform)
+    result, error = _update(path, change_history, limit_seconds, platform)
+    return result, f"history not kept, {error.strerror}: {path}" if error else ""
 
 
 def update_counts(
@@ -102,22 +106,42 @@ def update_counts(
     check_id: str,
     change: Callable[[str], tuple[str, Result]],
     limit_seconds: float,
+    platform: str = os.name,
 ) -> tuple[Result, str]:
     """Replace what a recorder had counted at the last run of one check.
 
     Like :func:`update_history`, but ``change`` gets and returns a text. It is empty if
-    there was no recorder.
+    there was no recorder, and :data:`DAMAGED` if the content of the file is foreign.
+    Whatever is wrong with the file, ``change`` gets what can be read of it, and the
+    second text says why its own text was not kept.
     """
+    too_long = False
 
     def change_counts(state: _State) -> tuple[_State, Result]:
+        nonlocal too_long
         counts = dict(state.counts)
-        text, result = change(counts.pop(check_id, ""))
-        if text and len(text) <= LONGEST_COUNTS:
+        text, result = change(counts.pop(check_id, DAMAGED if state.is_foreign else ""))
+        too_long = len(text) > LONGEST_COUNTS
+        if text and not too_long:
             counts[check_id] = text
-        latest = list(counts.items())[-MOST_CHECKS:]
-        return state._replace(counts=dict(latest)), result
+        return state._replace(counts=_latest(counts)), result
 
-    return _update(path, change_counts, limit_seconds)
+    try:
+        result, error = _update(path, change_counts, limit_seconds, platform, True)
+    except SystemReadError as problem:  # the administrator has to fix it
+        return change_counts(_read_unlocked(path, platform))[1], str(problem)
+    if error:
+        return result, f"--state-file {path}: {error.strerror}"
+    return result, f"--state-file {path}: too many CPUs" if too_long else ""
+
+
+def _latest(counts: Mapping[str, str]) -> Mapping[str, str]:
+    kept, length = {}, 0
+    for check_id, text in reversed(list(counts.items())):
+        length += len(check_id) + len(text)
+        if length <= MOST_COUNTS:
+            kept[check_id] = text
+    return dict(reversed(list(kept.items())))
 
 
 def has_counts(path: str) -> bool:
@@ -137,8 +161,13 @@ def _update(
     path: str,
     change: Callable[[_State], tuple[_State, Result]],
     limit_seconds: float,
-    platform: str = os.name,
-) -> tuple[Result, str]:
+    platform: str,
+    reads_unlocked: bool = False,
+) -> tuple[Result, OSError | None]:
+    """The other result of ``change``, and the error for which its state is not kept.
+
+    Raises :class:`SystemReadError`.
+    """
     if platform != "posix":
         raise SystemReadError("--state-file: this system has no flock()")
     try:
@@ -149,27 +178,50 @@ def _update(
             try:
                 _replace(locked_file, _encode(state))
             except OSError as error:
-                return result, _note(path, error)
-            return result, ""
+                return result, _tolerated(path, error)
+            return result, None
     except OSError as error:
-        return change(_NOTHING)[1], _note(path, error)
+        tolerated = _tolerated(path, error)
+        state = _read_unlocked(path, platform) if reads_unlocked else _NOTHING
+        return change(state)[1], tolerated
+
+
+def _read_unlocked(path: str, platform: str) -> _State:
+    """What is in the file, without its lock; nothing if it cannot be trusted.
+
+    The content is whole, because each run replaces the file.
+    """
+    if platform != "posix":
+        return _NOTHING
+    try:
+        _check_folder(path, os.stat(os.path.dirname(path) or "."))
+        # neither follow a link, nor wait for the writer of a FIFO
+        file = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+        with open(file, "rb") as content:
+            _check_file(path, os.fstat(file))
+            return _decode(content.read(MOST_BYTES + 1))
+    except (OSError, SystemReadError):  # the caller has said so
+        return _NOTHING
 
 
 class _State(NamedTuple):
     history: History
     counts: Mapping[str, str]
     """What a recorder had counted at the last run of each check, as text."""
+    is_foreign: bool = False
+    """Whether the file has other content than a state."""
 
 
 _NOTHING = _State({}, {})
+_FOREIGN = _State({}, {}, is_foreign=True)
 
 
-def _note(path: str, error: OSError) -> str:
+def _tolerated(path: str, error: OSError) -> OSError:
     if error.errno not in TOLERATED_ERRORS:
         is_denied = error.errno in (errno.EACCES, errno.EPERM)
         kind = NotWritable if is_denied else SystemReadError
         raise kind(f"--state-file {path}: {error.strerror}") from None
-    return f"history not kept, {error.strerror}: {path}"
+    return error
 
 
 class _LockedFile(NamedTuple):
@@ -317,12 +369,14 @@ def decode_history(data: bytes) -> History:
 
 
 def _decode(data: bytes) -> _State:
-    if len(data) > MOST_BYTES:
+    if not data:  # the file is new
         return _NOTHING
+    if len(data) > MOST_BYTES:
+        return _FOREIGN
     try:
         content = json.loads(data, parse_int=_integer, parse_constant=_refuse_constant)
         if content["version"] != VERSION:
-            return _NOTHING
+            return _FOREIGN
         series = content["series"].items()
         history = {_text(name): _series(**fields) for name, fields in series}
         counts = content.get("counts", {}).items()
@@ -330,7 +384,7 @@ def _decode(data: bytes) -> _State:
         return _State(history, {_text(n): _text(text, limit) for n, text in counts})
     # the errors that foreign JSON causes; RecursionError: nested too deep
     except (AttributeError, KeyError, RecursionError, TypeError, ValueError):
-        return _NOTHING
+        return _FOREIGN
 
 
 def _series(boot: Any, pool: Any, points: Any) -> Series:

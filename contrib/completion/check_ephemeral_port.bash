@@ -17,12 +17,25 @@ _check_ephemeral_port()
             mapfile -t COMPREPLY < <(compgen -W "tcp udp all" -- "$current")
             return
             ;;
+        --netns)
+            compopt -o filenames
+            mapfile -t COMPREPLY < <(
+                [[ $current == */* ]] || cd /run/netns 2>/dev/null || exit
+                compgen -f -- "$current"
+            )
+            return
+            ;;
         --sampler)
             mapfile -t COMPREPLY < <(compgen -W "auto psutil sock_diag" -- "$current")
             return
             ;;
         --probe)
             mapfile -t COMPREPLY < <(compgen -W "always auto never" -- "$current")
+            return
+            ;;
+        --state-file)
+            compopt -o filenames
+            mapfile -t COMPREPLY < <(compgen -f -- "$current")
             return
             ;;
         --expect)
@@ -33,7 +46,7 @@ _check_ephemeral_port()
             mapfile -t COMPREPLY < <(compgen -W "on off status" -- "$current")
             return
             ;;
-        -w | --warning | -c | --critical | --free-warning | --free-critical | --bind-warning | --bind-critical | --fast-warning | --fast-critical | --eta-warning | --eta-critical | --failed-warning | --failed-critical | -d | --destination | --source | --netns | --state-file | -p | --port | -H | --hostname | --recorder-group | --top | -t | --timeout)
+        -w | --warning | -c | --critical | --free-warning | --free-critical | --bind-warning | --bind-critical | --fast-warning | --fast-critical | --eta-warning | --eta-critical | --failed-warning | --failed-critical | -d | --destination | --source | -p | --port | -H | --hostname | --recorder-group | --top | -t | --timeout)
             return # any text
             ;;
     esac

@@ -1,11 +1,11 @@
-"""A basket for the Icinga Director: command, data fields, service template.
+"""A basket for the Icinga Director: commands, data fields, service template.
 
 In the form of the Director's own exports. Restoring a basket changes the objects with
 the same uuid, so a uuid never changes.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable
 from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 
@@ -27,11 +27,25 @@ UNSET_IN_TEMPLATE = (
 def basket() -> str:
     """The file."""
     listed = [option for option in options() if option.checks]
+    sudo_number = len(listed) + 1
     content = {
-        "Command": {"ephemeral_port": _command(listed)},
+        "Command": {
+            "ephemeral_port": _command(
+                "ephemeral_port",
+                PLUGIN,
+                {option.flag: _argument(option) for option in listed},
+                range(1, sudo_number),
+            ),
+            icinga2.SUDO: _command(
+                icinga2.SUDO, f"{PLUGIN}_sudo", {"check": SUDO_ARGUMENT}, [sudo_number]
+            ),
+        },
         "ServiceTemplate": {TEMPLATE: _template()},
         "DataList": {_list_name(o): _list(o) for o in listed if o.choices},
-        "Datafield": {str(n): _field(o) for n, o in enumerate(listed, start=1)},
+        "Datafield": {
+            **{str(n): _field(o) for n, o in enumerate(listed, start=1)},
+            str(sudo_number): SUDO_FIELD,
+        },
     }
     return json.dumps(content, indent=4) + "\n"
 
@@ -40,24 +54,43 @@ def _uuid(kind: str, name: str) -> str:
     return str(uuid5(NAMESPACE_URL, f"check_ephemeral_port/director/{kind}/{name}"))
 
 
-def _command(listed: Sequence[Option]) -> dict[str, Any]:
+SUDO_ARGUMENT = {
+    "description": icinga2.SUDO_CHECK,
+    "value": f"${icinga2.SUDO_VARIABLE}$",
+    "skip_key": True,
+    "required": True,
+}
+SUDO_FIELD = {
+    "varname": icinga2.SUDO_VARIABLE,
+    "caption": "Ephemeral Ports: check as root",
+    "description": icinga2.SUDO_CHECK,
+    "datatype": DATA_TYPE + "String",
+    "format": None,
+    "settings": {"visibility": "visible"},
+    "uuid": _uuid("field", "check"),
+}
+
+
+def _command(
+    name: str, program: str, arguments: dict[str, Any], field_ids: Iterable[int]
+) -> dict[str, Any]:
     return {
-        "arguments": {option.flag: _argument(option) for option in listed},
-        "command": PLUGIN,
+        "arguments": arguments,
+        "command": program,
         "disabled": False,
         "fields": [
             {"datafield_id": number, "is_required": "n", "var_filter": None}
-            for number, _ in enumerate(listed, start=1)
+            for number in field_ids
         ],
         "imports": [],
         "is_string": None,
         "methods_execute": "PluginCheck",
-        "object_name": "ephemeral_port",
+        "object_name": name,
         "object_type": "object",
         "timeout": "60",
         "vars": {},
         "zone": None,
-        "uuid": _uuid("command", "ephemeral_port"),
+        "uuid": _uuid("command", name),
     }
 
 

@@ -21,6 +21,8 @@ def _one_of(*endings: str, unit: str = "", of_destinations: bool = False) -> str
     )
 
 
+MEASUREMENTS = "/^ephemeral_port(_windows|_sudo)?$/"
+"""The CheckCommands: Icinga 2 writes the results of each under its name."""
 USED = _one_of("", unit="%")
 FREE = _one_of("_free")
 SOCKETS = _one_of("_sockets", "_time_wait")
@@ -80,7 +82,7 @@ def _host() -> dict[str, Any]:
         "label": "Host",
         "type": "query",
         "datasource": _from_variable(),
-        "query": 'SHOW TAG VALUES FROM "ephemeral_port" WITH KEY = "hostname"',
+        "query": f'SHOW TAG VALUES FROM {MEASUREMENTS} WITH KEY = "hostname"',
         "refresh": 2,
         "sort": 1,
     }
@@ -110,7 +112,7 @@ def _panel(number: int, panel: Panel) -> dict[str, Any]:
                 "rawQuery": True,
                 "resultFormat": "time_series",
                 "alias": "$tag_metric ($tag_service)",
-                "query": f'SELECT {panel.worst}("value") FROM "ephemeral_port"'
+                "query": f'SELECT {panel.worst}("value") FROM {MEASUREMENTS}'
                 f" WHERE (\"hostname\" = '$host'"
                 f' AND "metric" =~ /^({panel.labels})$/)'
                 ' AND $timeFilter GROUP BY time($__interval), "metric", "service"'

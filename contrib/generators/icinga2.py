@@ -1,12 +1,16 @@
-"""The CheckCommand, in the style of the Icinga Template Library."""
+"""The CheckCommands, in the style of the Icinga Template Library."""
 
 import json
 from collections.abc import Iterator, Sequence
 
 from .options import Option, options
 
+SUDO = "ephemeral_port_sudo"
+"""The CheckCommand for ``check_ephemeral_port_sudo``."""
+SUDO_VARIABLE = "ephemeral_port_check"
+SUDO_CHECK = "name of the check in /etc/check_ephemeral_port.conf of the host"
 HEAD = """\
-/* Icinga 2: the CheckCommand, with every option as a custom variable.
+/* Icinga 2: the CheckCommands. The first has every option as a custom variable.
  *
  * Goes to: /etc/icinga2/zones.d/global-templates/check_ephemeral_port.conf
  * (on a single node /etc/icinga2/conf.d/), and the plugin to where PluginContribDir
@@ -20,9 +24,25 @@ object CheckCommand "ephemeral_port" {
 
 \targuments = {
 """
-TAIL = """\
-\t}
-}
+TAIL = f"""\
+\t}}
+}}
+
+/* The same as root, with the names of all processes. It needs the files in ../sudoers;
+ * one of them has the arguments.
+ */
+object CheckCommand "{SUDO}" {{
+\tcommand = [ PluginContribDir + "/check_ephemeral_port_sudo" ]
+
+\targuments = {{
+\t\t"check" = {{
+\t\t\tvalue = "${SUDO_VARIABLE}$"
+\t\t\tskip_key = true
+\t\t\trequired = true
+\t\t\tdescription = "{SUDO_CHECK}"
+\t\t}}
+\t}}
+}}
 """
 
 

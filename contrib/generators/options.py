@@ -1,5 +1,6 @@
 """The options of the program, as the generators need them."""
 
+import re
 from argparse import Action
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple, Optional
@@ -19,6 +20,7 @@ class Option(NamedTuple):
     """Can be repeated, each time with a value."""
     counted: bool
     """Can be repeated, without a value: ``-vvv``."""
+    value_is_optional: bool
     help: str
 
     @property
@@ -35,6 +37,21 @@ class Option(NamedTuple):
     def takes_value(self) -> bool:
         """Whether a value follows."""
         return bool(self.metavar or self.choices)
+
+    @property
+    def takes_path(self) -> bool:
+        """Whether the value is a path."""
+        return "PATH" in (self.metavar or "")
+
+    @property
+    def takes_namespace(self) -> bool:
+        """Whether the value is a network namespace."""
+        return self.metavar == "NAME|PID|PATH"
+
+    @property
+    def summary(self) -> str:
+        """The beginning of the help, as far as it makes sense alone."""
+        return re.split(r"[;.] | \(", self.help)[0].strip()
 
     @property
     def checks(self) -> bool:
@@ -77,5 +94,6 @@ def _option(action: Action) -> Option:
         choices=choices,
         repeatable=kind == "_AppendAction",
         counted=kind == "_CountAction",
+        value_is_optional=action.nargs == "?",
         help=(action.help or "") % vars(action),
     )

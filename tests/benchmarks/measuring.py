@@ -35,6 +35,7 @@ COMMANDS = {
     "check, by holding": ["./without_port_range", PROGRAM],
     "check, 47": [PROGRAM, *BETWEEN],
     "check, 47, by holding": ["./without_port_range", PROGRAM, *BETWEEN],
+    "python": [sys.executable, "-c", "pass"],
     "minimal check": [sys.executable, str(HERE / "minimal_check.py")],
     "ss -Htan": ["ss", "-Htan"],
     "ss -Htanp": ["ss", "-Htanp"],
@@ -46,7 +47,7 @@ COMMANDS = {
 PR_SET_PDEATHSIG = 1  # prctl(2)
 EXIT_CODES = {"check, alarm": 1, "check, cause": 1}
 """Expected exit codes other than 0."""
-OPEN_FILES = 10
+OPEN_FILES = 20
 """Number of open files of an idle process."""
 
 

@@ -26,6 +26,7 @@ from tests.support.recorder import (
     own_port,
     path,
     record_only,
+    remove_abandoned,
     remove_recorder,
     with_tracefs,
 )
@@ -57,7 +58,8 @@ class RecorderCosts(NamedTuple):
 
 def measure_recorder() -> RecorderCosts:
     """Measure each loop with the recorder and without it, in turn."""
-    name = new_name()
+    remove_abandoned(SCENE)
+    name = new_name(SCENE)
     with tempfile.TemporaryFile("w+") as file:
 
         def body() -> None:

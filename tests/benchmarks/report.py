@@ -12,7 +12,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from check_ephemeral_port.model.settling import CHEAP_PORTS
-from tests.benchmarks.goals import GOALS, IDLE_PROCESSES, Cost
+from tests.benchmarks.goals import AUTO, DUMP, GOALS, MINIMAL, PROCESSES, PYTHON, Cost
 from tests.benchmarks.measuring import OPEN_FILES, Run
 from tests.benchmarks.namespaces import NAMESPACES, NamespaceCost
 from tests.benchmarks.recorder import PAIRS, RecorderCost, RecorderCosts
@@ -23,6 +23,7 @@ Medians = Mapping[str, Mapping[str, Run]]
 GOAL_HEAD = ["case", "against", "at most", "CPU", "wall"]
 MEDIAN_HEAD = ["scene", "command", "CPU, ms", "wall, ms", "peak, MiB"]
 RECORDER_HEAD = ["loop", "on / off", "quartiles"]
+PART_HEAD = ["scene", "Python", "nagiosplugin", "kernel", "check", "total"]
 NAMESPACE_HEAD = ["namespace", "other sockets", "CPU, ms", "wall, ms"]
 PAGE = """\
 What the check costs
@@ -39,6 +40,9 @@ The check and its peers ran as whole processes, in turn, in the same network nam
 A row shows the ratio of their medians, or the peak memory of the check. *At most* is
 the goal: a larger figure misses it. Rows without a goal are for information.
 
+The kernel's list and the start of Python set a limit: *the least* is the C program plus
+a minimal check, which imports nagiosplugin and does nothing.
+
 The sockets are both ends of loopback connections, so half of them use a port of the
 ephemeral range. Unless the row says otherwise, there are just enough destinations to
 keep each below half of the range, nothing alarms, and no holder is looked up.
@@ -50,6 +54,8 @@ C program
     filter and discards them: the least that such a list can cost.
 psutil
     A process that calls ``psutil.net_connections("tcp")`` once.
+processes
+    Each is idle and has {open_files} open files.
 half in TIME_WAIT
     250,000 sockets in TIME_WAIT, all on ephemeral ports, and both ends of 125,000
     connections. The kernel lists the former several times faster than the latter.
@@ -67,8 +73,16 @@ ports unclear
 holders
     The cost of a run that alarms minus that of a run that doesn't, compared with
     psutil's walk over all processes: ``psutil.net_connections("unix")``, which does
-    little else, minus the start of psutil. The host has {idle_processes} idle processes
-    with {open_files} open files each.
+    little else, minus the start of psutil. The host has {processes} idle processes.
+
+Where the time goes
+-------------------
+
+CPU time of a run, in ms: the start of Python; nagiosplugin and argparse, as in a
+minimal check; the kernel's list, as in the C program; and the rest, which is the check:
+its modules, the counting, the experiment and the output.
+
+{parts}
 
 Namespaces
 ----------
@@ -109,6 +123,7 @@ def page(
         machine=_machine(),
         versions=_versions(),
         goals=_table([GOAL_HEAD, *_goal_rows(medians)]),
+        parts=_table([PART_HEAD, *_part_rows(medians)]),
         namespace_costs=_table([NAMESPACE_HEAD, *map(_namespace_row, namespace_costs)]),
         namespaces=NAMESPACES,
         pairs=PAIRS,
@@ -116,7 +131,7 @@ def page(
         cpus=recorder.cpus,
         reading_ms=f"{recorder.reading_seconds * 1000:.2f}",
         medians=_table([MEDIAN_HEAD, *_median_rows(medians)]),
-        idle_processes=IDLE_PROCESSES,
+        processes=PROCESSES,
         open_files=OPEN_FILES,
         cheap_ports=CHEAP_PORTS,
     )
@@ -136,6 +151,18 @@ def _goal_rows(medians: Medians) -> Iterator[list[str]]:
         except KeyError:  # a scene that was not measured
             continue
         yield [goal.case, goal.against, goal.at_most, *figures]
+
+
+def _part_rows(medians: Medians) -> Iterator[list[str]]:
+    for scene, runs in medians.items():
+        if PYTHON not in runs:
+            continue
+        start, minimal, kernel, total = (
+            runs[command].cpu_seconds * 1000
+            for command in (PYTHON, MINIMAL, DUMP, AUTO)
+        )
+        parts = (start, minimal - start, kernel, total - minimal - kernel, total)
+        yield [scene, *(f"{part:.1f}" for part in parts)]
 
 
 def _median_rows(medians: Medians) -> Iterator[list[str]]:

@@ -59,7 +59,7 @@ def test_every_uuid_is_unique():
 
 
 def test_every_option_is_an_argument_with_a_field():
-    (command,) = objects("Command")
+    command = BASKET["Command"]["ephemeral_port"]
     checks = [option for option in options() if option.checks]
     assert set(command["arguments"]) == {option.flag for option in checks}
     fields = [BASKET["Datafield"][str(f["datafield_id"])] for f in command["fields"]]
@@ -67,6 +67,15 @@ def test_every_option_is_an_argument_with_a_field():
     assert [field["varname"] for field in fields] == variables
     for option, variable in zip(checks, variables):
         assert f"${variable}$" in json.dumps(command["arguments"][option.flag])
+
+
+def test_the_check_as_root_is_a_field():
+    command = BASKET["Command"][icinga2.SUDO]
+    assert command["command"].endswith("/check_ephemeral_port_sudo")
+    ((number,),) = ([f["datafield_id"]] for f in command["fields"])
+    field = BASKET["Datafield"][str(number)]
+    (argument,) = command["arguments"].values()
+    assert argument["value"] == f"${field['varname']}$" and argument["skip_key"]
 
 
 def test_choices_are_lists():
@@ -78,6 +87,6 @@ def test_choices_are_lists():
 
 
 def test_the_template_sets_only_variables_of_the_command():
-    (command,), (template,) = objects("Command"), objects("ServiceTemplate")
-    assert template["check_command"] == command["object_name"]
+    (template,) = objects("ServiceTemplate")
+    assert template["check_command"] in BASKET["Command"]
     assert set(template["vars"]) <= {f["varname"] for f in objects("Datafield")}

@@ -41,6 +41,8 @@ PROGRAMS = {
     "/usr/bin/sudo": "sudo",
     "/usr/lib/python3/dist-packages/psutil": "python3-psutil",
 }
+AS_USER = ["setpriv", "--reuid", USER, "--regid", USER, "--init-groups"]
+"""What a command of that user begins with."""
 WAIT_SECONDS = 30.0
 T = TypeVar("T")
 
@@ -92,6 +94,16 @@ def install(name: str, mode: int = 0o644) -> Path:
     shutil.copyfile(source, target)
     target.chmod(mode)
     return target
+
+
+def install_sudo() -> str:
+    """Install what runs checks as root, as contrib says. Returns the command."""
+    install("sudoers/check_ephemeral_port", 0o440)
+    install("sudoers/check_ephemeral_port.conf")
+    run("install", "-d", "-m", "700", "/var/lib/check_ephemeral_port")
+    wrapper = install("sudoers/check_ephemeral_port_sudo", 0o755)
+    run("visudo", "--check")
+    return str(wrapper)
 
 
 def edit(path: str, **settings: object) -> None:

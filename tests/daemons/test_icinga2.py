@@ -2,6 +2,7 @@
 
 import base64
 import json
+import os
 import re
 import ssl
 import urllib.error
@@ -11,25 +12,30 @@ from pathlib import Path
 
 import pytest
 
-from contrib.generators.icinga2 import variable
+from contrib.generators.icinga2 import SUDO, variable
 from contrib.generators.options import options
 from tests.daemons.filling import FULL, IDLE, PORTS, SERVER, filled
 from tests.daemons.machine import (
     CONTRIB,
+    PLUGIN,
+    PLUGINS,
     USER,
     install,
     install_plugin,
+    install_sudo,
     run,
     start,
     wait_for,
 )
 from tests.support.needs import INSTALL_DAEMONS, need_program
 
-SITE = """
+API_USER = """
 object ApiUser "test" {
     password = "secret"
     permissions = [ "*" ]
 }
+"""
+SITE = """
 object HostGroup "proxies" {}
 object Host "proxy" {
     check_command = "dummy"
@@ -41,17 +47,31 @@ object Host "proxy" {
 """
 
 
-def set_up(more="", features=""):
+def set_up(more="", features="", windows_program=""):
+    """A master that is an agent, too."""
     install_plugin()
     install("icinga2/command.conf")
-    install("windows/icinga2.conf")
+    windows = install("windows/icinga2.conf")
+    if windows_program:
+        text = re.sub(
+            "command = .*", f'command = [ "{windows_program}" ]', windows.read_text()
+        )
+        windows.write_text(text)
     services = install("icinga2/services.conf")
     for sample in Path("/etc/icinga2/conf.d").glob("*.conf"):
         sample.unlink()
-    (services.parent / "site.conf").write_text(SITE % SERVER + more)
+    (services.parent / "site.conf").write_text(API_USER + SITE % SERVER + more)
+    start_icinga(features, NodeName="node", ZoneName=services.parent.name)
+
+
+def quoted_json(value):
+    return json.dumps(json.dumps(value))
+
+
+def start_icinga(features="", **names):
     constants = Path("/etc/icinga2/constants.conf")
     text = constants.read_text()
-    for name, value in (("NodeName", "node"), ("ZoneName", services.parent.name)):
+    for name, value in names.items():
         text, count = re.subn(
             rf".*const {name} = .*", f'const {name} = "{value}"', text
         )
@@ -87,10 +107,10 @@ def api(path, **body):
         return json.load(answer)["results"]
 
 
-def result(service, begin):
+def result(host, service, begin):
     """The last result as Icinga 2 parsed it, if its output begins like that."""
     script = (
-        f'var r = get_service("proxy", "{service}").last_check_result;'
+        f'var r = get_service("{host}", "{service}").last_check_result;'
         "if (r) { [r.output, r.exit_status, r.command,"
         " r.performance_data.map(parse_performance_data)] }"
     )
@@ -106,9 +126,9 @@ def answers():
         return None
 
 
-def check_now(service, begin):
-    api("actions/reschedule-check", service=f"proxy!{service}", force=True)
-    return wait_for(lambda: result(service, begin))
+def check_now(service, begin, host="proxy"):
+    api("actions/reschedule-check", service=f"{host}!{service}", force=True)
+    return wait_for(lambda: result(host, service, begin))
 
 
 @pytest.mark.machine(ports=PORTS)
@@ -143,6 +163,67 @@ def test_icinga_shows_ok_critical_and_ok_again():
         assert command[1:] == ["--destination", "127.0.0.1:5000", "--protocol", "tcp"]
         assert "tcp_connect_127.0.0.1:5000" in {f["label"] for f in figures}
     assert check_now("ephemeral-ports", IDLE)[1] == 0
+
+
+@pytest.mark.machine(ports=PORTS)
+@pytest.mark.parametrize("as_root", [False, True])
+def test_a_single_node_shows_ok_critical_and_ok_again(as_root):
+    install_plugin()
+    install_sudo()
+    commands = install("icinga2/command.conf")
+    services = install("icinga2/single_node.conf")
+    commands.rename(services.parent / commands.name)
+    assert f"(on a single node {services.parent}/)" in (
+        (CONTRIB / "icinga2/command.conf").read_text()
+    )
+    services.with_name("api-users.conf").write_text(API_USER)
+    # all else is as the distribution has it
+    if as_root:
+        setting = 'vars.ephemeral_port_check = "owners"'
+        assert setting in services.read_text()
+        hosts = services.with_name("hosts.conf")
+        begin = "object Host NodeName {\n"
+        text = hosts.read_text()
+        assert begin in text
+        hosts.write_text(text.replace(begin, f"{begin}  {setting}\n"))
+    start_icinga(NodeName="node")
+
+    assert check_now("ephemeral-ports", IDLE, "node")[1] == 0
+    with filled():
+        output, exit_status, command, _ = check_now("ephemeral-ports", FULL, "node")
+    holder = f"[{os.getpid()}]" if as_root else "a process of root"
+    assert exit_status == 2 and f"{holder} holds 38 - " in output
+    sorted_arguments = ["--critical", "90", "--warning", "80"]
+    assert command[1:] == (["owners"] if as_root else sorted_arguments)
+    assert check_now("ephemeral-ports", IDLE, "node")[1] == 0
+
+
+@pytest.mark.machine(ports=PORTS)
+def test_with_sudo_it_names_the_process():
+    install_sudo()
+    host = 'object Host "%s" {\n    check_command = "dummy"\n%s}\n'
+    root = (
+        '    vars.agent_endpoint = NodeName\n    vars.ephemeral_port_check = "owners"\n'
+    )
+    # what the Director writes for its commands
+    basket = json.loads((CONTRIB / "director/basket.json").read_text())
+    director = basket["Command"][SUDO]
+    deployed = (
+        'object CheckCommand "director" {\n'
+        f"    command = {json.dumps([director['command']])}\n"
+        f"    arguments = Json.decode({quoted_json(director['arguments'])})\n"
+        '}\nobject Service "director" {\n    host_name = "root"\n'
+        '    check_command = "director"\n'
+        '    vars.ephemeral_port_check = "forecast"\n}\n'
+    )
+    set_up(host % ("root", root) + deployed)
+    for service, arguments in (("ephemeral-ports", "owners"), ("director", "forecast")):
+        assert check_now(service, IDLE, "root")[1] == 0
+        with filled():
+            output, exit_status, command, _ = check_now(service, FULL, "root")
+        assert exit_status == 2 and f"[{os.getpid()}] holds 38 - " in output
+        assert command == [f"{PLUGINS}/check_ephemeral_port_sudo", arguments]
+        assert check_now(service, IDLE, "root")[1] == 0
 
 
 @pytest.mark.machine(ports=PORTS)
@@ -233,39 +314,72 @@ def test_labels_of_ipv6_destinations_stay_as_they_are():
 
 @pytest.mark.machine(ports=PORTS)
 def test_every_panel_of_the_dashboard_shows_its_figures():
-    need_program("influxd", INSTALL_DAEMONS)
-    start("influxd", "-config", "/etc/influxdb/influxdb.conf", user="influxdb")
-    wait_for(lambda: influx("CREATE DATABASE icinga2"))
-    set_up(features='object InfluxdbWriter "influxdb" { flush_interval = 1s }\n')
+    start_influx()
+    set_up(features=INFLUX_WRITER)
     with filled():
         check_now("ephemeral-ports", FULL)
         check_now("ephemeral-ports to backend", FULL)
 
-    dashboard = json.loads((CONTRIB / "grafana/icinga2-influxdb.json").read_text())
-    (host,) = (v for v in dashboard["templating"]["list"] if v["name"] == "host")
-    values = wait_for(lambda: influx(host["query"]).get("series"))[0]["values"]
-    assert values == [["hostname", "proxy"]]
+    assert hosts_of_dashboard() == {"proxy"}
     labels = (
         {"tcp_connect", "tcp_connect_fast", "tcp_bind", "udp_bind"},
         {"tcp_connect_free", "tcp_bind_free", "udp_bind_free"},
         {"tcp_connect_127.0.0.1:5000"},
         {"tcp_sockets", "tcp_time_wait", "udp_sockets"},
     )
-    for panel, expected in zip(dashboard["panels"], labels):
-        (target,) = panel["targets"]
-        query = target["query"]
-        for name, value in (
-            ("$host", "proxy"),
-            ("$timeFilter", "time > now() - 1h"),
-            ("$__interval", "1h"),
-        ):
-            assert name in query
-            query = query.replace(name, value)
-        shown = wait_for(lambda: influx(query).get("series"))
-        assert {series["tags"]["metric"] for series in shown} == expected
+    for panel, expected in zip(DASHBOARD["panels"], labels):
+        shown = shown_by(panel, "proxy")
+        assert set(shown) == expected
         if panel["title"] == "Ports used":
-            used = {s["tags"]["metric"]: s["values"][-1][1] for s in shown}
-            assert used["tcp_connect"] == 95
+            assert shown["tcp_connect"] == 95
+
+
+@pytest.mark.machine(ports=PORTS)
+def test_the_dashboard_shows_windows_hosts_and_checks_as_root():
+    start_influx()
+    install_sudo()
+    root = WINDOWS.replace('"windows"', '"root"').replace(
+        'vars.os = "Windows"', 'vars.ephemeral_port_check = "owners"'
+    )
+    # Icinga 2 names what it writes after the CheckCommand, whatever program that runs
+    set_up(more=WINDOWS + root, features=INFLUX_WRITER, windows_program=str(PLUGIN))
+    with filled():
+        for host in ("windows", "root"):
+            check_now("ephemeral-ports", FULL, host)
+    wait_for(lambda: hosts_of_dashboard() == {"windows", "root"})
+    for host in ("windows", "root"):
+        assert shown_by(DASHBOARD["panels"][0], host)["tcp_connect"] == 95
+
+
+DASHBOARD = json.loads((CONTRIB / "grafana/icinga2-influxdb.json").read_text())
+INFLUX_WRITER = 'object InfluxdbWriter "influxdb" { flush_interval = 1s }\n'
+
+
+def start_influx():
+    need_program("influxd", INSTALL_DAEMONS)
+    start("influxd", "-config", "/etc/influxdb/influxdb.conf", user="influxdb")
+    wait_for(lambda: influx("CREATE DATABASE icinga2"))
+
+
+def hosts_of_dashboard():
+    (host,) = (v for v in DASHBOARD["templating"]["list"] if v["name"] == "host")
+    series = wait_for(lambda: influx(host["query"]).get("series"))
+    return {name for one in series for _, name in one["values"]}
+
+
+def shown_by(panel, host):
+    """The last value of each label in the panel."""
+    (target,) = panel["targets"]
+    query = target["query"]
+    for name, value in (
+        ("$host", host),
+        ("$timeFilter", "time > now() - 1h"),
+        ("$__interval", "1h"),
+    ):
+        assert name in query
+        query = query.replace(name, value)
+    shown = wait_for(lambda: influx(query).get("series"))
+    return {series["tags"]["metric"]: series["values"][-1][1] for series in shown}
 
 
 def influx(query):

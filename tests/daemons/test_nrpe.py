@@ -3,19 +3,22 @@
 import os
 import subprocess
 from functools import partial
-from pathlib import Path
 from pwd import getpwuid
 
 import pytest
 
 from tests.daemons.filling import FULL, IDLE, PORTS, SERVER, filled
-from tests.daemons.machine import PLUGINS, install, install_plugin, run, start, wait_for
-from tests.support.hostile_python import BROKEN, hostile_caller
+from tests.daemons.machine import (
+    PLUGINS,
+    install,
+    install_plugin,
+    install_sudo,
+    start,
+    wait_for,
+)
 from tests.support.namespace import add_namespace, run_inside
-from tests.support.plugin_process import PluginRun, assert_unknown
 from tests.support.sockets import connect, held_sockets, listen, open_sockets
 
-AS_NAGIOS = ["setpriv", "--reuid", "nagios", "--regid", "nagios", "--init-groups"]
 OLD_PACKET = 1024
 """Bytes that a version 2 packet carries: clients and daemons before NRPE 3."""
 
@@ -29,9 +32,7 @@ def ask(*options):
 def start_nrpe():
     install_plugin()
     install("nrpe/check_ephemeral_port.cfg")
-    install("sudoers/check_ephemeral_port", 0o440)
-    install("sudoers/check_ephemeral_port_sudo", 0o755)
-    run("visudo", "--check")
+    install_sudo()
     # becomes the nrpe_user of Debian's configuration by itself
     nrpe = start("nrpe", "-c", "/etc/nagios/nrpe.cfg", "-f", user="root")
     wait_for(lambda: "NRPE v" in ask()[1])
@@ -93,62 +94,11 @@ def test_sudo_lets_it_inspect_the_namespaces_of_others():
 
 
 @pytest.mark.machine(ports=PORTS)
-def test_with_sudo_nothing_of_the_caller_is_imported(tmp_path):
-    install_plugin()
-    install("sudoers/check_ephemeral_port", 0o440)
-    wrapper = str(install("sudoers/check_ephemeral_port_sudo", 0o755))
-    caller = hostile_caller(tmp_path)
-    env = {**caller.environment, **BROKEN}
-    kept = " ".join(env)  # an administrator who trusts the user too much
-    Path("/etc/sudoers.d/keep").write_text(f'Defaults env_keep += "{kept}"\n')
-    usual = ["--warning", "80", "--critical", "90"]
-    for arguments in ([*usual, "--verbose"], ["--all-netns", *usual]):
-        done = subprocess.run(
-            [*AS_NAGIOS, wrapper, *arguments],
-            capture_output=True,
-            text=True,
-            env=env,
-            cwd=caller.home,
-        )
-        assert (done.returncode, done.stderr) == (0, ""), done.stdout
-        assert done.stdout.startswith(IDLE)
-    assert caller.foreign_modules() == []
-
-
-@pytest.mark.machine(ports=PORTS)
-def test_what_sudo_cannot_run_is_unknown():
-    install_plugin()
-    wrapper = str(install("sudoers/check_ephemeral_port_sudo", 0o755))
-    command = [*AS_NAGIOS, wrapper, "--warning", "80", "--critical", "90", "--verbose"]
-
-    def run_wrapper():
-        done = subprocess.run(command, capture_output=True, text=True)
-        return PluginRun(done.returncode, done.stdout, done.stderr)
-
-    assert_unknown(run_wrapper(), "with sudo, sudo a password is required")
-    install("sudoers/check_ephemeral_port", 0o440)
-    assert run_wrapper().exit_code == 0
-    python = Path("/usr/bin/python3").resolve()
-    for content, reason in (
-        ("#!/bin/sh\necho 'bad | luck' >&2\nexit 1\n", "with sudo, bad  luck"),
-        ("#!/bin/sh\nexit 1\n", "with sudo, exit code 1"),
-        ("#!/no/such/file\n", "with sudo, sudo unable to execute"),
-    ):
-        python.unlink()
-        python.write_text(content)
-        python.chmod(0o755)
-        assert_unknown(run_wrapper(), reason)
-
-
-@pytest.mark.machine(ports=PORTS)
-def test_sudo_refuses_other_arguments():
+def test_sudo_lets_it_keep_a_history_where_only_root_writes():
     start_nrpe()
-    plugin = ["sudo", "-n", str(PLUGINS / "check_ephemeral_port")]
-    usual = ["--warning", "80", "--critical", "90"]
-    for allowed in ([*usual, "--verbose"], ["--all-netns", *usual]):
-        assert subprocess.run([*AS_NAGIOS, *plugin, *allowed]).returncode == 0
-        for others in (
-            *([], ["--top", "9"], [*allowed, "--exit-ok"], allowed[:-1]),
-            [*allowed, "--state-file", "/etc/shadow"],
-        ):
-            assert subprocess.run([*AS_NAGIOS, *plugin, *others]).returncode == 1
+    with filled():
+        for run_number in (1, 2):
+            exit_code, output = ask("-c", "check_ephemeral_port_forecast")
+            assert exit_code == 2 and output.startswith(FULL)
+            assert f", run {run_number} of " in output
+            assert f"[{os.getpid()}] holds 38 - " in output

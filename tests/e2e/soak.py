@@ -137,7 +137,7 @@ class Soak:
         used = len(self._held)
         percent = used * 100 / CAPACITY
         right = 2 if percent > CRITICAL else 1 if percent > WARNING else 0
-        assert process.returncode == right, output
+        assert process.returncode == right, (process.returncode, used, output)
         assert output.count("\n") == 1 and f" udp_sockets={used};" in output, output
         before, self._points = self._points, self._read()
         self._assert_one_more_than(before)

@@ -25,8 +25,9 @@ OK, WARNING, CRITICAL = range(3)
 
 OLDER_KERNEL = """
 import os
-import socket
-class Older(socket.socket):
+import _socket
+class Older(_socket.socket):
+    __slots__ = ()  # the subclass socket.socket has its own
     def setsockopt(self, level, option, *value):
         if (level, option) == (0, 51):
             raise OSError(92, "Protocol not available")
@@ -35,7 +36,7 @@ class Older(socket.socket):
         with open(os.environ["CONNECTS"], "a") as file:
             print(remote, file=file)
         return super().connect_ex(remote)
-socket.socket = Older
+_socket.socket = Older
 """
 """A kernel before 6.3, which cannot narrow the range of one socket. It notes every
 connect() of the experiment."""

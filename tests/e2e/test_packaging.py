@@ -1,11 +1,15 @@
 """The built packages can be installed, and the installed program runs."""
 
+import re
 import subprocess
 import sys
 import tarfile
 import zipfile
+from email.parser import Parser
+from io import StringIO
 
 import pytest
+from readme_renderer.rst import render
 
 from check_ephemeral_port import __version__
 from tests.support.needs import skip_without
@@ -58,6 +62,39 @@ def test_the_wheel_has_the_package_and_nothing_else(dist):
     assert package <= names
     others = {name.split("/")[0] for name in names - package}
     assert others == {f"check_ephemeral_port-{__version__}.dist-info"}
+
+
+def test_an_index_shows_a_description_without_broken_links(dist):
+    (archive,) = dist.glob("*.whl")
+    folder = f"check_ephemeral_port-{__version__}.dist-info"
+    with zipfile.ZipFile(archive) as wheel:
+        metadata = Parser().parsestr(wheel.read(f"{folder}/METADATA").decode())
+    assert metadata["Description-Content-Type"] == "text/x-rst"
+    warnings = StringIO()
+    html = render(str(metadata.get_payload()), stream=warnings)
+    assert html and not warnings.getvalue()
+    assert "<img" not in html and "ephemeral ports" in html
+    targets = re.findall(r'href="([^"]*)"', html)
+    assert len(targets) > 4
+    assert [t for t in targets if not t.startswith(("https://", "#"))] == []
+
+
+def test_an_index_shows_who_it_is_for_and_where_it_runs(dist):
+    (archive,) = dist.glob("*.tar.gz")
+    with tarfile.open(archive) as tar:
+        (member,) = (
+            m
+            for m in tar.getmembers()
+            if m.name.count("/") == 1 and m.name.endswith("PKG-INFO")
+        )
+        metadata = Parser().parsestr(tar.extractfile(member).read().decode())
+    assert metadata["Summary"] and metadata["Keywords"] and metadata["License"] == "MIT"
+    assert metadata["Requires-Python"] == ">=3.9"
+    kinds = {line.split(" :: ")[0] for line in metadata.get_all("Classifier")}
+    assert kinds >= {
+        *("Development Status", "Environment", "Intended Audience", "Natural Language"),
+        *("Operating System", "Programming Language", "Topic", "Typing"),
+    }
 
 
 def test_installed_wheel_runs_in_a_clean_environment(dist, tmp_path):

@@ -1,6 +1,7 @@
 """The whole program on simulated platforms. It never ran on real ones."""
 
 import os
+import re
 import subprocess
 import sys
 from importlib.metadata import distribution
@@ -12,6 +13,7 @@ from pip._vendor import distlib
 import check_ephemeral_port
 from tests.support.needs import skip_without
 from tests.support.plugin_process import PluginRun
+from tests.support.recorded import logged_event
 
 ROOT = Path(__file__).parents[2]
 PACKAGE = Path(check_ephemeral_port.__file__).parent
@@ -29,13 +31,35 @@ path = f"{ROOT}/tests/recorded/windows/{{what}}-de.txt"
 text = open(path, encoding="utf-8").read()
 sys.stdout.buffer.write(text.replace("\\n", "\\r\\n").encode("cp850"))
 """
+WEVTUTIL = r"C:\Windows\System32\wevtutil.exe"
+LOGGED = f"""#!{sys.executable} -S
+import sys
+path = sys.argv[0].replace("wevtutil.exe", "events")
+try:
+    sys.stdout.buffer.write(open(path, "rb").read())
+except FileNotFoundError:
+    sys.exit("Access is denied.")
+"""
 
 
 @pytest.fixture
-def run(tmp_path):
-    netsh = tmp_path / NETSH
-    netsh.write_text(ANSWER)
-    netsh.chmod(0o755)
+def log(tmp_path):
+    """A function that replaces the System log; without events it cannot be read."""
+    path = tmp_path / WEVTUTIL.replace("wevtutil.exe", "events")
+    path.write_bytes(b"")
+
+    def log(*events):
+        path.write_bytes(b"".join(events)) if events else path.unlink()
+
+    return log
+
+
+@pytest.fixture
+def run(tmp_path, log):
+    for name, text in ((NETSH, ANSWER), (WEVTUTIL, LOGGED)):
+        program = tmp_path / name
+        program.write_text(text)
+        program.chmod(0o755)
 
     def run(platform, *arguments, net_connections=None):
         environment = {
@@ -260,6 +284,51 @@ def test_a_history_is_kept_where_files_can_be_locked(check, platform, tmp_path):
     assert (done.exit_code, done.stderr) == (0, "")
     assert done.stdout.count("no history yet, run 2 of 10") == 3
     assert (tmp_path / "ports").stat().st_mode & 0o777 == 0o600
+
+
+def test_the_log_of_windows_is_a_witness(check, log):
+    quiet = check("win32")
+    assert quiet.perfdata_fields["tcp_connect_failed"] == "0;;0;0"
+    assert "log" not in quiet.status
+    none = "\nno event in the System log in the last hour says that no port was free\n"
+    assert none in check("win32", "-v").stdout
+    log(logged_event(4231), logged_event(4227), logged_event(4227))
+    run = check("win32", "-v")
+    assert (run.exit_code, run.stderr) == (2, "")
+    assert run.status.startswith(
+        "EPHEMERAL_PORT CRITICAL - connects failed in the last hour because no port was"
+        " free (3 events in the System log) - it was full at that time - now 0% of "
+    )
+    assert run.perfdata_fields["tcp_connect_failed"] == "3;;0;0"
+    assert run.perfdata["udp_failed"] == 0
+    assert (
+        "\nevents in the System log in the last hour: no port was free\n" in run.stdout
+    )
+    assert re.search(r"\n +2   4227 .* port used just now\n", run.stdout)
+    assert check("win32", "--failed-critical", "3").exit_code == 0
+    assert check("win32", "--protocol", "udp").exit_code == 0
+    log(logged_event(4266))
+    udp = check("win32")
+    assert (
+        "UDP requests failed in the last hour because no port was free (1 event in"
+        in (udp.status)
+    )
+
+
+def test_a_log_that_cannot_be_read_is_a_note(check, log):
+    log()
+    run = check("win32")
+    assert (run.exit_code, run.stderr) == (0, "")
+    assert "_failed" not in run.stdout and "log" not in run.status
+    note = "note: failed connects: wevtutil qe System: exit code 1\n"
+    assert note in check("win32", "-v").stdout
+    asked = check("win32", "--failed-critical", "0")
+    assert " - failed connects are not recorded here - " in asked.status
+
+
+@pytest.mark.parametrize("platform", ["darwin", "freebsd14"])
+def test_elsewhere_failures_are_not_mentioned(check, platform):
+    assert "failed" not in check(platform, "-v").stdout
 
 
 @pytest.mark.parametrize("platform", PLATFORMS)

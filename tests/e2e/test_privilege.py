@@ -18,9 +18,9 @@ from tests.support.sockets import held_connections, held_tcp_ports, listen
 ALONE = pytest.mark.namespace(ports="40000-40039")
 PACKAGE = Path(check_ephemeral_port.__file__).parent
 MODULES = sorted(PACKAGE.rglob("*.py"))
-ONLY_ON_WINDOWS = "windows.py"
-"""It starts the netsh.exe of the system, by its full path and without a shell. Its own
-tests check this."""
+ONLY_ON_WINDOWS = "windows_program.py"
+"""It starts netsh.exe and wevtutil.exe of the system, by their full path and without a
+shell. Its own tests check this."""
 DANGEROUS = {
     *("subprocess", "pickle", "marshal", "shelve", "pty", "runpy", "code", "codeop"),
     *("multiprocessing", "importlib", "tempfile", "shutil", "urllib", "http"),

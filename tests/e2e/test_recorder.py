@@ -1,15 +1,23 @@
 """The record of failed requests, as a user of the program sees it."""
 
+import contextlib
+import fcntl
 import os
 import re
 import subprocess
+import time
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from tests.support.namespace import add_namespace
-from tests.support.plugin_process import PROGRAM, assert_unknown, check
+from tests.support.plugin_process import (
+    PROGRAM,
+    assert_unknown,
+    check,
+    with_stub,
+)
 from tests.support.recorder import clear, fail, instance, own_port, path, record_only
 
 RECORDED = pytest.mark.namespace(ports="40000-40039", recorder=True)
@@ -25,10 +33,11 @@ def test_on_status_and_off():
     first, connect, *others = run.stdout.splitlines()
     assert first == "The recorder of failed connects is on."
     assert connect.startswith("TCP connect(): now recorded, ")
-    for line, name in zip(others, ("bind() to port 0", "UDP")):
+    chosen = "chosen ports that are taken"
+    for line, name in zip(others, ("bind() to port 0", "UDP", chosen)):
         refused = "not recorded, the kernel refused fprobe: "
         assert line.startswith((f"{name}: {refused}", f"{name}: now recorded, "))
-    assert others[2].startswith("Each TCP connection takes 0.8 us longer. ")
+    assert others[3].startswith("Each TCP connection takes 0.8 us longer. ")
     again = check("--recorder", "on")
     assert again.exit_code == 0
     assert "now recorded" not in again.stdout and "0.8 us" not in again.stdout
@@ -154,6 +163,28 @@ def test_runs_at_the_same_time_count_each_failure_once(tmp_path):
 
 
 @RECORDED
+def test_two_readers_count_each_failure_once_while_they_happen(tmp_path):
+    states = [("--state-file", str(tmp_path / name)) for name in ("one", "two")]
+    port, sums = own_port(), [0.0, 0.0]
+    with recorder(port):
+        for state in states:
+            check(*state)
+        failing = os.fork()
+        if failing == 0:
+            for _ in range(20):
+                fail(port, 100)
+                time.sleep(0.05)
+            os._exit(0)
+        while True:
+            is_over = os.waitpid(failing, os.WNOHANG) != (0, 0)
+            for number, state in enumerate(states):
+                sums[number] += failed(check(*state))
+            if is_over:
+                break
+    assert sums == [2000, 2000]
+
+
+@RECORDED
 def test_a_cleared_a_new_and_a_lost_recorder(tmp_path):
     state, port = ("--state-file", str(tmp_path / "state")), own_port()
     with recorder(port):
@@ -174,6 +205,189 @@ def test_a_cleared_a_new_and_a_lost_recorder(tmp_path):
     was_on = "the recorder of failed connects was on at the last check and is off now"
     assert f" - {was_on} - " in gone.status
     assert "recorder" not in check(*state).stdout
+
+
+WITHOUT_OVERRIDE = ("setpriv", "--bounding-set=-dac_override,-dac_read_search")
+"""Otherwise root reads and writes every file."""
+
+
+def forbid_folder(file):
+    file.parent.chmod(0o555)
+
+
+def forbid_file(file):
+    file.chmod(0o400)
+    file.parent.chmod(0o555)
+
+
+def remove_and_forbid(file):
+    file.unlink()
+    file.parent.chmod(0o555)
+
+
+def shut_folder(file):
+    file.parent.chmod(0o000)
+
+
+def remove_folder(file):
+    file.unlink()
+    file.parent.rmdir()
+
+
+def damage(file):
+    file.write_text(file.read_text()[:-1])
+
+
+def other_version(file):
+    file.write_text(file.read_text().replace('"version":1', '"version":2'))
+
+
+def replace_by_link(file):
+    file.rename(file.with_name("other"))
+    file.symlink_to(file.with_name("other"))
+
+
+EARLIER, ALL = 4, 4 + 3
+KEPT = "an earlier check"
+NOT_KEPT = r"the recorder was switched on \d+ s ago"
+
+
+@RECORDED
+@pytest.mark.parametrize(
+    "break_file, count, since, reason",
+    [
+        (forbid_folder, 3, KEPT, "--state-file FILE, Permission denied"),
+        (forbid_file, 3, KEPT, "--state-file FILE, Permission denied"),
+        (remove_and_forbid, ALL, NOT_KEPT, "--state-file FILE, Permission denied"),
+        (shut_folder, ALL, NOT_KEPT, "--state-file FILE, Permission denied"),
+        (remove_folder, ALL, NOT_KEPT, "--state-file FILE, No such file or directory"),
+        (replace_by_link, ALL, NOT_KEPT, "--state-file FILE is a symbolic link"),
+        (damage, ALL, NOT_KEPT, "--state-file was damaged"),
+        (other_version, ALL, NOT_KEPT, "--state-file was damaged"),
+    ],
+)
+def test_a_state_file_that_is_broken_loses_no_failure(
+    tmp_path, break_file, count, since, reason
+):
+    file, port = tmp_path / "folder" / "state", own_port()
+    file.parent.mkdir()
+    with recorder(port):
+        fail(port, EARLIER)
+        check("--state-file", str(file))
+        break_file(file)
+        fail(port, 3)
+        runs = [
+            check("--state-file", str(file), within=WITHOUT_OVERRIDE) for _ in range(2)
+        ]
+    file.parent.exists() and file.parent.chmod(0o755)
+    reason = reason.replace("FILE", str(file))
+    told = rf" - new failures cannot be distinguished from earlier ones \({reason}\)"
+    line = (
+        rf"EPHEMERAL_PORT CRITICAL - {count} connects failed since {since} because .*"
+    )
+    assert (runs[0].exit_code, failed(runs[0])) == (2, count)
+    assert re.match(line + told, runs[0].status)
+    if reason == "--state-file was damaged":  # it has been replaced
+        assert (runs[1].exit_code, failed(runs[1])) == (0, 0)
+    else:  # the alarm lasts, but says why
+        assert (runs[1].exit_code, failed(runs[1])) == (2, count)
+        assert re.match(line + told, runs[1].status)
+
+
+def folder_for_all():
+    """A folder like ``/tmp``, on this test's own ``/run``."""
+    folder = Path("/run/all")
+    folder.mkdir()
+    folder.chmod(0o1777)
+    return folder
+
+
+@RECORDED
+def test_a_state_file_of_another_user_loses_no_failure():
+    file, port = folder_for_all() / "state", own_port()
+    as_user = ("setpriv", "--reuid", "2", "--regid", "2", "--groups", "1")
+    with recorder(port):
+        check("--recorder", "on", "--recorder-group", "daemon")
+        check("--state-file", str(file))
+        fail(port, 3)
+        run = check("--state-file", str(file), within=as_user)
+    assert (run.exit_code, failed(run)) == (2, 3)
+    assert " belongs to another user) - " in run.status
+
+
+@RECORDED
+def test_a_locked_state_file_loses_no_failure(tmp_path):
+    file, port = tmp_path / "state", own_port()
+    with recorder(port):
+        fail(port, EARLIER)
+        check("--state-file", str(file))
+        fail(port, 3)
+        with open(file, "rb") as other:
+            fcntl.flock(other, fcntl.LOCK_EX)
+            run = check("--state-file", str(file), "-t", "5s")
+        assert (run.exit_code, failed(run)) == (2, 3)
+        assert "earlier ones (--state-file " in run.status
+        assert ", another check has locked it)" in run.status
+        # the run that could not keep its count leaves the failures to the next one
+        assert failed(check("--state-file", str(file))) == 3
+        assert failed(check("--state-file", str(file))) == 0
+
+
+@RECORDED
+def test_a_full_disk_loses_no_failure(tmp_path):
+    port = own_port()
+    state = ("--state-file", str(tmp_path / "state"))
+    subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=16k", "tmpfs", tmp_path], check=True
+    )
+    with recorder(port):
+        fail(port, EARLIER)
+        check(*state)
+        with open(tmp_path / "big", "wb", buffering=0) as file:
+            with contextlib.suppress(OSError):
+                while True:
+                    file.write(bytes(4096))
+        assert (check(*state).exit_code, failed(check(*state))) == (0, 0)
+        fail(port, 3)
+        for _ in range(2):
+            run = check(*state)
+            assert (run.exit_code, failed(run)) == (2, 3)
+            assert ", No space left on device) - it was full" in run.status
+        (tmp_path / "big").unlink()
+        assert failed(check(*state)) == 3
+        assert failed(check(*state)) == 0
+
+
+@RECORDED
+def test_a_state_file_that_does_not_answer_loses_no_failure(tmp_path):
+    port = own_port()
+    hang = "import os, time\nos.rename = lambda *_, **__: time.sleep(1000)"
+    env = with_stub(tmp_path, "sitecustomize", hang)
+    with recorder(port):
+        fail(port, 3)
+        run = check("-t", "2s", "--state-file", str(tmp_path / "state"), env=env)
+    assert (run.exit_code, failed(run)) == (2, 3)
+    assert "from earlier ones (--state-file does not answer) - " in run.status
+
+
+@RECORDED
+def test_a_recorder_that_cannot_be_read_any_more_is_said():
+    state, port = ("--state-file", str(folder_for_all() / "state")), own_port()
+    as_user = ("setpriv", "--reuid", "2", "--regid", "2", "--groups", "1")
+    with recorder(port):
+        check("--recorder", "on", "--recorder-group", "daemon")
+        assert failed(check(*state, within=as_user)) == 0
+        fail(port, 2)
+        cpus = instance() / "per_cpu"
+        cpus.chmod(0o700)
+        for _ in range(2):
+            run = check(*state, "-v", within=as_user)
+            assert run.exit_code == 0
+            unreadable = "the recorder of failed connects cannot be read any more"
+            assert f" - {unreadable} - " in run.status
+            assert f"note: failed connects: cannot read {path()}/per" in run.stdout
+        cpus.chmod(0o750)
+        assert failed(check(*state, within=as_user)) == 2
 
 
 @RECORDED
@@ -197,6 +411,16 @@ def test_without_a_recorder_only_v_says_so():
     assert "record" not in plain.stdout
     note = "note: failed connects are not recorded here (see --recorder)"
     assert note in check("-v").stdout.splitlines()
+    # without tracefs, and in a container, which has a new sysfs and other users
+    umount = 'umount /sys/kernel/tracing; exec "$0" "$@"'
+    mount = 'mount -t sysfs sysfs /sys; exec "$0" "$@"'
+    for within in (
+        ("unshare", "--mount", "sh", "-c", umount),
+        ("unshare", "-Urnm", "sh", "-c", mount),
+    ):
+        run = check("-v", within=within)
+        assert (run.exit_code, run.stderr) == (0, "")
+        assert "record" not in run.status and note in run.stdout.splitlines()
     asked = check("--failed-critical", "5")
     assert asked.exit_code == 0
     connect, udp = plain.status.rsplit(" - ", 1)

@@ -85,7 +85,8 @@ import sys
 import argparse, nagiosplugin  # the modules that these load differ by Python
 before = set(sys.modules)
 from check_ephemeral_port.system.sockets import sampling
-sampling.PSUTIL_LIMIT_SOCKETS = 10**9  # "auto" takes psutil on any host
+# "auto" takes psutil on any host
+sampling.PSUTIL_LIMIT_SOCKETS = sampling.PSUTIL_LIMIT_TASKS = 10**9
 from check_ephemeral_port.cli import main
 main(["-w", "100", "-c", "100", "--sampler", *sys.argv[1:]])
 print(*set(sys.modules) - before, file=sys.stderr)

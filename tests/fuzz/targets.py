@@ -52,6 +52,7 @@ from check_ephemeral_port.options import (
 )
 from check_ephemeral_port.system.advice_settings import decode_counter
 from check_ephemeral_port.system.errors import SystemReadError
+from check_ephemeral_port.system.event_log import decode_events
 from check_ephemeral_port.system.ranges.bsd import NAMES, read_bsd_port_settings
 from check_ephemeral_port.system.ranges.linux import read_linux_port_settings
 from check_ephemeral_port.system.ranges.windows import read_windows_port_settings
@@ -65,7 +66,7 @@ from check_ephemeral_port.system.state_file import decode_history, encode_histor
 from check_ephemeral_port.system.vrfs import decode_links
 from tests.support.builders import HISTORY
 from tests.support.c_library import sysctls
-from tests.support.recorded import recorded
+from tests.support.recorded import logged_event, recorded
 from tests.support.sock_diag import ask_kernel, assert_counts_as_many_as_are_listed
 
 ROOT = Path(__file__).parents[2]
@@ -289,6 +290,11 @@ TARGETS: dict[str, Target] = {
     "unit_of": Target(in_text(unit_of), (), CGROUPS),
     "sysctl": Target(sysctl_values, (SystemReadError,), sysctl_seeds()),
     "netsh": Target(netsh_outputs, (SystemReadError,), netsh_seeds()),
+    "wevtutil": Target(
+        decode_events,
+        (ValueError,),
+        [logged_event(4231), logged_event(4227) + logged_event(4266)],
+    ),
     "parse_cpu_stats": Target(in_text(parse_cpu_stats), (ValueError,), [CPU_STATS]),
     "decode_counts": Target(in_text(decode_counts), (), [COUNTS]),
     "events": Target(in_text(events), (), EVENTS),

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import re
 import subprocess
 import sys
@@ -19,6 +20,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from check_ephemeral_port.model.sockets import AUTO
+from tests.kernel.failures import Record, record_from_json, to_json
+from tests.kernel.lockdown import MODES
 from tests.kernel.trial import Trial, faults, from_json
 
 SCRIPTS = Path(__file__).parent / "guest"
@@ -52,6 +55,8 @@ class Outcome(NamedTuple):
 
     version: str
     trials: Sequence[Trial]
+    record: Record | None = None
+    """What the recorder counts there; ``None`` if that was not tried."""
 
     @property
     def exact(self) -> int:
@@ -62,14 +67,23 @@ class Outcome(NamedTuple):
 def try_in_guest(guest: Guest, words: Iterable[str] = ()) -> Outcome:
     """Boot the guest and try the situations whose names contain one of these words.
 
+    Without words, try all of them, and the recorder.
     Raises ``CalledProcessError`` if the guest fails.
     """
     version = _output("kernel", guest.kernel_suite, guest.pattern)
     _output("image", guest.suite)
     quoted = " ".join(f"'{word}'" for word in words)
     command = f"{_MODULES} python3 -m tests.kernel.trial {quoted}"
-    lines = _output("boot", version, guest.suite, command).splitlines()
-    return Outcome(version, [from_json(line) for line in lines if line[:1] == "["])
+    if not quoted:
+        command += " && python3 -m tests.kernel.failures"
+    return _decode(version, _output("boot", version, guest.suite, command))
+
+
+def _decode(version: str, text: str) -> Outcome:
+    lines = text.splitlines()
+    records = [record_from_json(line) for line in lines if line[:1] == "{"]
+    trials = [from_json(line) for line in lines if line[:1] == "["]
+    return Outcome(version, trials, records[0] if records else None)
 
 
 def failed_tests(guest: Guest, version: str) -> list[str]:
@@ -83,10 +97,26 @@ def failed_tests(guest: Guest, version: str) -> list[str]:
     return []
 
 
-def _output(script: str, *arguments: str) -> str:
-    command = [str(SCRIPTS / script), *arguments]
+def lockdown_faults(guest: Guest, version: str) -> list[str]:
+    """What is wrong if the kernel is locked down; empty if nothing is."""
+    found = []
+    for mode in MODES:
+        command = f"python3 -m tests.kernel.lockdown {mode}"
+        append = f"lockdown={mode}"
+        try:
+            _output("boot", version, guest.suite, command, append=append)
+        except subprocess.CalledProcessError as error:
+            found += [f"{append}: {line}" for line in str(error.stdout).splitlines()]
+    return found
+
+
+def _output(script: str, *arguments: str, append: str = "") -> str:
     return subprocess.run(
-        command, stdout=subprocess.PIPE, text=True, check=True
+        [str(SCRIPTS / script), *arguments],
+        env={**os.environ, "APPEND": append},
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
     ).stdout.strip()
 
 
@@ -117,6 +147,7 @@ def main() -> None:
         lines = [*wrong(outcome.trials)]
         if not words:
             lines += failed_tests(guest, outcome.version)
+            lines += lockdown_faults(guest, outcome.version)
         print(
             f"Linux {outcome.version}: {outcome.exact} of {len(outcome.trials)} exact"
             f" by default, {len(lines)} faults",
@@ -131,14 +162,15 @@ def main() -> None:
 def save(outcome: Outcome, folder: Path) -> None:
     """Keep the trials in a file with the name of the kernel."""
     folder.mkdir(parents=True, exist_ok=True)
-    lines = [json.dumps(trial) + "\n" for trial in outcome.trials]
-    (folder / outcome.version).write_text("".join(lines))
+    lines = [json.dumps(trial) for trial in outcome.trials]
+    lines += [to_json(outcome.record)] if outcome.record else []
+    (folder / outcome.version).write_text("".join(f"{line}\n" for line in lines))
 
 
 def saved(folder: Path) -> list[Outcome]:
     """The trials that were saved, the oldest kernel first."""
     return [
-        Outcome(path.name, [*map(from_json, path.read_text().splitlines())])
+        _decode(path.name, path.read_text())
         for path in sorted(folder.iterdir(), key=_numbers)
     ]
 

@@ -14,6 +14,8 @@ from datetime import date
 from pathlib import Path
 
 from check_ephemeral_port.model.sockets import AUTO, NEVER
+from check_ephemeral_port.plugin.recorder import NAMES
+from tests.kernel.failures import FAILURES, Counted, Record, record_here
 from tests.kernel.guests import Outcome, saved
 from tests.kernel.situations import SITUATIONS
 from tests.kernel.trial import Said, Trial, try_each
@@ -32,7 +34,7 @@ range minus the distinct local ports that psutil lists, as other tools count.
 By *default*, the check asks the kernel which ports connect() can share; with
 ``--probe never`` it estimates that. Wrong figures are in italics. Where the
 kernel doesn't show enough, the bounds (``-vv``) follow: they say how wrong
-the estimate can be.
+the estimate can be. `What the recorder counts`_ is at the end.
 
 The other kernels are those of Debian, each with its own Python and psutil. A
 situation that a kernel does not have has no figure there. Where the truth
@@ -47,6 +49,25 @@ differs from that of the first column, it follows in parentheses.
      - Exact with ``--probe never``
      - Plain count exact
      - Truth outside the bounds
+"""
+
+RECORD = """\
+What the recorder counts
+------------------------
+
+For `failed connects <failed-connects.rst>`_: each of these is made with the
+recorder on. The *truth* is how many system calls failed for the reason that
+the record is about: no port was free or, for chosen ports, it is taken. Wrong
+counts are in italics. A dash means that the kernel refuses to record that.
+
+.. list-table::
+   :header-rows: 1
+
+   * - Kernel
+     - Counted exactly
+     - Wrong
+     - Not recorded
+     - What the kernel refuses
 """
 
 
@@ -74,7 +95,44 @@ def page(here: Outcome, others: Sequence[Outcome]) -> str:
         truth = first[name].truth if name in first else None
         cells += [_default(column.get(name), truth) for column in columns]
         lines += _row(cells)
-    return "\n".join(lines) + "\n"
+    return "\n".join([*lines, *_record_lines((here, *others))]) + "\n"
+
+
+def _record_lines(outcomes: Sequence[Outcome]) -> list[str]:
+    recorded = [(outcome, outcome.record) for outcome in outcomes if outcome.record]
+    if not recorded:
+        return []
+    lines = ["", *RECORD.splitlines()]
+    for outcome, record in recorded:
+        lines += _row([_version(outcome), *_record_totals(record)])
+    lines += ["", ".. list-table::", "   :header-rows: 1", ""]
+    versions = [_version(outcome) for outcome, _ in recorded]
+    lines += _row(["What happens", "Record", "Truth", *versions])
+    columns = [{each[:2]: each for each in record.failures} for _, record in recorded]
+    for failure in FAILURES:
+        found = [column.get((failure.name, failure.kind)) for column in columns]
+        truths = [each.has_to_count for each in found if each]
+        truth = next((truth for truth in truths if truth is not None), None)
+        cells = [failure.name, NAMES[failure.kind], "" if truth is None else str(truth)]
+        lines += _row([*cells, *map(_counted, found)])
+    return lines
+
+
+def _record_totals(record: Record) -> list[str]:
+    made = [each for each in record.failures if each.has_to_count is not None]
+    counted = [each for each in made if each.counted is not None]
+    exact = sum(each.counted == each.has_to_count for each in counted)
+    numbers = exact, len(counted) - exact, len(made) - len(counted)
+    refused = [f"{NAMES[r.kind]} ({', '.join(r.reasons)})" for r in record.refusals]
+    return [*map(str, numbers), "; ".join(refused) or "nothing"]
+
+
+def _counted(counted: Counted | None) -> str:
+    if counted is None or counted.has_to_count is None:
+        return ""
+    if counted.counted is None:
+        return "\\-"
+    return _mark(counted.counted, counted.has_to_count)
 
 
 def _version(outcome: Outcome) -> str:
@@ -127,7 +185,7 @@ def _row(cells: Sequence[str]) -> list[str]:
 
 def main() -> None:
     """Print the page."""
-    here = Outcome(platform.release(), [*try_each(SITUATIONS)])
+    here = Outcome(platform.release(), [*try_each(SITUATIONS)], record_here())
     folder = Path(sys.argv[1]) if len(sys.argv) > 1 else None
     sys.stdout.write(page(here, saved(folder) if folder else []))
 

@@ -9,9 +9,11 @@ from contextlib import contextmanager
 import pytest
 
 from check_ephemeral_port.system.silent_connect import (
+    NotSilent,
     settle_by_holding,
     settle_one_by_one,
 )
+from tests.support.needs import skip_without
 from tests.support.sockets import (
     bind,
     connect,
@@ -93,7 +95,10 @@ def during(experiment):
 
 @pytest.mark.namespace(ports=PORTS)
 def test_no_bind_and_no_connect_fails_while_ports_are_asked_one_by_one():
-    binds, connects, _ = during(settle_one_by_one)
+    try:
+        binds, connects, _ = during(settle_one_by_one)
+    except NotSilent as error:
+        skip_without(f"Linux 6.3 ({error})", "run on a newer kernel")
     assert (binds[1], connects[1]) == (0, 0)
 
 

@@ -8,276 +8,50 @@ import errno
 import os
 import socket
 import subprocess
-import threading
-from contextlib import contextmanager
 
 import pytest
 
-from check_ephemeral_port.model.failed.counts import (
-    BIND,
-    TCP_CONNECT,
-    UDP,
-    failed_since,
-)
+from check_ephemeral_port.model.failed.counts import TAKEN, TCP_CONNECT, failed_since
 from check_ephemeral_port.model.sockets import Endpoint
 from check_ephemeral_port.system.recorder.details import read_groups
 from check_ephemeral_port.system.recorder.reading import SUFFIXES, read_counts
 from check_ephemeral_port.system.recorder.switch import switch_on
 from check_ephemeral_port.system.silent_connect import settle_ports
-from tests.support.namespace import CLONE_NEWNET, add_route, set_sysctl, unshare
+from tests.kernel.failures import (
+    ATTEMPTS,
+    CHOSEN_PORT,
+    FAILURES,
+    PORTS,
+    bind_taken_port,
+    connect_from_taken_port,
+    failures_of,
+    make,
+    recorded,
+)
 from tests.support.needs import skip_without
-from tests.support.recorder import clear, instance, own_port, path, record_only
-from tests.support.sockets import (
-    EXHAUSTED,
-    bind,
-    bind_udp,
-    connect,
-    connect_udp,
-    connect_without_waiting,
-    full_listener,
-    held_connections,
-    held_sockets,
-    held_tcp_ports,
-    held_udp_ports,
-    in_slice,
-    listen,
-)
+from tests.support.recorder import clear, instance, own_port, path
+from tests.support.sockets import connect, held_connections, held_tcp_ports
 
-RECORDED = pytest.mark.namespace(ports="40000-40039", recorder=True)
-IPPROTO_MPTCP = 262
-ATTEMPTS = 3
+RECORDED = pytest.mark.namespace(ports=PORTS, recorder=True)
 
 
-@contextmanager
-def recorded():
-    """A recorder of connects to one port. The list gets the number of failures."""
-    switch_on()
-    failures: list[int] = []
-    port = own_port()
-    record_only(port)
-    begin = read_counts(path())
-    yield port, failures
-    failures.append(failed_since(begin, read_counts(path()))[0])
-
-
-def failures_of(operation, times=ATTEMPTS):
-    """How often the kernel refuses the operation because no port is free."""
-    failed = 0
-    for _ in range(times):
-        try:
-            operation().close()
-        except OSError as error:
-            failed += error.errno in EXHAUSTED
-    return failed
-
-
-def non_blocking(remote):
-    return connect_without_waiting(remote)
-
-
-def with_source(remote):
-    return connect(remote, "127.0.0.1")
-
-
-def mapped(remote):
-    return connect((f"::ffff:{remote[0]}", remote[1]))
-
-
-def in_a_slice(remote):
-    return connect(remote, options=[in_slice(40010, 40019)])
-
-
-def by_fast_open(remote):
-    client = socket.socket()
+@pytest.fixture(params=FAILURES, ids=lambda each: f"{each.name}, {each.kind}")
+def failure(request):
+    """Each way to fail that this kernel has."""
     try:
-        client.sendto(b"x", socket.MSG_FASTOPEN, remote)
-    except OSError:
-        client.close()
-        raise
-    return client
-
-
-def by_mptcp(remote):
-    with socket.socket(proto=IPPROTO_MPTCP) as client:
-        client.connect(remote)
-
-
-def slice_socket():
-    client = socket.socket()
-    client.setsockopt(*in_slice(40010, 40019))
-    return client
-
-
-NEED_A_NEWER_KERNEL = {
-    in_a_slice: slice_socket,
-    by_mptcp: lambda: socket.socket(proto=IPPROTO_MPTCP),
-}
-
-
-@pytest.fixture(
-    params=[
-        *(connect, non_blocking, with_source, mapped, by_fast_open),
-        *NEED_A_NEWER_KERNEL,
-    ],
-    ids=lambda operation: operation.__name__,
-)
-def operation(request):
-    """Each way of connecting that this kernel has."""
-    try:
-        NEED_A_NEWER_KERNEL.get(request.param, socket.socket)().close()
+        request.param.needs().close()
     except OSError as error:
         skip_without(f"a newer kernel ({error})", "run on a newer kernel")
     return request.param
 
 
 @RECORDED
-def test_every_way_of_connecting_is_counted(operation):
-    with recorded() as (port, failures), held_connections(40, ("127.0.0.1", port)):
-        assert failures_of(lambda: operation(("127.0.0.1", port))) == ATTEMPTS
-    assert failures == [ATTEMPTS]
-
-
-@RECORDED
-def test_ipv6_is_counted():
-    with recorded() as (port, failures), held_connections(40, ("::1", port)):
-        assert failures_of(lambda: connect(("::1", port))) == ATTEMPTS
-    assert failures == [ATTEMPTS]
-
-
-@RECORDED
-def test_the_same_socket_is_counted_each_time():
-    with recorded() as (port, failures), held_connections(40, ("127.0.0.1", port)):
-        with socket.socket() as client:
-            for _ in range(ATTEMPTS):
-                assert client.connect_ex(("127.0.0.1", port)) == errno.EADDRNOTAVAIL
-    assert failures == [ATTEMPTS]
-
-
-@RECORDED
-def test_reserved_and_bound_ports_are_causes_too():
-    with recorded() as (port, failures), listen(port=port):
-        with held_tcp_ports(40):
-            assert failures_of(lambda: connect(("127.0.0.1", port))) == ATTEMPTS
-        set_sysctl("ip_local_reserved_ports", "40000-40039")
-        assert failures_of(lambda: connect(("127.0.0.1", port))) == ATTEMPTS
-    assert failures == [2 * ATTEMPTS]
-
-
-@RECORDED
-def test_threads_other_users_and_other_namespaces_are_counted():
-    with recorded() as (port, failures), held_connections(40, ("127.0.0.1", port)):
-        remote = ("127.0.0.1", port)
-        threads = [threading.Thread(target=failures_of, args=[lambda: connect(remote)])]
-        threads[0].start()
-        threads[0].join()
-        assert in_child(lambda: fail_as_other_user(remote))
-        assert in_child(lambda: fail_in_namespace(port))
-    assert failures == [3 * ATTEMPTS]
-
-
-def fail_as_other_user(remote):
-    os.setuid(1)
-    return failures_of(lambda: connect(remote))
-
-
-def fail_in_namespace(port):
-    unshare(CLONE_NEWNET)
-    subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
-    set_sysctl("ip_local_port_range", "50000 50001")
-    with held_connections(2, ("127.0.0.1", port)):
-        return failures_of(lambda: connect(("127.0.0.1", port)))
-
-
-def in_child(task):
-    """Whether the task of a child returns the number of attempts."""
-    child = os.fork()
-    if child == 0:
-        os._exit(0 if task() == ATTEMPTS else 1)
-    return os.waitpid(child, 0)[1] == 0
-
-
-def refused(port):
-    with socket.socket() as client:
-        assert client.connect_ex(("127.0.0.1", port)) == errno.ECONNREFUSED
-
-
-def refused_ipv6(port):
-    with socket.socket(socket.AF_INET6) as client:
-        assert client.connect_ex(("::1", port)) == errno.ECONNREFUSED
-
-
-def unreachable(port):
-    with socket.socket() as client:
-        assert client.connect_ex(("192.0.2.7", port)) == errno.ENETUNREACH
-
-
-def prohibited(port):
-    add_route("prohibit", "192.0.2.0/24")
-    with socket.socket() as client:
-        assert client.connect_ex(("192.0.2.7", port)) == errno.EACCES
-
-
-def closed_while_pending(port):
-    with full_listener(port=port):
-        connect_without_waiting(("127.0.0.1", port)).close()
-
-
-def timed_out(port):
-    with full_listener(port=port), socket.socket() as client:
-        client.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, 100)
-        assert client.connect_ex(("127.0.0.1", port)) == errno.ETIMEDOUT
-
-
-def given_port_taken(port):
-    with listen(port=port), connect(("127.0.0.1", port)) as first:
-        with socket.socket() as second:
-            second.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            first.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            second.bind(first.getsockname())
-            outcome = second.connect_ex(("127.0.0.1", port))
-            assert outcome == errno.EADDRNOTAVAIL
-
-
-def no_source_address(port):
-    subprocess.run(["ip", "-6", "addr", "del", "::1/128", "dev", "lo"], check=True)
-    with socket.socket(socket.AF_INET6) as client:
-        assert client.connect_ex(("2001:db8::7", port)) != 0
-
-
-def already_connected(port):
-    with listen(port=port), connect(("127.0.0.1", port)) as client:
-        assert client.connect_ex(("127.0.0.1", port)) == errno.EISCONN
-
-
-def ordinary(port):
-    with listen(port=port) as server:
-        for _ in range(200):
-            with connect(("127.0.0.1", port)) as client, server.accept()[0]:
-                client.setsockopt(
-                    socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0"
-                )
-
-
-@RECORDED
-@pytest.mark.parametrize(
-    "operation",
-    [
-        refused,
-        refused_ipv6,
-        unreachable,
-        prohibited,
-        closed_while_pending,
-        timed_out,
-        given_port_taken,
-        no_source_address,
-        already_connected,
-        ordinary,
-    ],
-)
-def test_other_failures_and_successes_are_not_counted(operation):
-    with recorded() as (port, failures):
-        operation(port)
-    assert failures == [0]
+def test_each_lack_of_a_port_is_counted_and_nothing_else(failure):
+    outcome = make(failure)
+    assert outcome.has_to_count in (0, 1, ATTEMPTS)
+    # this kernel can refuse to record all kinds but one
+    can_lack = failure.kind != TCP_CONNECT and outcome.counted is None
+    assert can_lack or outcome.counted == outcome.has_to_count
 
 
 @RECORDED
@@ -298,7 +72,11 @@ def test_the_experiment_of_the_check_is_not_counted():
 def test_a_burst_on_two_cpus_with_a_reader_in_between():
     cpus = sorted(os.sched_getaffinity(0))[:2]
     each = 100_000 // len(cpus)
-    with recorded() as (port, failures), held_connections(40, ("127.0.0.1", port)):
+    port = own_port()
+    with (
+        recorded(TCP_CONNECT, port) as failures,
+        held_connections(40, ("127.0.0.1", port)),
+    ):
         children = [fail_on_cpu(cpu, port, each) for cpu in cpus]
         last, summed = None, 0
         while children:
@@ -332,7 +110,8 @@ def fail_on_cpu(cpu, port, times):
 @RECORDED
 @pytest.mark.parametrize("cleared", ["trace", "buffer_size_kb"])
 def test_a_cleared_record_is_neither_negative_nor_counted_twice(cleared):
-    with recorded() as (port, _), held_connections(40, ("127.0.0.1", port)):
+    port = own_port()
+    with recorded(TCP_CONNECT, port), held_connections(40, ("127.0.0.1", port)):
         remote = ("127.0.0.1", port)
         failures_of(lambda: connect(remote), 5)
         before = read_counts(path())
@@ -349,7 +128,8 @@ def test_a_cleared_record_is_neither_negative_nor_counted_twice(cleared):
 
 @RECORDED
 def test_the_requester_is_named_while_it_lives_and_after():
-    with recorded() as (port, _), held_connections(40, ("127.0.0.1", port)):
+    port = own_port()
+    with recorded(TCP_CONNECT, port), held_connections(40, ("127.0.0.1", port)):
         failures_of(lambda: connect(("127.0.0.1", port)))
         (group,) = read_groups(path(), TCP_CONNECT)
         name = open("/proc/self/comm").read().strip()
@@ -366,39 +146,15 @@ def test_the_requester_is_named_while_it_lives_and_after():
 
 
 @RECORDED
-def test_bind_and_udp_are_counted_where_the_kernel_can():
-    kinds = {kind.kind for kind in switch_on() if kind.is_on}
-    assert TCP_CONNECT in kinds
-    own = os.stat("/proc/self/ns/net").st_ino
-    for kind, name in ((BIND, "bind"), (UDP, "udp")):
-        if kind in kinds:
-            event = instance(SUFFIXES[kind]) / "events" / instance().name / name
-            try:
-                only_here = f"ret != 0 && snum == 0 && net == {own}"
-                (event / "filter").write_text(only_here)
-            except OSError:  # a kprobe does not record the namespace
-                kinds.remove(kind)
-    with held_tcp_ports(40), held_udp_ports(40), bind_taken() as taken:
-        assert failures_of(bind) == failures_of(listen_unbound) == ATTEMPTS
-        assert failures_of(bind_udp) == ATTEMPTS
-        assert failures_of(lambda: connect_udp(("127.0.0.1", 9))) == ATTEMPTS
-        assert failures_of(lambda: bind_given(taken)) == ATTEMPTS
-    for kind in kinds - {TCP_CONNECT}:
-        counts = read_counts(path() + SUFFIXES[kind])
-        assert failed_since(None, counts)[0] == 2 * ATTEMPTS
-
-
-@contextmanager
-def bind_taken():
-    with listen(port=5001) as server, held_sockets(server):
-        yield server.getsockname()
-
-
-def bind_given(address):
-    with socket.socket() as client:
-        client.bind(address)
-
-
-def listen_unbound():
-    with socket.socket() as server:
-        server.listen()
+def test_a_chosen_port_that_is_taken_is_named():
+    port = own_port()
+    with recorded(TAKEN, port) as failures:
+        assert bind_taken_port() == ATTEMPTS
+        assert connect_from_taken_port(port) == 1
+        folder = path() + SUFFIXES[TAKEN]
+        groups = read_groups(folder, TAKEN) if os.path.exists(folder) else []
+    if failures:
+        here = [group for group in groups if group.requester.namespace == "own"]
+        bound, connected = sorted(here, key=lambda group: -group.failures)
+        assert (bound.failures, bound.source) == (ATTEMPTS, f"port {CHOSEN_PORT}")
+        assert (connected.failures, connected.destination) == (1, None)

@@ -16,6 +16,15 @@ def recorded(name: str) -> str:
     return (FOLDER / name).read_text(encoding="utf-8")
 
 
+def logged_event(number: int, time: str = "2019-01-16T02:01:10.611477100Z") -> bytes:
+    """An event of Windows' System log with this number, as ``wevtutil`` prints it."""
+    text = recorded("windows/event-4227.xml").replace(
+        "2019-01-16T02:01:10.611477100Z", time
+    )
+    lines = text.replace('"', "'").replace(" />", "/>").replace("4227", str(number))
+    return "".join(line.strip() for line in lines.splitlines()).encode() + b"\r\n"
+
+
 def psutil_rows(folder: str) -> list[Any]:
     """The answer of psutil's net_connections() on another platform."""
     addr = namedtuple("addr", ["ip", "port"])

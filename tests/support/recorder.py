@@ -8,6 +8,7 @@ lives in a mount namespace with an empty ``/run``. Other programs of the host fa
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from functools import cache
@@ -53,9 +54,20 @@ def _why_no_tracefs() -> str:
     return done.stderr.strip() if done.returncode else ""
 
 
-def new_name() -> str:
-    """A name that no other test has."""
-    return f"test_{os.getpid()}"
+def new_name(prefix: str = "test") -> str:
+    """A name that no other process has."""
+    return f"{prefix}_{os.getpid()}"
+
+
+def remove_abandoned(prefix: str) -> None:
+    """Remove the recorders with names by this prefix whose processes were killed."""
+    command = f"{_MOUNT}; ls {TRACEFS}/instances"
+    listed = subprocess.check_output(
+        ["unshare", "--mount", "sh", "-c", command], text=True
+    )
+    for pid in set(re.findall(rf"^{prefix}_([0-9]+)", listed, re.MULTILINE)):
+        if not os.path.exists(f"/proc/{pid}"):
+            remove_recorder(f"{prefix}_{pid}")
 
 
 def with_tracefs(name: str, body: Callable[[], None]) -> Callable[[], None]:

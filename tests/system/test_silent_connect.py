@@ -1,8 +1,8 @@
 """connect() is asked which ports it can have, and nothing else in the system moves."""
 
+import _socket
 import errno
 import resource
-import socket
 import subprocess
 from contextlib import closing
 
@@ -116,11 +116,11 @@ def test_without_fast_open_it_says_why():
 @ALONE
 def test_a_packet_that_goes_out_ends_the_experiment(monkeypatch):
     # as with Fast Open's own detection of black holes, which nothing here can cause
-    class NotDelayed(socket.socket):
+    class NotDelayed(_socket.socket):
         def connect_ex(self, remote):
             return errno.EINPROGRESS
 
-    monkeypatch.setattr(socket, "socket", NotDelayed)
+    monkeypatch.setattr(_socket, "socket", NotDelayed)
     with pytest.raises(NotSilent, match="off for a while"):
         settle_ports([40000], 1)
     with pytest.raises(NotSilent, match="off for a while"):

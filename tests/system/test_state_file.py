@@ -17,9 +17,10 @@ from check_ephemeral_port.model.forecast.trend import MOST_POINTS, Point, Series
 from check_ephemeral_port.system import state_file
 from check_ephemeral_port.system.errors import SystemReadError
 from check_ephemeral_port.system.state_file import (
+    DAMAGED,
     LONGEST_COUNTS,
     MOST_BYTES,
-    MOST_CHECKS,
+    MOST_COUNTS,
     decode_history,
     encode_history,
     has_counts,
@@ -341,30 +342,67 @@ def test_each_check_has_its_own_counts_beside_the_history(path):
 
 
 def test_only_the_latest_counts_of_a_reasonable_size_are_kept(path):
-    for number in range(MOST_CHECKS + 1):
-        keep_counts(path, "x" * LONGEST_COUNTS, str(number))
+    most = MOST_COUNTS // (LONGEST_COUNTS - 9)
+    for number in range(most + 1):
+        keep_counts(path, "x" * (LONGEST_COUNTS - 9), str(number))
     assert os.path.getsize(path) < MOST_BYTES / 2
     assert keep_counts(path, "", "0") == ("", "")
-    assert keep_counts(path, "x" * (LONGEST_COUNTS + 1), "1")[0] != ""
+    found, problem = keep_counts(path, "x" * (LONGEST_COUNTS + 1), "1")
+    assert (found[:1], problem) == ("x", f"--state-file {path}: too many CPUs")
     assert keep_counts(path, "", "1") == ("", "")
+
+
+def test_many_checks_keep_their_counts_in_one_file(path):
+    for number in range(200):
+        keep_counts(path, f"{number} {'x' * 400}", str(number))
+    for number in range(200):
+        assert keep_counts(path, "", str(number))[0].startswith(f"{number} ")
 
 
 def test_counts_and_history_of_the_largest_size_are_kept_together(path):
     points = tuple(Point(1e6 + n / 7, 2e9 + n / 7, 65536) for n in range(MOST_POINTS))
     series = {f"{n} {'x' * 90}": Series("b" * 36, "p" * 30, points) for n in range(200)}
     keep(path, series)
-    for number in range(MOST_CHECKS):
-        keep_counts(path, "x" * LONGEST_COUNTS, str(number))
+    for number in range(MOST_COUNTS // LONGEST_COUNTS):
+        keep_counts(path, "x" * (LONGEST_COUNTS - 1), str(number))
     assert len(kept(path)) == 200
 
 
 @pytest.mark.parametrize(
-    "counts", [[], {"x": 5}, {"x": "y" * 99999}, None, {"x": None}]
+    "counts", [[], {"x": 5}, {"x": "y" * 199999}, None, {"x": None}]
 )
 def test_foreign_counts_make_the_file_foreign(path, counts):
     with open(path, "w") as file:
         json.dump({**GOOD, "counts": counts}, file)
-    assert keep_counts(path, "") == ("", "")
+    assert keep_counts(path, "6") == (DAMAGED, "")
+    assert keep_counts(path, "") == ("6", "")
+
+
+def test_counts_are_read_without_the_lock_if_another_run_holds_it(path):
+    keep_counts(path, "5")
+    with open(path, "rb") as other:
+        fcntl.flock(other, fcntl.LOCK_EX)
+        found = update_counts(path, "one", lambda last: ("6", last), 0.05)
+    assert found == ("5", f"--state-file {path}: another check has locked it")
+    assert keep_counts(path, "") == ("5", "")
+
+
+def test_counts_of_a_file_that_cannot_be_trusted_are_not_read(path, tmp_path):
+    keep_counts(path, "5")
+    os.symlink(path, tmp_path / "link")
+    link = str(tmp_path / "link")
+    assert keep_counts(link, "6") == ("", f"--state-file {link} is a symbolic link")
+    tmp_path.chmod(0o777)
+    problem = f"--state-file {path}: every user can replace it there"
+    assert keep_counts(path, "6") == ("", problem)
+    missing = "/nowhere/state"
+    problem = f"--state-file {missing}: No such file or directory"
+    assert keep_counts(missing, "6") == ("", problem)
+
+
+def test_without_flock_no_counts_are_kept(path):
+    found = update_counts(path, "one", lambda last: ("5", last), 10, "nt")
+    assert found == ("", "--state-file: this system has no flock()")
 
 
 def test_a_file_that_cannot_be_read_has_no_counts(path):

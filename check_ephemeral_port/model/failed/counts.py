@@ -16,7 +16,9 @@ TCP_CONNECT = "tcp_connect"
 BIND = "bind"
 UDP = "udp"
 KINDS = (TCP_CONNECT, BIND, UDP)
-"""The kinds of requests that a recorder distinguishes."""
+"""The kinds of requests that leave the choice of the port to the kernel."""
+TAKEN = "taken"
+"""Requests for a port that the program chose and that is taken: no lack of ports."""
 
 _PARTS_OF_TOTAL = (
     "entries",
@@ -131,7 +133,7 @@ def _decode_line(line: str) -> tuple[str, Counts]:
     for word in words:
         cpu, total, kept, oldest = word.split(":")
         cpus[_whole(cpu)] = CpuCount(_whole(total), _whole(kept), _seconds(oldest))
-    if kind not in KINDS:
+    if kind not in (*KINDS, TAKEN):
         raise ValueError
     boot_id = "" if boot_id == "-" else boot_id
     at = _seconds(at_seconds)

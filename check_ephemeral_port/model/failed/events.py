@@ -36,7 +36,8 @@ class Event(NamedTuple):
     destination: Endpoint | None = None
     """``None`` for all but connect() of TCP."""
     source: str | None = None
-    """The local address; the wildcard if the program left the choice to the kernel."""
+    """The local address, the wildcard if the program left the choice to the kernel; or
+    the port that the program chose."""
     namespace: int | None = None
     """The inode of the network namespace, where the kernel records it."""
 
@@ -70,7 +71,8 @@ def _tcp_connect(event: Event, fields: dict[str, str]) -> Event:
 
 def _other(event: Event, fields: dict[str, str]) -> Event:
     namespace = int(fields["net"]) if "net" in fields else None
-    return event._replace(namespace=namespace)
+    source = f"port {int(fields['chosen'])}" if "chosen" in fields else None
+    return event._replace(namespace=namespace, source=source)
 
 
 def group_events(

@@ -11,7 +11,7 @@ class KindStatus(NamedTuple):
     """Whether one kind of request is recorded."""
 
     kind: str
-    """One of :data:`~.counts.KINDS`."""
+    """One of :data:`~.counts.KINDS`, or :data:`~.counts.TAKEN`."""
     is_on: bool
     is_changed: bool = False
     """Whether this call has switched it on or off."""

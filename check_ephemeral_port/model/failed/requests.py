@@ -7,6 +7,10 @@ from collections.abc import Mapping, Sequence
 from ..records import NamedTuple
 from ..sockets import Endpoint
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:  # only Windows has them
+    from .log import LoggedEvents
+
 
 class Requester(NamedTuple):
     """Who made a failed request. The texts come from the system: clean them."""
@@ -24,10 +28,11 @@ class FailedGroup(NamedTuple):
 
     failures: int
     kind: str
-    """One of :data:`~.counts.KINDS`."""
+    """One of :data:`~.counts.KINDS`, or :data:`~.counts.TAKEN`."""
     requester: Requester
     destination: Endpoint | None
     source: str | None
+    """The local address, or the port that the program chose."""
     first_seconds: float
     last_seconds: float
     """Times since the system started."""
@@ -54,14 +59,25 @@ class FailedRequests(NamedTuple):
     fewer than ``counts``."""
     since_last_run: bool = False
     """Whether the counts begin at the last run; else when the recorder was made."""
+    mixed: str = ""
+    """Why failures from before the last run count again; empty if they don't."""
     made_seconds_ago: float = 0
     """How long ago the recorder was made."""
     gone: bool = False
     """There is no recorder, but there was one at the last run."""
+    unreadable: bool = False
+    """The recorder could be read at the last run, and cannot now."""
     missing: bool = False
     """There is no recorder that the check can read, but the user asks for one."""
     paused: bool = False
     """The recorder is switched on, but another program has stopped it."""
+    taken: int = 0
+    """Requests for a port that the program chose, which is taken; 0 if unknown. They
+    don't count."""
+    window_seconds: float = 0
+    """The counts are of events in the log of Windows in this time; 0 for a recorder."""
+    logged: Sequence[LoggedEvents] = ()
+    """These events."""
 
     def known(self, kind: str) -> int:
         """The number of failures of this kind that are known in detail."""

@@ -21,11 +21,13 @@ NOUNS = {
     BIND: ("bind() to port 0", "calls of bind() to port 0"),
     UDP: ("UDP request", "UDP requests"),
 }
+CHOSEN = "a chosen port"
 USAGES = {TCP_CONNECT: "tcp_connect", BIND: "tcp_bind", UDP: "udp_bind"}
 """The usage of each kind."""
 OWN = "own"
 GONE = "the recorder of failed connects was on at the last check and is off now"
 MISSING = "failed connects are not recorded here"
+UNREADABLE = "the recorder of failed connects cannot be read any more"
 PAUSED = "the recorder of failed connects is paused"
 
 
@@ -54,10 +56,13 @@ class _FailedContext(ThresholdContext):
 def failed_context(failed: FailedRequests, given: Thresholds) -> ThresholdContext:
     """Judges the number of failures.
 
-    By default one failure since the last run is critical. Without a last run there is
-    no default, because the alarm would never end.
+    By default one failure since the last run is critical, and one event in the log of
+    Windows, which alarms until it is too old. In the first run, and without
+    a state file, there is no default, because the alarm would never end. If the last
+    run is not known for another reason, the line has that reason.
     """
-    if given.critical is None and failed.since_last_run:
+    ends = failed.since_last_run or failed.window_seconds
+    if given.critical is None and (ends or failed.mixed):
         given = given._replace(critical=DEFAULT_CRITICAL)
     return _FailedContext(FAILED_COUNT, given)
 
@@ -65,15 +70,28 @@ def failed_context(failed: FailedRequests, given: Thresholds) -> ThresholdContex
 def failed_sentences(failed: FailedRequests) -> list[str]:
     """A sentence for each kind with failures, and one if the recorder has stopped."""
     sentences = [failed_sentence(failed, k) for k in failed.counts if failed.counts[k]]
+    sentences += mixed_sentences(failed)
     sentences += [GONE] if failed.gone else []
+    sentences += [UNREADABLE] if failed.unreadable else []
     sentences += [MISSING] if failed.missing else []
     return [*sentences, PAUSED] if failed.paused else sentences
+
+
+def mixed_sentences(failed: FailedRequests) -> list[str]:
+    """Why the failures can be earlier ones; empty if they can't, or if none failed."""
+    if not failed.mixed or not any(failed.counts.values()):
+        return []
+    return [f"new failures cannot be distinguished from earlier ones ({failed.mixed})"]
 
 
 def failed_sentence(failed: FailedRequests, kind: str) -> str:
     """How many requests failed, and whose: ``12 connects failed since the last check
     because no port was free, 11 to 192.0.2.7:443 by nginx``."""
     count = failed.counts[kind]
+    if failed.window_seconds:
+        events = f"{count} {'event' if count == 1 else 'events'} in the System log"
+        what = f"{NOUNS[kind][1]} failed {period_of(failed)} because no port was free"
+        return f"{what} ({events})"
     noun = NOUNS[kind][count != 1]
     what = f"{count} {noun} failed since {begin_of(failed)}"
     return f"{what} because no port was free" + _by_the_culprit(failed, kind)
@@ -82,8 +100,14 @@ def failed_sentence(failed: FailedRequests, kind: str) -> str:
 def begin_of(failed: FailedRequests) -> str:
     """When counting began: ``the last check``."""
     if failed.since_last_run:
-        return "the last check"
+        return "an earlier check" if failed.mixed else "the last check"
     return f"the recorder was switched on {duration(failed.made_seconds_ago)} ago"
+
+
+def period_of(failed: FailedRequests) -> str:
+    """The time whose events count: ``in the last hour``."""
+    span = duration(failed.window_seconds)
+    return f"in the last {'hour' if failed.window_seconds == 3600 else span}"
 
 
 def _by_the_culprit(failed: FailedRequests, kind: str) -> str:

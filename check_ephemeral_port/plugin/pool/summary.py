@@ -73,7 +73,8 @@ class PoolSummary:
             for result in results.most_significant
             if not self._resource.figure(result.metric.name)
         ]
-        clauses = [*evidence, *self._usage_clauses(alarms, results)]
+        clauses = [*evidence[:1], *self._mixed(), *evidence[1:]]
+        clauses += self._usage_clauses(alarms, results)
         clauses += [*self._failed(), *self._between_checks(results)]
         clauses += [*self._no_history(), *self._explanation.causes]
         clauses += self._slow_connects(alarms[0] if alarms else None)
@@ -105,6 +106,15 @@ class PoolSummary:
         from .failed import failed_sentences  # late: most hosts have no recorder
 
         return failed_sentences(failed)
+
+    def _mixed(self) -> list[str]:
+        """Why an alarm about requests that failed does not end."""
+        failed = self._resource.observation.failed
+        if failed is None or not failed.mixed:
+            return []
+        from .failed import mixed_sentences
+
+        return mixed_sentences(failed)
 
     def _between_checks(self, results: nagiosplugin.Results) -> list[str]:
         """How full it was and is now, if only requests that failed alarm."""

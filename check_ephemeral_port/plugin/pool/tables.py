@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from ...model.connect import ConnectUsage
+from ...model.failed.counts import TAKEN
 from ...model.failed.requests import FailedGroup, FailedRequests
 from ...model.forecast.connection_rate import connection_rate
 from ...model.holders import Holder, Process
@@ -15,7 +16,7 @@ from ..layout import WIDTH, stage_lines
 from ..names import holder_name, namespace_name, remote_name, unit_name
 from ..output.details import Column, Section
 from ..text import clean_line, clean_name, count
-from .failed import NOUNS, begin_of
+from .failed import CHOSEN, NOUNS, begin_of, period_of
 from .figures import UsageFigure
 from .forecast import connection_rate_lines, forecast_cells, missing_history
 
@@ -44,6 +45,18 @@ _FAILED_COLUMNS = (
     Column("first", "first"),
     Column("last", "last"),
 )
+_LOGGED_COLUMNS = (
+    Column("events", "events", numeric=True),
+    Column("number", "Tcpip", numeric=True),
+    Column("first", "first"),
+    Column("last", "last"),
+    Column("meaning", "meaning"),
+)
+_MEANINGS = {
+    4227: "port used just now",
+    4231: "no TCP port free",
+    4266: "no UDP port free",
+}
 _FAILED_LAYOUTS = (
     ((0, 1, 2, 3), (4, 5, 6, 7)),
     ((0, 1, 2), (3,), (4, 5, 6, 7)),
@@ -271,13 +284,58 @@ def failed_section(
 
     ``local_time`` turns seconds since the start of the system into text.
     """
-    total, groups = sum(failed.counts.values()), failed.groups
+    total = sum(failed.counts.values())
     if not total:
         recorded = f"(recorded: {_recorded(failed)})"
         return Section(notes=[f"none failed since {begin_of(failed)} {recorded}"])
+    groups = [group for group in failed.groups if group.kind != TAKEN]
+    title = f"failed because no port was free, since {begin_of(failed)}: {total}"
+    return _groups_section(title, total, groups, rows, local_time)
+
+
+def logged_section(
+    failed: FailedRequests, local_time: Callable[[float], str]
+) -> Section:
+    """The events in the log of Windows. ``local_time`` is that of the wall clock."""
+    if not failed.logged:
+        none = f"no event in the System log {period_of(failed)} says that no port was"
+        return Section(notes=[f"{none} free"])
+    rows = [
+        (
+            group.events,
+            group.number,
+            local_time(group.first_seconds),
+            local_time(group.last_seconds),
+            _MEANINGS[group.number],
+        )
+        for group in failed.logged
+    ]
+    title = f"events in the System log {period_of(failed)}: no port was free"
+    return Section(title, _LOGGED_COLUMNS, rows)
+
+
+def taken_sections(
+    failed: FailedRequests, rows: int, local_time: Callable[[float], str]
+) -> list[Section]:
+    """The requests for a port that is taken; empty if there are none."""
+    if not failed.taken:
+        return []
+    groups = [group for group in failed.groups if group.kind == TAKEN]
+    begin = begin_of(failed)
+    title = f"failed because a chosen port is taken, since {begin}: {failed.taken}"
+    return [_groups_section(title, failed.taken, groups, rows, local_time)]
+
+
+def _groups_section(
+    title: str,
+    total: int,
+    groups: Sequence[FailedGroup],
+    rows: int,
+    local_time: Callable[[float], str],
+) -> Section:
     shown = sum(group.failures for group in groups[:rows])
     return Section(
-        f"failed because no port was free, since {begin_of(failed)}: {total}",
+        title,
         _FAILED_COLUMNS,
         [_failed_row(group, local_time) for group in groups[:rows]],
         [f"{total - shown} more"] if shown < total else [],
@@ -292,7 +350,8 @@ def _failed_row(
     names = (who.command, who.user, who.namespace)
     process, user, namespace = (name and clean_name(name) for name in names)
     first, last = map(local_time, (group.first_seconds, group.last_seconds))
-    ends = str(group.destination or NOUNS[group.kind][0]), group.source
+    what = CHOSEN if group.kind == TAKEN else NOUNS[group.kind][0]
+    ends = str(group.destination or what), group.source
     return (group.failures, process or None, *ends, user, namespace, first, last)
 
 

@@ -25,17 +25,14 @@ can reuse a port in TIME_WAIT (120 s, or ``TcpTimedWaitDelay``), so it is never 
 
 from __future__ import annotations
 
-import ntpath
-import os
 import re
-import subprocess
-import sys
 from collections.abc import Callable, Sequence
 
 from ...model.ports import PortPool, PortRange
 from ...model.settings import ConnectRules, PortSettings, Sharing
 from ...model.sockets import TCP, UDP
 from ..errors import SystemReadError
+from ..windows_program import run_windows_program
 
 RunNetsh = Callable[[Sequence[str]], bytes]
 
@@ -148,28 +145,5 @@ def _lines(output: bytes) -> list[bytes]:
 
 
 def run_netsh(arguments: Sequence[str]) -> bytes:
-    """The output of ``netsh.exe`` from the system folder; ``PATH`` is not used.
-
-    If it hangs, only the time limit of the run ends that.
-    Raises :class:`SystemReadError` if it fails.
-    """
-    command = "netsh " + " ".join(arguments)
-    root = os.environ.get("SystemRoot", "")
-    if not ntpath.isabs(root):
-        raise SystemReadError(f"{command}: %SystemRoot% names no folder")
-    flags = 0
-    if sys.platform == "win32":  # otherwise a console window would open
-        flags = subprocess.CREATE_NO_WINDOW
-    try:
-        done = subprocess.run(
-            [ntpath.join(root, "System32", "netsh.exe"), *arguments],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            creationflags=flags,
-        )
-    except (OSError, subprocess.SubprocessError) as error:
-        raise SystemReadError(f"{command}: {error}") from None
-    if done.returncode:
-        raise SystemReadError(f"{command}: exit code {done.returncode}")
-    return done.stdout
+    """The output of ``netsh.exe``. Raises :class:`SystemReadError` if it fails."""
+    return run_windows_program("netsh", arguments)

@@ -8,6 +8,7 @@ import time
 
 from ...model.failed.counts import (
     BIND,
+    TAKEN,
     TCP_CONNECT,
     UDP,
     Counts,
@@ -17,7 +18,7 @@ from ...model.failed.counts import (
 from ..clock import read_boot_id
 from ..errors import SystemReadError
 
-SUFFIXES = {TCP_CONNECT: "", BIND: "_bind", UDP: "_udp"}
+SUFFIXES = {TCP_CONNECT: "", BIND: "_bind", UDP: "_udp", TAKEN: "_taken"}
 """What the name of the instance of each kind ends in."""
 FEWEST_IN_A_RING = 100
 """A ring holds more failures than this, so with fewer, nothing is overwritten."""

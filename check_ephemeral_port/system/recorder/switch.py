@@ -137,11 +137,12 @@ def _define(place: _Place) -> list[str]:
     for probe in place.way.probes:
         if os.path.exists(place.probe):
             break
-        definition = f"{probe.letter}:{place.event} {probe.text}"
         try:
-            _append(f"{place.tracefs}/dynamic_events", definition)
+            for text in probe.texts:
+                _append_event(place, f"{probe.letter}:{place.event} {text}")
         except OSError as error:
             refused.append(f"{probe.name}: {error.strerror}")
+            _remove_event(place)  # the kernel can have taken some of the functions
     return refused
 
 
@@ -162,9 +163,12 @@ def _remove(place: _Place) -> None:
             if time.monotonic() > end:
                 raise
             time.sleep(0.01)
+    _remove_event(place)
+
+
+def _remove_event(place: _Place) -> None:
     if place.probe and os.path.isdir(place.probe):
-        # only this one: writing without O_APPEND would remove the probes of others
-        _append(f"{place.tracefs}/dynamic_events", f"-:{place.event}")
+        _append_event(place, f"-:{place.event}")
 
 
 def _status(place: _Place) -> KindStatus:
@@ -188,9 +192,10 @@ def _write(path: str, text: str) -> None:
     _put(path, text, os.O_WRONLY)
 
 
-def _append(path: str, text: str) -> None:
-    # not open(path, "a"): it seeks to the end, which these files refuse
-    _put(path, text, os.O_WRONLY | os.O_APPEND)
+def _append_event(place: _Place, command: str) -> None:
+    # without O_APPEND, it would remove the probes of others; not open(path, "a"): it
+    # seeks to the end, which these files refuse
+    _put(f"{place.tracefs}/dynamic_events", command, os.O_WRONLY | os.O_APPEND)
 
 
 def _put(path: str, text: str, flags: int) -> None:

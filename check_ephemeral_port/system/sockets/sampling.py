@@ -22,6 +22,7 @@ from ...model.sockets import (
     TcpState,
 )
 from ..errors import SystemReadError
+from ..kernel_files import read_kernel_text
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -29,9 +30,12 @@ if TYPE_CHECKING:
 
     Addresses = tuple[str, Endpoint, Optional[Endpoint]]
 
-PSUTIL_LIMIT_SOCKETS = 2000
-"""With more TCP and UDP sockets than this, ``auto`` does not use psutil: it would take
-longer than the rest of the check."""
+PSUTIL_LIMIT_SOCKETS = 500
+"""With more TCP and UDP sockets than this, ``auto`` does not use psutil: reading them
+would take longer than its start."""
+PSUTIL_LIMIT_TASKS = 100
+"""The same for the threads of all processes. psutil reads the descriptors of each
+process."""
 
 
 def take_sample(
@@ -44,7 +48,7 @@ def take_sample(
 
     ``sampler``: one of :data:`~check_ephemeral_port.model.sockets.SAMPLERS`. ``auto``
     merges the lists of psutil and sock_diag. It uses sock_diag alone on hosts with many
-    sockets, and psutil alone where sock_diag is not available.
+    sockets or processes, and psutil alone where sock_diag is not available.
     Raises :class:`SystemReadError` if the sockets cannot be listed.
     """
     sample = _take_sample(pool, protocols, rules, sampler)
@@ -66,7 +70,7 @@ def _take_sample(
 ) -> SocketSample:
     if sampler == AUTO and sys.platform != "linux":
         sampler = PSUTIL
-    if sampler == SOCK_DIAG or (sampler == AUTO and _many_sockets()):
+    if sampler == SOCK_DIAG or (sampler == AUTO and _is_psutil_slow()):
         from .by_sock_diag import sample_by_sock_diag
 
         try:
@@ -131,15 +135,26 @@ def _list_tcp(
     return list_by_psutil(pool, [TCP]).entries
 
 
-def _many_sockets() -> bool:
+def _is_psutil_slow() -> bool:
     from .sockstat import read_socket_counts
 
     try:
         counts = read_socket_counts()
+        tasks = _count_tasks()
     except SystemReadError:  # hidden by a sandbox
         return False
     # psutil inspects the processes of all network namespaces
-    return counts.total + counts.tcp_unhashed > PSUTIL_LIMIT_SOCKETS
+    sockets = counts.total + counts.tcp_unhashed
+    return sockets > PSUTIL_LIMIT_SOCKETS or tasks > PSUTIL_LIMIT_TASKS
+
+
+def _count_tasks(path: str = "/proc/loadavg") -> int:
+    """The threads of the host, without a walk over them; see proc_loadavg(5)."""
+    text = read_kernel_text(path)
+    try:
+        return int(text.split()[3].partition("/")[2])
+    except (IndexError, ValueError):
+        raise SystemReadError(f"{path}: {text[:40]!r} is no load average") from None
 
 
 def merge_listings(listed: SocketListing, details: SocketListing) -> SocketListing:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from check_ephemeral_port.model.failed.counts import BIND, TCP_CONNECT, UDP
+from check_ephemeral_port.model.failed.counts import BIND, TAKEN, TCP_CONNECT, UDP
 from check_ephemeral_port.model.failed.events import (
     ALWAYS,
     Event,
@@ -69,6 +69,12 @@ def test_ipv6_and_mapped_addresses():
 def test_a_bind_has_its_namespace_if_the_kernel_records_it(fields, namespace):
     (event,) = parsed(LINE.replace(FIELDS, fields), BIND)
     assert event == Event("nginx", 812, 11419.420165, namespace=namespace)
+
+
+def test_a_chosen_port_is_the_source():
+    fields = "taken: (__inet_bind+0x1d4 <- udp_lib_get_port) chosen=53 ret=-98"
+    (event,) = parsed(LINE.replace(FIELDS, fields), TAKEN)
+    assert event == Event("nginx", 812, 11419.420165, source="port 53")
 
 
 @pytest.mark.parametrize(

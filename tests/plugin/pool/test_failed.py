@@ -3,7 +3,7 @@
 import pytest
 
 from check_ephemeral_port.checks.pool import judge_pool, render
-from check_ephemeral_port.model.failed.counts import BIND, TCP_CONNECT, UDP
+from check_ephemeral_port.model.failed.counts import BIND, TAKEN, TCP_CONNECT, UDP
 from check_ephemeral_port.model.failed.requests import (
     FailedGroup,
     FailedRequests,
@@ -16,7 +16,7 @@ from check_ephemeral_port.plugin.layout import section_lines
 from check_ephemeral_port.plugin.output.nagios import write_nagios
 from check_ephemeral_port.plugin.pool.resource import EphemeralPorts
 from check_ephemeral_port.plugin.pool.summary import Explanation
-from check_ephemeral_port.plugin.pool.tables import failed_section
+from check_ephemeral_port.plugin.pool.tables import failed_section, taken_sections
 from tests.support.check_builders import clients, observe
 
 SLOW = "connects are slow because the ports tried first are used up"
@@ -27,7 +27,8 @@ CURL = Requester("curl", "me", "own")
 
 def group(failures, who=NGINX, kind=TCP_CONNECT, to=SERVER, source="198.51.100.1"):
     if kind != TCP_CONNECT:
-        to = source = None
+        to = None
+        source = "port 53" if kind == TAKEN else None
     return FailedGroup(failures, kind, who, to, source, 60.0, 125.0)
 
 
@@ -94,6 +95,32 @@ def test_without_a_last_check_the_default_does_not_alarm():
     assert status(first, "--failed-critical", "0") == (
         f"CRITICAL - {failed} - it was full at that time - now {OK}"
     )
+
+
+DENIED = "--state-file /x, Permission denied"
+MIXED = f"new failures cannot be distinguished from earlier ones ({DENIED})"
+
+
+@pytest.mark.parametrize(
+    "since_last_run, begin, full",
+    [
+        (True, "an earlier check", "it was full between the checks"),
+        (False, "the recorder was switched on 2 h ago", "it was full at that time"),
+    ],
+)
+def test_an_alarm_that_cannot_end_says_why(since_last_run, begin, full):
+    failed = TWELVE._replace(
+        since_last_run=since_last_run, made_seconds_ago=7300, mixed=DENIED
+    )
+    what = f"12 connects failed since {begin} because no port was free, 11 to"
+    line = f"{what} 192.0.2.7:443 by nginx - {MIXED}"
+    assert status(failed) == f"CRITICAL - {line} - {full}"
+    assert status(failed, "--failed-critical", "~:") == f"OK - {OK} - {line}"
+    both = failed._replace(counts={TCP_CONNECT: 12, BIND: 2})
+    assert f" - {MIXED} - 2 calls of bind() to port 0 failed " in status(both)
+    assert f" by nginx - {MIXED} - 95% of 40 ports " in status(failed, used=38)
+    none = failed._replace(counts={TCP_CONNECT: 0})
+    assert status(none) == f"OK - {OK} - {UDP_OK}"
 
 
 def test_an_alarm_about_figures_has_the_evidence_first():
@@ -171,6 +198,10 @@ def test_names_are_cleaned():
             "the recorder of failed connects was on at the last check and is off now",
         ),
         (
+            FailedRequests(unreadable=True),
+            "the recorder of failed connects cannot be read any more",
+        ),
+        (
             FailedRequests({TCP_CONNECT: 0}, paused=True),
             "the recorder of failed connects is paused",
         ),
@@ -218,6 +249,25 @@ def test_the_table_has_every_group():
         "                 me        own    60 s   125 s",
         "7 more",
     ]
+
+
+def test_a_chosen_port_that_is_taken_has_a_table_of_its_own():
+    groups = [group(2, CURL), group(3, kind=TAKEN), group(1, CURL, TAKEN)]
+    failed = FailedRequests({TCP_CONNECT: 2}, groups, True, taken=5)
+    assert section_lines(failed_section(failed, 9, str))[0].endswith(": 2")
+    (section,) = taken_sections(failed, 9, lambda seconds: f"{seconds:.0f} s")
+    assert section_lines(section) == [
+        "failed because a chosen port is taken, since the last check: 5",
+        "failed  process  to             from",
+        "                 user      netns  first  last",
+        "     3  nginx    a chosen port  port 53",
+        "                 www-data  own    60 s   125 s",
+        "     1  curl     a chosen port  port 53",
+        "                 me        own    60 s   125 s",
+        "1 more",
+    ]
+    assert taken_sections(failed._replace(taken=0), 9, str) == []
+    assert "chose" not in status(failed)
 
 
 def test_without_failures_the_table_says_what_is_recorded():

@@ -138,8 +138,8 @@ def test_a_failure_leaves_nothing_behind(monkeypatch):
     assert traces_of(recorder_name()) == ([], False, False)
 
 
-REFUSED = Probe("nonsense", "no_such_function", "f")
-UPROBE = Probe("uprobe", f"{sys.executable}:0x1000", "p")
+REFUSED = Probe("nonsense", ["no_such_function"], "f")
+UPROBE = Probe("uprobe", [f"{sys.executable}:0x1000"], "p")
 """Even kernels without fprobes and kprobes have this kind of probe."""
 
 
@@ -163,6 +163,21 @@ def test_the_first_definition_that_the_kernel_takes_is_used(monkeypatch):
         append(events, f"-:{recorder_name()}_other/one")
 
 
+@RECORDED
+def test_one_event_can_be_that_of_several_functions(monkeypatch):
+    places = [f"{sys.executable}:{place}" for place in ("0x1000", "0x1010")]
+    refused = Probe("half", [places[0], f"{sys.executable}:nonsense"], "p")
+    probe = Probe("uprobe", places, "p")
+    monkeypatch.setitem(WAYS, UDP, Way("common_pid == 1", probes=[refused, probe]))
+    kinds = {kind.kind: kind for kind in switch.switch_on()}
+    assert kinds[UDP].is_on
+    assert [text.split(":")[0] for text in kinds[UDP].refused] == ["half"]
+    defined = (TRACEFS / "dynamic_events").read_text()
+    assert defined.count(f":{recorder_name()}/udp ") == 2
+    switch.switch_off()
+    assert traces_of(recorder_name()) == ([], False, False)
+
+
 def append(file, text):
     descriptor = os.open(file, os.O_WRONLY | os.O_APPEND)
     os.write(descriptor, text.encode())
@@ -175,7 +190,7 @@ def test_a_kind_that_fails_later_is_refused_as_well(monkeypatch):
     kinds = {kind.kind: kind for kind in switch.switch_on()}
     assert kinds[TCP_CONNECT].is_on and not kinds[UDP].is_on
     assert kinds[UDP].refused[0].endswith("/filter: Invalid argument")
-    assert f"{recorder_name()}/" not in (TRACEFS / "dynamic_events").read_text()
+    assert f"{recorder_name()}/udp " not in (TRACEFS / "dynamic_events").read_text()
 
 
 @RECORDED

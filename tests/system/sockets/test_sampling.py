@@ -3,6 +3,7 @@
 import _socket
 import os
 import socket
+import subprocess
 import sys
 from collections import Counter
 from contextlib import contextmanager
@@ -165,13 +166,14 @@ def sample_by(sampler, pool=POOL):
 
 
 @pytest.fixture
-def few_sockets(monkeypatch):
-    """``auto`` uses psutil even if this machine has many sockets."""
+def small_host(monkeypatch):
+    """``auto`` uses psutil even if this machine has many sockets and processes."""
     monkeypatch.setattr(sampling, "PSUTIL_LIMIT_SOCKETS", 10**9)
+    monkeypatch.setattr(sampling, "PSUTIL_LIMIT_TASKS", 10**9)
 
 
 @pytest.mark.namespace(ports="40000-40099")
-def test_both_samplers_agree_socket_for_socket(few_sockets):
+def test_both_samplers_agree_socket_for_socket(small_host):
     with sockets_of_every_kind():
         by_psutil, by_sock_diag, joined = map(
             sample_by, ("psutil", "sock_diag", "auto")
@@ -295,7 +297,7 @@ def test_both_samplers_agree_at_10000_sockets(time_wait_share):
 
 
 @pytest.mark.namespace(ports=FARM_PORTS)
-@pytest.mark.parametrize("sockets, sampler", [(1000, "psutil"), (3000, "sock_diag")])
+@pytest.mark.parametrize("sockets, sampler", [(200, "psutil"), (1000, "sock_diag")])
 def test_auto_does_not_use_psutil_on_hosts_with_many_sockets(
     sockets, sampler, monkeypatch
 ):
@@ -306,19 +308,48 @@ def test_auto_does_not_use_psutil_on_hosts_with_many_sockets(
         "read_socket_counts",
         lambda *proc: counted(*proc)._replace(tcp_unhashed=0),
     )
+    monkeypatch.setattr(sampling, "PSUTIL_LIMIT_TASKS", 10**9)
     with Farm(Plan(sockets)):
         assert sample_by("auto").sampler.startswith(sampler)
 
 
 @pytest.mark.namespace(ports="40000-40099")
 @pytest.mark.parametrize(
-    "here, elsewhere, sampler",
-    [(2000, 0, "psutil"), (2001, 0, "sock_diag"), (1000, 1001, "sock_diag")],
+    "here, elsewhere, tasks, sampler",
+    [
+        (500, 0, 100, "psutil"),
+        (501, 0, 100, "sock_diag"),
+        (250, 251, 100, "sock_diag"),
+        (500, 0, 101, "sock_diag"),
+    ],
 )
-def test_auto_uses_psutil_up_to_2000_sockets(here, elsewhere, sampler, monkeypatch):
+def test_auto_uses_psutil_up_to_500_sockets_and_100_tasks(
+    here, elsewhere, tasks, sampler, monkeypatch
+):
     counts = sockstat.SocketCounts(here, elsewhere, here)
     monkeypatch.setattr(sockstat, "read_socket_counts", lambda *_: counts)
+    monkeypatch.setattr(sampling, "_count_tasks", lambda: tasks)
     assert sample_by("auto").sampler.startswith(sampler)
+
+
+def test_tasks_are_counted_without_a_walk():
+    before = sampling._count_tasks()
+    children = [subprocess.Popen(["sleep", "60"]) for _ in range(200)]
+    try:
+        # other tests start and end some at the same time
+        assert sampling._count_tasks() > before + 100
+    finally:
+        for child in children:
+            child.kill()
+            child.wait()
+
+
+@pytest.mark.parametrize("text", ["", "0.00 0.00 0.00", "0.00 0.00 0.00 1/many 7"])
+def test_an_odd_load_average_is_an_error(text, tmp_path):
+    odd = tmp_path / "loadavg"
+    odd.write_text(text)
+    with pytest.raises(SystemReadError, match="is no load average"):
+        sampling._count_tasks(str(odd))
 
 
 @pytest.fixture
