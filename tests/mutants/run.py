@@ -14,7 +14,6 @@ import re
 import shutil
 import sys
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 
 import mutmut.__main__
@@ -36,16 +35,15 @@ def without_decorators(source: str) -> str:
     return PROPERTY.sub(r"\g<function>    \g<name> = property(\g<name>)\n\n", source)
 
 
-def survivors() -> Iterator[tuple[str, str]]:
-    """The name of each mutant that no test noticed, and its change in one line."""
+def results() -> dict[str, tuple[int, str]]:
+    """The exit code and the file of each mutant that was tried, by its name."""
+    found = {}
     for meta in sorted(COPY.glob("**/*.meta")):
-        path = meta.relative_to(COPY).with_suffix("")
+        path = str(meta.relative_to(COPY).with_suffix(""))
         for name, code in json.loads(meta.read_text())["exit_code_by_key"].items():
-            if code in (SURVIVED, UNTESTED):
-                yield (
-                    name,
-                    f"{path.stem}: {change(get_diff_for_mutant(name, path=path))}",
-                )
+            if code is not None:
+                found[name] = code, path
+    return found
 
 
 def change(diff: str) -> str:
@@ -70,21 +68,20 @@ def explained() -> dict[str, str]:
 
 def report() -> bool:
     """Print what survived; whether all of it is explained."""
-    results = Counter(
-        code
-        for meta in COPY.glob("**/*.meta")
-        for code in json.loads(meta.read_text())["exit_code_by_key"].values()
-    )
-    kinds = explained()
-    found = dict(survivors())
-    unexplained = {name: line for name, line in found.items() if line not in kinds}
+    tried, kinds = results(), explained()
+    survivors = {
+        name: f"{Path(path).stem}: {change(get_diff_for_mutant(name, path=path))}"
+        for name, (code, path) in tried.items()
+        if code in (SURVIVED, UNTESTED)
+    }
+    unexplained = {n: line for n, line in survivors.items() if line not in kinds}
     for name, line in unexplained.items():
         print(f"{name}\n    {line}")
-    by_kind = Counter(kinds[line] for line in found.values() if line in kinds)
+    by_kind = Counter(kinds[line] for line in survivors.values() if line in kinds)
     for kind, count in by_kind.most_common():
         print(f"{count:5} {kind}")
     print(
-        f"{len(found)} of {results.total()} mutants survived, "
+        f"{len(survivors)} of {len(tried)} mutants survived, "
         f"{len(unexplained)} without an explanation"
     )
     return not unexplained
