@@ -42,7 +42,7 @@ class MissingForConnect(NamedTuple):
             return False
         # kernel: __inet_check_established(), inet_bound_dev_eq(); with l3mdev_accept,
         # all of these devices are in one port table
-        vrf_of = self.usage.use_of(to).connections.vrf_of
+        vrf_of = self.usage.tcp_uses[NO_VRF].connections.vrf_of
         ends = entry.local.address, entry.remote
         return ends == to[:2] and device in (0, to.device, vrf_of.get(to.device))
 

@@ -33,6 +33,8 @@ def holding(entries, destination=TO_THEM, **how):
 def test_connections_to_the_destination_hold_missing_ports():
     mine, other = connected(40000), connected(40002, OTHER)
     assert holding([mine, other]) == ([mine], {TO_THEM})
+    same_port = connected(40000, OTHER)
+    assert holding([mine, same_port]) == ([mine], {TO_THEM})
 
 
 def test_so_do_listeners_and_idle_sockets():

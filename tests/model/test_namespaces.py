@@ -14,6 +14,7 @@ def test_the_state_comes_first_and_then_the_fullest_pool():
     in_order = [
         result(0, None, None),
         result(0, 0.5, None),
+        result(0, 0.7, 0),
         result(0, 10, 60.0),
         result(0, 70.0, 0),
         result(0, None, 99.9),
