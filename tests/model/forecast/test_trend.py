@@ -152,8 +152,8 @@ def test_points_at_one_time_show_no_growth():
 
 def test_time_remaining_is_free_ports_divided_by_growth():
     assert time_remaining(
-        1200, Growth(slowest=1.0, typical=2.0, fastest=4.0, span_seconds=60)
-    ) == TimeRemaining(soonest=300, likely=600, latest=1200)
+        1200, Growth(slowest=0.5, typical=2.0, fastest=4.0, span_seconds=60)
+    ) == TimeRemaining(soonest=300, likely=600, latest=2400)
     rate = Growth(slowest=1.0, typical=1.0, fastest=1.0, span_seconds=60)
     assert time_remaining(1, rate).likely == 1
 
