@@ -229,12 +229,11 @@ def connect_usage(
     likely = PortSet(use.likely_bound).without(surely)
     perhaps = use.connected.without(surely)
     perhaps = perhaps.without(port for port in use.not_bound if port not in reusable)
-    low, more, most = (
-        ports.count_first_choice(pool.range) for ports in (surely, likely, perhaps)
-    )
+    # no port of the first half is likely bound
+    low, most = (ports.count_first_choice(pool.range) for ports in (surely, perhaps))
     unclear = use.unclear.without(use.shared).without(surely).without(reusable)
     capacity = pool.first_choice_capacity
-    first_bounds = Bounds(low, low + more, min(low + most + use.unseen, capacity))
+    first_bounds = Bounds(low, low, min(low + most + use.unseen, capacity))
     low = len(surely)
     most_bound = low + max(len(unclear), len(likely))
     if use.rules.sharing is Sharing.UNLESS_BOUND:

@@ -109,12 +109,14 @@ def test_the_devices_of_connections_are_known():
 def test_the_size_of_a_destination_is_what_is_in_its_way():
     entries = [connected(40000), waiting(40002), connected(40004, device=7)]
     entries += [waiting(40000 + n, remote="192.0.2.8") for n in range(3)]
+    entries.append(waiting(40006, device=9))
     connections = sample(*entries).connections
     to_them = Destination(US, Endpoint(THEM, 443))
     sizes = {unpack_destination(key): f"{size}" for size, key in connections.sizes()}
     assert sizes == {
         to_them: "2",
         to_them._replace(device=7): "3",  # and those without a device
+        to_them._replace(device=9): "3",
         Destination(US, Endpoint("192.0.2.8", 443)): "3",
     }
     ports = connections.ports(pack_destination(to_them))
