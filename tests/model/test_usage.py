@@ -137,6 +137,9 @@ def test_tcp_and_udp_have_separate_ports():
 def test_only_destinations_of_the_given_source_count():
     entries = [connected(40000), connected(40002), connected(40000, local="192.0.2.1")]
     assert usage(*entries, source="192.0.2.1").tcp_connect.ports.used.best == 1
+    watch = Watch("them:443", (endpoint(THEM, 443),))
+    watched = usage(*entries, source="192.0.2.1", watches=(watch,))
+    assert watched.tcp_connect.ports.used.best == 1
     for wildcard in ("0.0.0.0", "::", None):
         assert usage(*entries, source=wildcard).tcp_connect.ports.used.best == 2
 
