@@ -101,8 +101,8 @@ def tcp_use(
     sample: SocketSample,
     pool: PortPool,
     rules: ConnectRules,
-    settled: Mapping[int, bool] = {},
-    find_shared: bool = False,
+    settled: Mapping[int, bool],
+    find_shared: bool,
 ) -> TcpUse:
     """Sort the ports of TCP sockets by which requests they block.
 
