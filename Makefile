@@ -11,8 +11,10 @@ SECONDS ?= 60
 EDITABLE_PIP = 'pip>=21.3'
 # a test that waits leaves its processor to others; neighbors share what they have built
 PARALLEL = --numprocesses logical --dist worksteal
+# the folders whose tests run the program, often many times
+WHOLE_PROGRAM = benchmarks daemons e2e kernel
 
-.PHONY: help run quick test lint format test-oldest test-all test-kernels fuzz bench generated zipapp install release clean
+.PHONY: help run quick test lint format test-oldest test-all test-kernels fuzz mutants bench generated zipapp install release clean
 
 help:           ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' Makefile
@@ -21,7 +23,8 @@ run: $(VENV)/.installed  ## run the check on this host; ARGS="-v" passes options
 	@$(VENV)/bin/check_ephemeral_port $(ARGS); echo "exit code: $$?"
 
 quick: lint  ## lint, then all tests but those of the whole program: for each commit
-	$(VENV)/bin/python -m pytest $(PARALLEL) --quiet -m 'quick and not slow'
+	$(VENV)/bin/python -m pytest $(PARALLEL) --quiet -m 'not slow' \
+		$(addprefix --ignore tests/,$(WHOLE_PROGRAM))
 
 test: lint  ## lint, then the whole suite with its coverage
 	$(VENV)/bin/python -m pytest $(PARALLEL) --cov
@@ -57,6 +60,11 @@ fuzz:  ## feed odd bytes to every parser, SECONDS=60 each; ARGS="netsh sysctl" s
 	@$(MAKE) VENV=.venv-fuzz .venv-fuzz/.atheris
 	@.venv-fuzz/bin/python -m tests.fuzz --seconds $(SECONDS) $(ARGS)
 
+mutants:  ## change model/ in thousands of ways; ARGS="*.vrf.*" selects some by name
+	@$(MAKE) VENV=.venv-mutants .venv-mutants/.installed-test
+	@$(MAKE) VENV=.venv-mutants .venv-mutants/.mutmut
+	@.venv-mutants/bin/python tests/mutants/run.py $(ARGS)
+
 # editable installs start 9 ms later
 bench:  ## compare the cost of the check with its peers; ARGS="idle 10k" selects scenes
 	@$(PYTHON) -m venv .venv-bench
@@ -81,7 +89,7 @@ generated: $(VENV)/.installed  ## write the files in contrib that are derived fr
 	$(VENV)/bin/python -m contrib.generators
 
 clean:  ## remove everything that make has made
-	rm -rf .venv .venv-* .pybuild debian build dist *.egg-info .coverage* .hypothesis .mypy_cache .pytest_cache \
+	rm -rf .venv .venv-* .pybuild debian build dist mutants *.egg-info .coverage* .hypothesis .mypy_cache .pytest_cache \
 		.ruff_cache
 
 $(VENV)/.installed: setup.cfg pyproject.toml
@@ -102,4 +110,9 @@ $(VENV)/.oldest: setup.cfg
 
 $(VENV)/.atheris:
 	$(PIP) atheris
+	@touch $@
+
+# tests/mutants/run.py replaces parts of it
+$(VENV)/.mutmut:
+	$(PIP) 'mutmut==3.8.*'
 	@touch $@

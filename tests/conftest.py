@@ -23,8 +23,6 @@ os.environ[RECORDER_VARIABLE] = recorder.NO_RECORDER
 TESTS = Path(__file__).parent
 LIBRARY_SUITES = {"checks", "e2e", "kernel", "plugin", "system"}
 """Folders whose tests all depend on nagiosplugin or psutil."""
-WHOLE_PROGRAM_SUITES = {"benchmarks", "daemons", "e2e", "kernel"}
-"""Folders whose tests run the program, often many times: too long for make quick."""
 NO_SKIPS = "CHECK_EPHEMERAL_PORT_NO_SKIPS"
 
 # the same examples in each run, however slow the machine; make fuzz draws others
@@ -48,8 +46,6 @@ def pytest_collection_modifyitems(items):
         suite = item.path.relative_to(TESTS).parts[0]
         if suite in LIBRARY_SUITES:
             item.add_marker("library")
-        if suite not in WHOLE_PROGRAM_SUITES:
-            item.add_marker("quick")
 
 
 def pytest_runtest_setup(item):

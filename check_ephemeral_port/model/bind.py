@@ -31,17 +31,18 @@ def tcp_bind_usage(
     With ``None``, the port must be free on every address.
     kernel: ``inet_csk_find_open_port()``, ``inet_bind_conflict()``.
     """
-    held, unseen = [_held_by(entry) for entry in entries], use.unseen
     if source is None:
-        held.append(_HeldPorts("", use.connected, connected=True, v6only=None))
-        held.append(_HeldPorts("", use.idle, connected=False, v6only=None))
-    else:
-        unseen += len(use.idle)  # their addresses are unknown
-        for packed, ports in use.connections.ports_by_source():
-            address, numbers = address_text(packed), port_numbers(ports)
-            held.append(_HeldPorts(address, numbers, connected=True, v6only=None))
+        used = PortSet(entry.local.port for entry in entries)
+        used.update(use.connected)
+        used.update(use.idle)
+        return usage_of(pool, len(used), len(used), len(used) + use.unseen)
+    held = [_held_by(entry) for entry in entries]
+    for packed, ports in use.connections.ports_by_source():
+        address, numbers = address_text(packed), port_numbers(ports)
+        held.append(_HeldPorts(address, numbers, connected=True, v6only=None))
     low, best, high = _colliding(held, source, use.likely_bound)
-    return usage_of(pool, low, best, high + unseen)
+    # the addresses of idle ports are unknown
+    return usage_of(pool, low, best, high + use.unseen + len(use.idle))
 
 
 def udp_bind_usage(
@@ -73,8 +74,7 @@ def _colliding(
         elif overlap is None:
             at_most.update(ports)
             # a socket bound to a specific IPv6 address is V6ONLY and does not collide
-            any_ipv6 = address == ANY_IPV6
-            likely.update(ports if any_ipv6 else {*ports} - likely_bound)
+            likely.update({*ports} - likely_bound)
     return Bounds(len(surely), len(likely), len(at_most))
 
 

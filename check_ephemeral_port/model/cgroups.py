@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 
 from .records import NamedTuple
 
@@ -42,7 +41,7 @@ def unit_of(cgroups: str) -> Unit | None:
     The innermost container counts, then the innermost systemd unit. ``None`` if no path
     names one.
     """
-    paths = list(_paths(cgroups))
+    paths = cgroups.splitlines()  # one for each hierarchy, see cgroups(7)
     container = container_id(cgroups)
     if container:
         path = next(path for path in paths if container in path)
@@ -64,7 +63,7 @@ def _runtime(path: str) -> str:
     *_, before, _ = _CONTAINER_ID.split(path)  # outer containers have their own
     found = [(before.rfind(word), name) for word, name in _RUNTIMES.items()]
     position, name = max(found)
-    return name if position >= 0 else "container"  # Kubernetes without systemd
+    return name if position != -1 else "container"  # Kubernetes without systemd
 
 
 def _unescaped(unit: str) -> str:
@@ -81,13 +80,8 @@ def container_id(cgroups: str) -> str | None:
     counts. ``None`` if no path has an id: the process runs on the host, or its cgroup
     namespace hides the path.
     """
-    for path in _paths(cgroups):
+    for path in cgroups.splitlines():
         ids = _CONTAINER_ID.findall(path)
         if ids:
             return str(ids[-1][:SHORT_ID])
     return None
-
-
-def _paths(cgroups: str) -> Iterator[str]:
-    # the fields are hierarchy, controllers, path: see cgroups(7)
-    return (line.split(":", 2)[-1] for line in cgroups.splitlines())

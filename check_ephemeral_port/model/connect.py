@@ -101,8 +101,8 @@ def tcp_use(
     sample: SocketSample,
     pool: PortPool,
     rules: ConnectRules,
-    settled: Mapping[int, bool] = {},
-    find_shared: bool = False,
+    settled: Mapping[int, bool],
+    find_shared: bool,
 ) -> TcpUse:
     """Sort the ports of TCP sockets by which requests they block.
 
@@ -229,12 +229,11 @@ def connect_usage(
     likely = PortSet(use.likely_bound).without(surely)
     perhaps = use.connected.without(surely)
     perhaps = perhaps.without(port for port in use.not_bound if port not in reusable)
-    low, more, most = (
-        ports.count_first_choice(pool.range) for ports in (surely, likely, perhaps)
-    )
+    # no port of the first half is likely bound
+    low, most = (ports.count_first_choice(pool.range) for ports in (surely, perhaps))
     unclear = use.unclear.without(use.shared).without(surely).without(reusable)
     capacity = pool.first_choice_capacity
-    first_bounds = Bounds(low, low + more, min(low + most + use.unseen, capacity))
+    first_bounds = Bounds(low, low, min(low + most + use.unseen, capacity))
     low = len(surely)
     most_bound = low + max(len(unclear), len(likely))
     if use.rules.sharing is Sharing.UNLESS_BOUND:
@@ -251,7 +250,7 @@ def connect_usage(
     )
 
 
-def held_for(use: TcpUse, key: PackedDestination) -> tuple[array[int], array[int]]:
+def held_for(use: TcpUse, key: PackedDestination) -> tuple[array[int], Sequence[int]]:
     """The ports that a connect() cannot get, and those whose TIME_WAIT it can take over
     if the peer used timestamps."""
     taken = use.connections.held.get(key, bytearray())
@@ -261,7 +260,7 @@ def held_for(use: TcpUse, key: PackedDestination) -> tuple[array[int], array[int
         waiting = waiting + use.connections.time_wait.get(other, bytearray())
     if waiting and use.rules.allow_reuse(unpack_destination(key)):
         return port_numbers(taken), port_numbers(waiting)
-    return port_numbers(taken + waiting), port_numbers(b"")
+    return port_numbers(taken + waiting), ()
 
 
 def fullest_destinations(
@@ -328,13 +327,12 @@ def destination_filter(
     ``None`` for one of them means any. Returns ``None`` if every destination passes.
     """
     # with a wildcard address, the route decides about the source
-    any_source = source is None or is_wildcard(source)
-    if any_source and remotes is None:
+    packed = pack_address(source) if source and not is_wildcard(source) else None
+    if packed is None and remotes is None:
         return None
-    packed = pack_address(source) if source else b""
     ends = {*map(pack_remote, remotes or ())}
     return lambda key: (
-        (any_source or packed_source(key) == packed)
+        (packed is None or packed_source(key) == packed)
         and (remotes is None or packed_remote(key) in ends)
         and (device is None or device_of(key) == device)
     )

@@ -101,8 +101,7 @@ class Connections:
         """How many connections are in the way of a connect() to each destination,
         TIME_WAIT included."""
         for key, ports in self.held.items():
-            waiting = self.time_wait.get(key)
-            size = (len(ports) + (len(waiting) if waiting else 0)) // 2
+            size = (len(ports) + len(self.time_wait.get(key, b""))) // 2
             yield size + self._from_other_keys(key), key
         for key, ports in self.time_wait.items():
             if key not in self.held:

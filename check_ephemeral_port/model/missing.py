@@ -32,20 +32,19 @@ class MissingForConnect(NamedTuple):
 
         A connection to another destination does if its port was bound first.
         """
-        vrf_of, device = self.usage.vrf_of_device, entry.device or 0
-        to, port = self.destination, entry.local.port
-        if entry.protocol != TCP or vrf_of(device) != self.usage.vrf_of(to):
+        device, port, to = entry.device or 0, entry.local.port, self.destination
+        vrf = self.usage.vrf_of_device(device)
+        if entry.protocol != TCP or vrf != self.usage.vrf_of(to):
             return False
         if port in self.blocked:
             return True
-        # kernel: __inet_check_established(), inet_bound_dev_eq()
+        if to is None or port not in self.taken:
+            return False
+        # kernel: __inet_check_established(), inet_bound_dev_eq(); with l3mdev_accept,
+        # all of these devices are in one port table
+        vrf_of = self.usage.tcp_uses[NO_VRF].connections.vrf_of
         ends = entry.local.address, entry.remote
-        return (
-            to is not None
-            and port in self.taken
-            and ends == to[:2]
-            and device in (0, to.device, vrf_of(to.device))
-        )
+        return ends == to[:2] and device in (0, to.device, vrf_of.get(to.device))
 
     @property
     def connections(self) -> Collection[Destination | None]:

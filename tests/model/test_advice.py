@@ -9,6 +9,7 @@ from check_ephemeral_port.model.advice.bind_before_connect import (
     advise_bind_before_connect,
     bound_before_connect,
     destinations_of,
+    many_bound_first,
 )
 from check_ephemeral_port.model.advice.connection_state import (
     advise_connection_state,
@@ -23,7 +24,10 @@ from check_ephemeral_port.model.advice.listeners import advise_listeners
 from check_ephemeral_port.model.advice.odd_range import advise_odd_size
 from check_ephemeral_port.model.advice.reserved_ports import advise_reserved_ports
 from check_ephemeral_port.model.advice.small_range import advise_small_range
-from check_ephemeral_port.model.advice.time_wait import advise_time_wait
+from check_ephemeral_port.model.advice.time_wait import (
+    advise_time_wait,
+    time_wait_ports,
+)
 from check_ephemeral_port.model.advice.time_wait_table import advise_time_wait_table
 from check_ephemeral_port.model.bounds import Bounds, Usage
 from check_ephemeral_port.model.connect import ConnectUsage
@@ -110,10 +114,26 @@ def test_a_wider_range_makes_up_for_many_reserved_ports(reserved, fix):
     assert advice.fix == f"sysctl -w net.ipv4.ip_local_port_range={fix}"
 
 
+def test_a_quarter_of_a_small_range_is_many():
+    reserved = ports(1, 40009)
+    assert advise_reserved_ports(pool(40000, 40039, reserved), reserved)
+    enough = pool(32768, 60999, ports(40000, 47057))
+    assert enough.capacity == 0.75 * DEFAULT.capacity
+    assert advise_reserved_ports(enough, enough.reserved) is None
+
+
 def test_no_range_is_proposed_if_too_many_ports_are_reserved():
     reserved = ports(1024, 55000)
     advice = advise_reserved_ports(pool(32768, 60999, reserved), reserved)
-    assert not advice.is_command and "reserve fewer ports" in advice.fix
+    assert advice.is_command is False and "reserve fewer ports" in advice.fix
+    assert advice.problem == advice.cause != ""
+    assert_clauses([advice])
+
+
+def test_three_quarters_of_the_usual_ports_are_enough():
+    for last, fix in ((47057, "'32768 60999'"), (47058, "'32768 65535'")):
+        advice = advise_small_range(pool(), ports(40000, last))
+        assert advice.fix.endswith(fix)
 
 
 @pytest.mark.parametrize(
@@ -122,6 +142,7 @@ def test_no_range_is_proposed_if_too_many_ports_are_reserved():
         pool(32768, 60999, ports(40000, 46999)),  # just less than a quarter is reserved
         pool(1024, 65535, ports(20000, 47999)),  # enough ports remain
         pool(32768, 60999, {40000}),
+        pool(40000, 40039, range(40009)),
     ],
 )
 def test_no_advice_if_enough_ports_are_not_reserved(settings):
@@ -134,6 +155,7 @@ def test_no_advice_if_enough_ports_are_not_reserved(settings):
 )
 def test_the_fix_for_an_odd_number_of_ports_changes_one_bound(first, last, fix):
     advice = advise_odd_size(pool(first, last))
+    assert advice.problem.startswith(f"the range {first}-{last} has an odd number ")
     assert advice.fix == f"sysctl -w net.ipv4.ip_local_port_range='{fix}'"
     low, high = map(int, fix.split())
     assert advise_odd_size(pool(low, high)) is None
@@ -185,6 +207,12 @@ def test_one_fix_of_the_range_is_enough(low, high, reserved):
             "net.ipv4.tcp_timestamps is 0",
             "tcp_tw_reuse=1 net.ipv4.tcp_timestamps=1",
         ),
+        (
+            ConnectRules(reuse=0, timestamps=False),
+            BACKEND,
+            "net.ipv4.tcp_tw_reuse is 0 and net.ipv4.tcp_timestamps is 0",
+            "tcp_tw_reuse=1 net.ipv4.tcp_timestamps=1",
+        ),
     ],
 )
 def test_time_wait_that_cannot_be_taken_over(rules, destination, reasons, fix):
@@ -211,6 +239,16 @@ def test_time_wait_that_does_not_matter(waiting, destination, rules):
     assert advise_time_wait(waiting, usage, rules) is None
 
 
+def test_a_quarter_of_the_pool_in_time_wait_matters():
+    assert advise_time_wait(250, connect_usage(600), ConnectRules(reuse=0))
+
+
+def test_time_wait_to_no_destination_is_no_problem():
+    seen = sample(waiting(40000), waiting(40002), connected(40004))
+    assert time_wait_ports(seen.connections, BACKEND) == 2
+    assert time_wait_ports(seen.connections, None) == 0
+
+
 def test_a_problem_with_less_than_half_of_the_used_ports_is_not_the_cause():
     assert advise_time_wait(300, connect_usage(601), ConnectRules(reuse=0)).cause == ""
     assert advise_bind_before_connect(300, connect_usage(601), ()).cause == ""
@@ -226,14 +264,68 @@ def test_only_an_alarm_about_connect_has_a_cause():
     assert advice.cause.startswith("net.ipv4.tcp_tw_reuse is 2")
 
 
+def test_many_reserved_ports_matter_more_than_an_odd_number():
+    reserved = ports(40000, 50000)
+    settings = AdviceSettings(reserved=reserved)
+    host = facts(settings=settings, ports=pool(32768, 60998, reserved))
+    (advice,) = advise(host)
+    assert advice.problem == "reserved ports take 10001 of the range's 28231"
+
+
+@pytest.mark.parametrize("device", [0, 3])
+def test_each_problem_of_a_host_is_named_once_the_most_important_first(device):
+    seen = sample(*(waiting(port, device=device) for port in range(40000, 40024, 2)))
+    seen.connections.vrf_of = {3: 3}
+    usage = host_usage(seen, pool(), ConnectRules(reuse=0))
+    found = advise(
+        Facts(
+            usage,
+            AdviceSettings(frozenset({8080}), TimeWaitTable(sockets=90, limit=100)),
+            alarming=usage.in_vrfs[3] if device else usage.tcp_connect,
+            bound_first=frozenset({40001, 40003}),
+            bound_by=["proxy[7]"],
+            states={TcpState.SYN_SENT: 13},
+            listeners=[Listener(40010, "db[8]")],
+        )
+    )
+    problems = [advice.problem for advice in found]
+    assert [problem.partition(" ")[0] for problem in problems] == [
+        *("the", "12", "2", "13", "unreserved", "the")
+    ]
+    assert problems[0].startswith("the range 40000-40039 is small")
+    assert problems[1].startswith("12 ports to 192.0.2.7:443 are in TIME_WAIT")
+    assert problems[2].startswith("2 ports were bound before they connected (proxy[7])")
+    assert problems[3].startswith("13 connections are in SYN_SENT")
+    assert "40010 (db[8])" in problems[4]
+    assert found[4].fix.endswith("ip_local_reserved_ports=8080,40010")
+    assert problems[5].startswith("the TIME_WAIT table is full")
+    assert_clauses(found)
+
+
+def assert_clauses(found):
+    """The texts can be parts of a sentence, so they begin as one and have no end."""
+    for advice in found:
+        for text in (advice.problem, advice.fix, advice.cause or "none"):
+            assert text[0].islower() or text[0].isdigit(), text
+            assert not text.endswith((".", " "))
+
+
 def test_programs_that_bind_before_they_connect_are_named():
     advice = advise_bind_before_connect(50, connect_usage(60), ["proxy[7]", "ftp[9]"])
     assert advice.problem == (
         "50 ports were bound before they connected (proxy[7], ftp[9]),"
         " so no other connect() can use them"
     )
-    assert "IP_BIND_ADDRESS_NO_PORT" in advice.fix and not advice.is_command
+    assert "IP_BIND_ADDRESS_NO_PORT" in advice.fix and advice.is_command is False
     assert advise_bind_before_connect(49, connect_usage(60), ["proxy[7]"]) is None
+    unknown = advise_bind_before_connect(50, connect_usage(60), [])
+    assert unknown.problem.startswith("50 ports were bound before they connected, so")
+
+
+def test_a_twentieth_of_the_pool_is_many_but_no_port_never_is():
+    assert many_bound_first(1, capacity=20)
+    assert not many_bound_first(1, capacity=21)
+    assert not many_bound_first(0, capacity=0)
 
 
 def test_connections_that_a_listener_accepted_were_not_bound_first():
@@ -282,6 +374,12 @@ def test_the_advice_is_conditional_if_the_system_may_have_chosen_the_port():
     assert advice.problem.endswith("unless bind() to port 0 chose it")
 
 
+@pytest.mark.parametrize("port, sure", [(32766, True), (32767, True), (32768, False)])
+def test_where_the_usual_range_begins_a_port_can_be_a_random_one(port, sure):
+    advice = advise_listeners(pool(1025, 65535), [Listener(port)], NONE)
+    assert ("unless" not in advice.problem) is sure
+
+
 def test_the_port_of_a_listener_below_the_usual_range_should_be_reserved():
     listeners = [Listener(port) for port in (3306, 6379, 11211, 40001)]
     advice = advise_listeners(pool(1024, 65535), listeners, NONE)
@@ -299,10 +397,13 @@ def test_many_connections_that_wait(state, words):
     usage = connect_usage(600)
     advice = advise_connection_state({state: 300, TcpState.ESTABLISHED: 300}, usage)
     assert advice.problem.startswith(f"300 connections are in {state.value}: ")
-    assert words in advice.problem and not advice.is_command
+    assert words in advice.problem
+    assert advice.fix and advice.is_command is False
     assert advice.cause == f"300 connections are in {state.value}"
     assert advise_connection_state({state: 299}, usage).cause == ""
+    assert advise_connection_state({state: 250}, usage)
     assert advise_connection_state({state: 249}, usage) is None
+    assert state.value in advise_connection_state({state: 1}, connect_usage(1, 4)).cause
     assert advise_connection_state({}, usage) is None
 
 
@@ -311,12 +412,23 @@ def test_three_listeners_are_named_but_all_are_reserved():
     advice = advise_listeners(pool(), listeners, NONE)
     assert "listened on: 40000, 40002, 40004, 2 more;" in advice.problem
     assert advice.fix.endswith("=40000,40002,40004,40006,40008")
+    advice = advise_listeners(pool(), listeners[:3], NONE)
+    assert "listened on: 40000, 40002, 40004;" in advice.problem
 
 
 def test_a_list_that_is_too_long_to_copy_is_not_printed():
     reserved = frozenset(range(1024, 2048, 2))
     advice = advise_listeners(pool(), [Listener(40000)], reserved)
     assert not advice.is_command and len(advice.fix) < 80
+
+
+@pytest.mark.parametrize("other, short", [(9999, True), (10001, False)])
+def test_a_list_of_ports_can_have_400_characters(other, short):
+    reserved = frozenset([*range(20000, 20130, 2), other])
+    listed = format_port_list(reserved | {40000})
+    assert len(listed) == (400 if short else 401)
+    advice = advise_listeners(pool(), [Listener(40000)], reserved)
+    assert advice.is_command is advice.fix.endswith(f"={listed}") is short
 
 
 def test_no_advice_without_listeners():

@@ -123,6 +123,11 @@ def test_the_innermost_of_nested_containers_counts():
     assert unit_of(f"0::/docker/{outer}/docker/{inner}\n") == Unit("docker", "b" * 12)
 
 
+def test_the_word_closest_to_the_id_names_the_program():
+    path = f"/docker.slice/crio/docker/docker-{'a' * 64}.scope"
+    assert unit_of(f"0::{path}\n") == Unit("docker", "a" * 12)
+
+
 @pytest.mark.parametrize(
     "path, unit",
     [

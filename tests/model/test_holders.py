@@ -56,3 +56,8 @@ def test_why_a_socket_has_no_process_if_all_are_visible(inode, who):
 
 def test_without_sockets_there_is_no_holder():
     assert holders([], hidden=False) == []
+
+
+def test_the_order_of_equal_holders_does_not_depend_on_the_order_of_sockets():
+    entries = [connected(40000 + 2 * pid, pid=pid) for pid in range(1, 6)]
+    assert holders(entries, hidden=True) == holders(entries[::-1], hidden=True)

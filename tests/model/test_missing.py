@@ -33,6 +33,8 @@ def holding(entries, destination=TO_THEM, **how):
 def test_connections_to_the_destination_hold_missing_ports():
     mine, other = connected(40000), connected(40002, OTHER)
     assert holding([mine, other]) == ([mine], {TO_THEM})
+    same_port = connected(40000, OTHER)
+    assert holding([mine, same_port]) == ([mine], {TO_THEM})
 
 
 def test_so_do_listeners_and_idle_sockets():
@@ -69,6 +71,8 @@ def test_a_time_wait_that_connect_takes_over_holds_none():
 
 def test_udp_holds_no_port_of_tcp():
     assert holding([connected(40000, protocol=UDP)])[0] == []
+    tcp, udp = bound(40000), bound(40000, protocol=UDP)
+    assert holding([tcp, udp])[0] == [tcp]
 
 
 def test_a_socket_on_another_device_or_in_another_vrf_is_not_in_the_way():
@@ -82,6 +86,25 @@ def test_a_socket_on_another_device_or_in_another_vrf_is_not_in_the_way():
     found, _ = holding(in_vrf, TO_THEM._replace(device=4), vrf_of={4: 3, 3: 3})
     assert found == in_vrf[:2]
     assert holding(in_vrf, vrf_of={4: 3, 3: 3})[0] == in_vrf[2:]
+
+
+def test_where_vrfs_share_their_ports_a_connection_of_the_vrf_is_in_the_way():
+    everywhere, on_red, on_east, on_west = (
+        connected(40000 + 2 * device, device=device) for device in (0, 3, 4, 5)
+    )
+    entries = [everywhere, on_red, on_east, on_west]
+    vrf_of = {4: 3, 3: 3}
+    found, _ = holding(
+        entries, TO_THEM._replace(device=4), vrf_of=vrf_of, l3mdev_accept=True
+    )
+    assert found == [everywhere, on_red, on_east]
+
+
+def test_in_a_vrf_too_all_connections_hold_ports_that_are_never_shared():
+    to = TO_THEM._replace(device=4)
+    never = {"vrf_of": {4: 3, 3: 3}, "sharing": Sharing.NEVER}
+    entries = [connected(40000, device=4), connected(40002, OTHER, device=3)]
+    assert holding(entries, to, **never) == (entries, {None})
 
 
 def holding_for_bind(entries, protocol, source=None, **how):
@@ -104,5 +127,18 @@ def test_with_a_source_only_sockets_on_its_address_are():
 
 
 def test_a_vrf_has_ports_of_its_own_for_tcp_bind():
-    inside, outside = bound(40001, device=3), bound(40002)
-    assert holding_for_bind([inside, outside], TCP, vrf_of={3: 3})[0] == [outside]
+    for vrf in (1, 3):
+        inside, outside = bound(40001, device=vrf), bound(40002)
+        found, _ = holding_for_bind([inside, outside], TCP, vrf_of={vrf: vrf})
+        assert found == [outside]
+
+
+def test_an_ipv6_socket_is_in_the_way_of_ipv4_unless_it_is_known_not_to_be():
+    dual, unknown, only = (
+        connected(port, "2001:db8::2", local="2001:db8::1", v6only=v6only)
+        for port, v6only in ((40001, False), (40002, None), (40003, True))
+    )
+    idle = bound(40004, "2001:db8::1", v6only=False)
+    entries = [dual, unknown, only, idle]
+    assert holding_for_bind(entries, TCP, "0.0.0.0")[0] == [dual, unknown]
+    assert holding_for_bind(entries, TCP, US)[0] == []

@@ -1,5 +1,6 @@
 """A ``PortSet`` behaves as a ``set`` of numbers does."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -21,6 +22,19 @@ def test_a_port_set_behaves_as_a_set(some, others):
         ports = PortSet(some)
         ports.update(added)
         assert {*ports} == some | others
+
+
+def test_adjacent_ports_are_members_from_the_first_to_the_last():
+    for ports in (range(9), range(65530, 65536)):
+        assert [*PortSet(ports)] == [*ports]
+
+
+@pytest.mark.parametrize("step, count", [(1, 40), (2, 20)])
+@pytest.mark.parametrize("last", [40039, 40038])
+def test_ports_around_the_range_do_not_count(step, count, last):
+    ports = PortRange(40000, last, step)
+    around = PortSet(range(39990, 40050))
+    assert around.count_first_choice(ports) == count - (step == 1 and last == 40038)
 
 
 @given(PORTS, st.integers(0, 65535), st.integers(0, 65535), st.sampled_from([1, 2]))

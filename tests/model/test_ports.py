@@ -22,7 +22,7 @@ PORTS = st.integers(0, 65535)
 
 @pytest.mark.parametrize("first, last", [(60999, 32768), (-1, 5), (5, 65536)])
 def test_an_invalid_range_raises_value_error(first, last):
-    with pytest.raises(ValueError):
+    with pytest.raises(ValueError, match=f"^{first}-{last} is not a range of ports$"):
         PortRange(first, last)
 
 
@@ -47,6 +47,7 @@ def test_the_counts_of_a_pool_match_a_loop_over_its_ports(
     pool = PortPool(ports, reserved)
     assert pool.capacity == len(usable)
     assert pool.first_choice_capacity == sum(p % step == first % step for p in usable)
+    assert [p for s in pool.spans for p in range(s.first, s.last + 1)] == usable
     asked = others.union(range(first - 99, first + 199)).intersection(range(65536))
     assert [p for p in sorted(asked) if pool.includes(p)] == usable
 
@@ -54,6 +55,10 @@ def test_the_counts_of_a_pool_match_a_loop_over_its_ports(
 def test_a_system_without_first_choice_ports_never_misses_a_port():
     assert PortPool(PortRange(40000, 40002)).may_lose_one
     assert not PortPool(PortRange(40000, 40002, step=1)).may_lose_one
+
+
+def test_a_single_port_is_never_missed():
+    assert not PortPool(PortRange(40000, 40000)).may_lose_one
 
 
 @pytest.mark.parametrize(
@@ -68,6 +73,11 @@ def test_a_system_without_first_choice_ports_never_misses_a_port():
 def test_ports_common_to_two_ranges(other, common):
     ports = PortRange(40000, 40039)
     assert ports.common(other) == other.common(ports) == common
+
+
+def test_the_part_of_a_range_prefers_the_same_ports():
+    without_first_choice = PortRange(40000, 40039, step=1)
+    assert without_first_choice.common(PortRange(40010, 50000)).step == 1
 
 
 @pytest.mark.parametrize(
@@ -86,7 +96,7 @@ def test_port_list(text, ports):
 
 @pytest.mark.parametrize("text", ["x", "1-", "-1", "9-3", "70000", "1,,2", "1;2", "١"])
 def test_malformed_port_list(text):
-    with pytest.raises(ValueError):
+    with pytest.raises(ValueError, match=r"is not a (list|range) of ports"):
         parse_port_list(text)
 
 
@@ -104,6 +114,11 @@ def test_port_list_round_trip(spans):
     text = ",".join(f"{a}-{b}" if a != b else f"{a}" for a, b in spans)
     expected = {port for a, b in spans for port in range(a, b + 1)}
     assert parse_port_list(text) == expected
+
+
+@pytest.mark.parametrize("text, port", [("1", 1), ("0443", 443), ("65535", 65535)])
+def test_valid_port(text, port):
+    assert parse_port(text) == port
 
 
 @pytest.mark.parametrize("text", ["0", "65536", "-1", "+5", "1_0", "", "443 ", "٤٤٣"])

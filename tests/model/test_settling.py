@@ -78,6 +78,14 @@ def test_if_sockets_are_invisible_any_port_may_be_bound():
     assert len(to_settle(with_unseen(90), AUTO, bind)) == 1000
 
 
+@pytest.mark.parametrize("capacity, settled", [(CHEAP_PORTS, CHEAP_PORTS), (402, 1)])
+def test_in_a_small_pool_all_ports_are_always_worth_it(capacity, settled):
+    ports = PortPool(PortRange(40000, 40000 + capacity - 1))
+    some = host_usage(sample(connected(40000), unseen=1), ports, ConnectRules())
+    assert is_decided(some, DEFAULTS)
+    assert len(to_settle(some, AUTO, DEFAULTS)) == settled
+
+
 def test_the_experiment_finds_the_ports_of_invisible_sockets():
     found = with_unseen(900, {port: port >= 33000 for port in range(32768, 33768)})
     assert found.use_of(None).unseen == 0
@@ -90,6 +98,20 @@ def test_ports_that_are_settled_leave_room_for_fewer_invisible_sockets():
     assert found.use_of(None).unseen == 1000 - 2 - 200
     found = with_unseen(9, {32769: True, 32770: False})
     assert found.use_of(None).unseen == 8
+
+
+def test_an_experiment_shows_more_if_a_socket_is_invisible_or_a_port_unclear():
+    assert not usage(bound(32768)).use_of(None).is_unclear
+    assert usage(connected(32768)).use_of(None).is_unclear
+    unseen = host_usage(sample(bound(32768), unseen=1), POOL, ConnectRules())
+    assert unseen.use_of(None).is_unclear
+
+
+def test_the_worst_case_is_that_every_unclear_port_was_bound():
+    found = usage(bound(32768), connected(32770), connected(32772, "192.0.2.8"))
+    assert found.tcp_connect.used_if_shared == 2
+    assert found.tcp_connect.used_if_bound == 3
+    assert found.tcp_connect.free_if_bound == 1000 - 3
 
 
 def test_without_unclear_ports_there_is_nothing_to_settle():
@@ -109,6 +131,21 @@ def test_bounds_on_both_sides_of_a_threshold_are_not_decided(count, decided):
 def test_no_port_at_all_in_the_worst_case_is_not_decided():
     assert is_decided(usage(*connections(999)), Limits())
     assert not is_decided(usage(*connections(1000)), Limits())
+    bound_ports = [bound(port) for port in range(32768, 33768)]
+    assert is_decided(usage(*bound_ports), Limits())
+
+
+@pytest.mark.parametrize("used, decided", [(700, True), (701, False)])
+def test_a_bound_on_a_threshold_is_on_its_good_side(used, decided):
+    limits = Limits(free_ports=(None, parse_range("300:")))
+    assert is_decided(usage(*connections(used)), limits) is decided
+
+
+def test_an_experiment_does_not_show_which_sockets_use_ipv4():
+    dual_or_not = connected(32769, "2001:db8::2", local="2001:db8::1", v6only=None)
+    found = usage(dual_or_not, source="0.0.0.0")
+    assert found.tcp_bind.used == Bounds(0, 0, 1)
+    assert is_decided(found, Limits(bind_used_percent=(parse_range("0"),)))
 
 
 @pytest.mark.parametrize(

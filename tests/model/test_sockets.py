@@ -19,6 +19,9 @@ from tests.support.builders import THEM, US, bound, connected
         ("2001:db8::1", "[2001:db8::1]:443"),
         ("fe80::1%eth0", "[fe80::1]:443"),
         ("::", "[::]:443"),
+        ("::ffff:c000:207", "[::ffff:c000:207]:443"),
+        ("64:ff9b::192.0.2.7", "[64:ff9b::192.0.2.7]:443"),
+        ("fe80::1%a%b", "[fe80::1]:443"),
     ],
 )
 def test_an_endpoint_is_written_without_zone_and_mapping(address, text):
@@ -34,3 +37,5 @@ def test_loopback_and_wildcard():
 def test_only_a_connected_socket_has_a_destination():
     assert connected(40000).destination == Destination(US, endpoint(THEM, 443))
     assert bound(40000).destination is None
+    for device in (None, 0, 7):
+        assert connected(40000, device=device).destination.device == (device or 0)

@@ -49,6 +49,21 @@ def test_range_syntax(text, parsed):
 
 
 @pytest.mark.parametrize(
+    "text, short",
+    [
+        ("0:80", "80"),
+        ("0:", "0:"),
+        ("0:0", "0"),
+        ("1:5", "1:5"),
+        ("~:2000", "~:2000"),
+        ("@5.50:20.000001", "@5.5:20.000001"),
+    ],
+)
+def test_a_range_is_written_without_what_goes_without_saying(text, short):
+    assert str(parse_range(text)) == short
+
+
+@pytest.mark.parametrize(
     "text", ["", "@", "~", ":::", "1:2:3", "a", "1e5", "nan", "80%", " 5", "5\n", "٥"]
 )
 def test_malformed_range(text):
@@ -61,14 +76,20 @@ def test_reversed_range():
         parse_range("20:10")
 
 
-@pytest.mark.parametrize("text", ["80%", "10%:80%", "@10%:80", "80"])
+@pytest.mark.parametrize("text", ["80%", "10%:80%", "@10%:80", "80", "100%:100"])
 def test_percent_signs_are_accepted(text):
     assert parse_percent_range(text) == parse_range(text.replace("%", ""))
 
 
-@pytest.mark.parametrize("text", ["101", "@5:100.1", "101:", "80%%", "%", "%80", "8%0"])
+@pytest.mark.parametrize("text", ["80%%", "%", "%80", "8%0"])
 def test_invalid_percent_range(text):
-    with pytest.raises(ValueError):
+    with pytest.raises(ValueError, match="is not a range"):
+        parse_percent_range(text)
+
+
+@pytest.mark.parametrize("text", ["101", "@5:100.1", "101:"])
+def test_a_limit_over_100_percent(text):
+    with pytest.raises(ValueError, match=f"'{text}' has a limit over 100 %"):
         parse_percent_range(text)
 
 
@@ -120,7 +141,7 @@ def test_each_limit_can_have_a_unit_of_time(text, seconds):
     ],
 )
 def test_invalid_range_of_time(text):
-    with pytest.raises(ValueError, match="is not a range of time"):
+    with pytest.raises(ValueError, match=f"^'{text}' is not a range of time "):
         parse_seconds_range(text)
 
 
@@ -136,7 +157,10 @@ def test_the_error_for_a_reversed_time_quotes_the_text_of_the_user():
         ("90", "80", True),
         ("90", "90", False),
         ("10:", "5:", False),
+        ("5:", "5:", False),
         ("5:", "10:", True),
+        ("0:", "0.5:", True),
+        ("0.5:", "0:", False),
         ("~:90", "80", True),
         ("~:", "80", False),
         ("80", "~:", False),
@@ -155,7 +179,9 @@ def test_free_ports_have_a_lower_limit(text):
 
 @pytest.mark.parametrize("text", ["2000", "0", "2000.5"])
 def test_an_upper_limit_of_free_ports_is_a_mistake(text):
-    with pytest.raises(ValueError, match=rf"did you mean '{text}:' \(alarm below"):
+    with pytest.raises(
+        ValueError, match=rf"above {text}, .* '{text}:' \(alarm below {text}\)"
+    ):
         parse_free_range(text)
 
 

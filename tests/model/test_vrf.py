@@ -1,13 +1,16 @@
 """VRFs have port tables of their own."""
 
+import pytest
+
+from check_ephemeral_port.model.connect import destination_filter
 from check_ephemeral_port.model.connections import NO_VRF, device_of
 from check_ephemeral_port.model.settings import ConnectRules
 from check_ephemeral_port.model.sockets import Destination, TcpState, endpoint
 from check_ephemeral_port.model.usage import Question, Watch, host_usage
 from check_ephemeral_port.model.vrf import samples_by_vrf
-from tests.support.builders import THEM, US, bound, connected, pool, sample
+from tests.support.builders import THEM, US, bound, connected, pool, sample, waiting
 
-RED, EAST, WEST = 3, 4, 5
+RED, EAST, WEST = 1, 4, 5
 VRF_OF = {RED: RED, EAST: RED}
 """The VRF red has the device east. The device west belongs to none."""
 SHARED = ConnectRules(l3mdev_accept=True)
@@ -27,9 +30,10 @@ def devices(part):
     return connected_on
 
 
-def test_each_vrf_has_the_sockets_on_its_devices():
+@pytest.mark.parametrize("connection", [connected, waiting])
+def test_each_vrf_has_the_sockets_on_its_devices(connection):
     seen = sample(
-        *(connected(40000, device=device) for device in (0, RED, EAST, WEST)),
+        *(connection(40000, device=device) for device in (0, RED, EAST, WEST)),
         *(bound(40001, device=device) for device in (0, RED, EAST, WEST)),
     )
     seen.connections.vrf_of = VRF_OF
@@ -71,6 +75,11 @@ def test_which_connections_are_in_the_way_of_which():
     assert (used(EAST, *every), used(EAST, *every, rules=SHARED)) == (6, 1 + 6)
 
 
+def test_time_wait_is_in_the_way_in_its_own_vrf():
+    entries = [waiting(40000, device=RED), waiting(40002, device=EAST), waiting(40004)]
+    assert (used(0, *entries), used(RED, *entries), used(EAST, *entries)) == (1, 1, 2)
+
+
 def test_a_host_with_sockets_in_a_vrf_only():
     assert used(RED, connected(40000, device=RED)) == 1
     assert used(0, connected(40000, device=RED)) == 0
@@ -95,3 +104,7 @@ def test_the_fullest_destinations_of_all_tables_are_ranked():
     )
     ranked = [(c.destination.device, c.used_if_shared) for c in found.fullest(5)]
     assert ranked == [(EAST, 3), (0, 2), (RED, 1)]
+    only = destination_filter(None, [endpoint(THEM, 443), endpoint("192.0.2.9", 443)])
+    remotes = [c.destination.remote.address for c in found.fullest(5, only)]
+    assert remotes == [THEM, "192.0.2.9"]
+    assert len(found.fullest(2)) == 2

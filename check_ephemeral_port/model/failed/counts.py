@@ -127,14 +127,14 @@ def decode_counts(text: str) -> dict[str, Counts]:
 
 def _decode_line(line: str) -> tuple[str, Counts]:
     if not re.fullmatch(r"[ -~]*", line):
-        raise ValueError("no counts of ours")
+        raise ValueError
     kind, boot_id, inode, made_ns, at_seconds, *words = line.split(" ")
     cpus = {}
     for word in words:
         cpu, total, kept, oldest = word.split(":")
         cpus[_whole(cpu)] = CpuCount(_whole(total), _whole(kept), _seconds(oldest))
     if kind not in (*KINDS, TAKEN):
-        raise ValueError("no kind of ours")
+        raise ValueError
     boot_id = "" if boot_id == "-" else boot_id
     at = _seconds(at_seconds)
     return kind, Counts(boot_id, _whole(inode), _whole(made_ns), at, cpus)
@@ -142,11 +142,11 @@ def _decode_line(line: str) -> tuple[str, Counts]:
 
 def _whole(text: str) -> int:
     if not re.fullmatch("[0-9]{1,20}", text):
-        raise ValueError("no number of ours")
+        raise ValueError
     return int(text)
 
 
 def _seconds(text: str) -> float:
     if not re.fullmatch(r"[0-9]{1,12}\.[0-9]{6}", text):
-        raise ValueError("no time of ours")
+        raise ValueError
     return float(text)

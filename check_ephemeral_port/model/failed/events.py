@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Iterator
 
 from ..records import NamedTuple
-from ..sockets import Endpoint, endpoint
+from ..sockets import Endpoint, endpoint, plain_address
 from .counts import TCP_CONNECT
 from .requests import FailedGroup, Requester
 
@@ -63,9 +63,9 @@ def parse_events(text: str, kind: str, span: Span = ALWAYS) -> Iterator[Event]:
 
 
 def _tcp_connect(event: Event, fields: dict[str, str]) -> Event:
-    suffix = "v6" if fields["family"] == "AF_INET6" else ""
-    destination = endpoint(fields["daddr" + suffix], int(fields["dport"]))
-    source = endpoint(fields["saddr" + suffix], 0).address
+    # the kernel writes IPv4 addresses there as well, v4-mapped
+    destination = endpoint(fields["daddrv6"], int(fields["dport"]))
+    source = plain_address(fields["saddrv6"])
     return event._replace(destination=destination, source=source)
 
 

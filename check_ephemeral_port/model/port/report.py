@@ -211,8 +211,7 @@ def _connection_numbers(entries: Iterable[SocketEntry]) -> dict[Ends, int]:
     """Number the connections within the host from 1, the same number for both ends."""
     connected = {(e.protocol, e.local, e.remote) for e in entries if e.remote}
     numbers: dict[Ends, int] = {}
-    for protocol, local, remote in sorted(connected, key=_ends_order):
-        assert remote  # connected has no others
+    for protocol, local, remote in sorted(connected):
         other = (protocol, remote, local)
         if other in connected and other not in numbers and local != remote:
             number = len(numbers) // 2 + 1

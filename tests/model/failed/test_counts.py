@@ -62,11 +62,13 @@ def test_other_text_is_refused(text):
         (counts((3, 3, 1.0)), counts((1, 1, 9.0)), 1, 100.0),
         (counts((3, 3, 1.0)), counts((3, 3, 9.0)), 3, 100.0),
         (counts((3, 3, 1.0)), counts((5, 5, 9.0)), 5, 100.0),
+        (counts((1, 1, 1.0)), counts((1, 1, 9.0)), 1, 100.0),
         (counts((3, 3, 1.0)), counts((0, 0, 0.0)), 0, 100.0),
         (counts((900, 866, 1.0)), counts((1000, 1000, 9.0)), 1000, 100.0),
         # another reader consumed them all
         (counts((3, 3, 1.0)), counts((3, 0, 0.0)), 0, 100.0),
         (counts((3, 3, 1.0)), counts((4, 1, 9.0)), 1, 100.0),
+        (counts((3, 0, 0.0)), counts((4, 1, 9.0)), 1, 100.0),
     ],
 )
 def test_failures_since_the_last_run(last, now, failed, after):
@@ -105,6 +107,7 @@ GOOD = "tcp_connect boot 1 2 3.000000 0:1:1:1.000000"
         GOOD.replace("1.000000", "nan"),
         GOOD.replace("0:1", "0:-1"),
         GOOD.replace(" 2 ", f" {'9' * 21} "),
+        GOOD.replace(" 2 ", "  2 "),
         GOOD.replace("boot", "b\u00f6t"),
         GOOD + "\n\n",
     ],

@@ -89,6 +89,11 @@ def test_only_events_between_two_runs(after, until, is_in):
     assert parsed(LINE, span=(after, until)) == ([EVENT] if is_in else [])
 
 
+@pytest.mark.parametrize("forged", [("daddrv6", "x"), ("dport=443", "dport=x")])
+def test_an_event_after_a_forged_one_counts(forged):
+    assert parsed(f"{LINE.replace(*forged)}\n{LINE}") == [EVENT]
+
+
 def test_a_forgotten_name_is_unknown():
     (event,) = parsed(LINE.replace("nginx", "<...>"))
     assert event.command == ""
@@ -134,8 +139,9 @@ def test_the_culprit_is_summed_up_over_sources_and_users():
         FailedGroup(3, TCP_CONNECT, NGINX, SERVER, "198.51.100.1", 1, 1),
         FailedGroup(3, TCP_CONNECT, NGINX, SERVER, "198.51.100.2", 1, 1),
         FailedGroup(9, UDP, CURL, None, None, 1, 1),
+        FailedGroup(2, UDP, NGINX, None, None, 1, 1),
     ]
-    failed = FailedRequests(Counter({TCP_CONNECT: 20, UDP: 9}), groups)
+    failed = FailedRequests(Counter({TCP_CONNECT: 20, UDP: 11}), groups)
     assert failed.culprit(TCP_CONNECT) == Culprit(6, 10, "nginx", SERVER, "own")
-    assert failed.culprit(UDP) == Culprit(9, 9, "curl", None, "own")
+    assert failed.culprit(UDP) == Culprit(9, 11, "curl", None, "own")
     assert failed.culprit(BIND) is None

@@ -5,15 +5,15 @@ import pytest
 from check_ephemeral_port.model.forecast.connection_rate import connection_rate
 from check_ephemeral_port.model.settings import ConnectRules, Sharing
 from check_ephemeral_port.model.sockets import Destination, endpoint
-from check_ephemeral_port.model.usage import host_usage
+from check_ephemeral_port.model.usage import Question, Watch, host_usage
 from tests.support.builders import THEM, US, bound, connected, pool, sample, waiting
 
 LOOPBACK = {"local": "127.0.0.1", "remote": "127.0.0.1"}
 
 
-def rate(*entries, rules=ConnectRules()):
+def rate(*entries, rules=ConnectRules(), sees_age=True):
     seen = sample(*entries, rules=rules)
-    return connection_rate(host_usage(seen, pool(), rules), sees_age=True)
+    return connection_rate(host_usage(seen, pool(), rules), sees_age=sees_age)
 
 
 def test_each_free_port_can_be_used_once_a_minute():
@@ -35,6 +35,20 @@ def test_ports_in_time_wait_become_free_again_but_open_connections_do_not():
     found = rate(*open_ones, *waits, *others, bound(40001))
     assert found.sustainable == pytest.approx((40 - 5 - 1) / 60)
     assert found.current == pytest.approx(6 / 59)  # the last second does not count
+    found = rate(*(waiting(port, age=None) for port in range(6)), sees_age=False)
+    assert found.current == pytest.approx(6 / 60)
+
+
+def test_in_a_vrf_the_time_wait_of_its_own_connections_counts():
+    red, to_them = 3, endpoint(THEM, 443)
+    seen = sample(*(waiting(port, device=red) for port in range(40000, 40012, 2)))
+    seen.connections.vrf_of = {red: red}
+    watch = Watch("them", (to_them,), red)
+    usage = host_usage(seen, pool(), ConnectRules(), Question(watches=(watch,)))
+    found = connection_rate(usage, sees_age=True)
+    assert found.destination == Destination(US, to_them, red)
+    assert found.current == pytest.approx(6 / 59)
+    assert found.sustainable == pytest.approx(40 / 60)
 
 
 @pytest.mark.parametrize(

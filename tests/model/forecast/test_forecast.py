@@ -138,6 +138,13 @@ def test_only_destinations_of_the_requested_source_are_remembered():
     }
 
 
+def test_a_destination_on_a_device_is_another_one():
+    entries = [*to("192.0.2.7", 3), *to("192.0.2.7", 2, device=7)]
+    history, _ = observe({}, 0, entries)
+    on_devices = {name.rpartition("192.0.2.7:443")[2] for name in history}
+    assert on_devices >= {"", " on 7"}
+
+
 OTHER_QUESTIONS = [
     Question(source="198.51.100.6"),
     Question(udp=False),
@@ -241,6 +248,15 @@ def test_the_largest_history_fits_into_its_file():
     ) * MOST_POINTS
     full = {name: s._replace(points=points) for name, s in history.items()}
     assert len(encode_history(full)) < MOST_BYTES
+
+
+def test_the_oldest_series_are_dropped_first():
+    history: dict[str, Series] = {}
+    for n in range(MAX_SERIES + 2):
+        history, _ = observe(history, n, (), Question(tcp=False), namespace=str(n))
+    assert {name.split()[0] for name in history} == {
+        str(n) for n in range(2, MAX_SERIES + 2)
+    }
 
 
 def test_series_with_times_from_a_wrong_clock_are_dropped():

@@ -116,14 +116,46 @@ def test_points_at_almost_the_same_time_count_as_one():
     assert growth(crowd).slowest == pytest.approx(1.0)
 
 
+def test_points_closer_than_a_quarter_of_the_usual_interval_count_as_one():
+    # two checks, a little less than a quarter of 846 / 30 seconds apart
+    pairs = [
+        Point(1e6 + 60.0 * n + late, WALL, 1000 + 60 * n + 40 * (late > 0))
+        for n in range(15)
+        for late in (0, 7.03)
+    ]
+    assert growth(pairs).slowest == growth(pairs).fastest == pytest.approx(1.0)
+
+
+def test_a_quarter_of_the_usual_interval_is_close():
+    # the first two are 1 second apart; the usual interval counts as 48 / 12
+    times = [0, 1, 5, 10, 14, 19, 24, 28, 33, 38, 43, 48]
+    found = growth([Point(float(at), WALL, 100 * at) for at in times])
+    assert found.span_seconds == 47
+
+
+def test_a_tenth_of_the_slopes_at_each_end_is_ignored():
+    squares = [Point(1e6 + n, WALL, n * n) for n in range(11)]
+    slopes = sorted(n + m for n in range(11) for m in range(n))
+    found = growth(squares)
+    assert (found.slowest, found.fastest) == (slopes[5], slopes[-6])
+    assert found.typical == slopes[27]
+
+
+def test_slopes_agree_down_to_a_third_of_the_median():
+    found = growth(points(0, 1, 2, 3, 4, 5, 8, 17, 26, 29, every=1.0))
+    assert (found.slowest, found.typical) == (1, 3)
+
+
 def test_points_at_one_time_show_no_growth():
     assert growth([Point(60.0, WALL, used) for used in range(60)]) is None
 
 
 def test_time_remaining_is_free_ports_divided_by_growth():
     assert time_remaining(
-        1200, Growth(slowest=1.0, typical=2.0, fastest=4.0, span_seconds=60)
-    ) == TimeRemaining(soonest=300, likely=600, latest=1200)
+        1200, Growth(slowest=0.5, typical=2.0, fastest=4.0, span_seconds=60)
+    ) == TimeRemaining(soonest=300, likely=600, latest=2400)
+    rate = Growth(slowest=1.0, typical=1.0, fastest=1.0, span_seconds=60)
+    assert time_remaining(1, rate).likely == 1
 
 
 def test_without_free_ports_no_time_remains():
@@ -169,7 +201,7 @@ def test_a_reboot_or_a_changed_pool_starts_a_new_series(boot, pool, reason):
 @pytest.mark.parametrize("clock", ["uptime_seconds", "wall_seconds"])
 def test_a_clock_that_jumps_starts_a_new_series_but_a_small_step_does_not(clock, sign):
     series, _ = series_of((1000 + 60.0 * n, n) for n in range(5))
-    for by, reason in ((CLOCK_TOLERANCE_SECONDS - 1, None), (999, Break.CLOCK)):
+    for by, reason in ((CLOCK_TOLERANCE_SECONDS, None), (999, Break.CLOCK)):
         moment = moment_at(1300.0)
         moment = moment._replace(**{clock: getattr(moment, clock) + sign * by})
         extended, broken = add_point(series, moment, POOL, 5)
@@ -179,8 +211,10 @@ def test_a_clock_that_jumps_starts_a_new_series_but_a_small_step_does_not(clock,
 
 def test_both_clocks_set_back_together_are_a_jump():
     series, _ = series_of((1000 + 60.0 * n, n) for n in range(5))
-    _, broken = add_point(series, moment_at(1100.0), POOL, 5)
-    assert broken is Break.CLOCK
+    last = 1240.0
+    for by, reason in ((CLOCK_TOLERANCE_SECONDS, None), (61, Break.CLOCK)):
+        _, broken = add_point(series, moment_at(last - by), POOL, 5)
+        assert broken is reason
 
 
 def test_points_that_arrive_out_of_order_are_sorted():
@@ -195,6 +229,24 @@ def test_points_before_a_gap_do_not_count():
     series, broken = series_of(before + after)
     assert broken is Break.GAP
     assert [point.used for point in series.points] == list(range(80, 90))
+
+
+def test_a_gap_shows_as_soon_as_the_usual_interval_does():
+    # until then, a thousand seconds may be the interval
+    samples = [(0.0, 1), (1000.0, 2), (1060.0, 3), (1120.0, 4)]
+    series, broken = series_of(samples)
+    assert broken is None and len(series.points) == 4
+    series, broken = series_of([*samples, (1180.0, 5)])
+    assert broken is Break.GAP
+    assert [point.used for point in series.points] == [2, 3, 4, 5]
+
+
+def test_the_first_point_after_a_gap_begins_a_new_series():
+    before = [(1e6 + 60.0 * n, n) for n in range(20)]
+    last = before[-1][0]
+    for pause, count in ((SHORTEST_GAP_SECONDS, 21), (SHORTEST_GAP_SECONDS + 1, 1)):
+        series, broken = series_of([*before, (last + pause, 20)])
+        assert (len(series.points), broken) == (count, None if count > 1 else Break.GAP)
 
 
 def test_a_short_pause_is_not_a_gap():
@@ -217,6 +269,13 @@ def test_a_series_is_abandoned_after_a_gap(every, minutes):
     for away, abandoned in ((minutes * 60, False), (minutes * 60 + 1, True)):
         assert is_abandoned(series, moment_at(0, last + away)) is abandoned
         assert is_abandoned(series, moment_at(0, last - away)) is abandoned
+
+
+def test_two_points_show_the_interval():
+    series, _ = series_of([(0, 1), (60, 2)])
+    last = series.points[-1].wall_seconds
+    assert not is_abandoned(series, moment_at(0, last + SHORTEST_GAP_SECONDS))
+    assert is_abandoned(series, moment_at(0, last + SHORTEST_GAP_SECONDS + 1))
 
 
 def test_a_series_with_one_point_is_never_abandoned():
@@ -296,7 +355,9 @@ def test_a_simulated_day_that_runs_out_of_ports_alarms_in_time(kind, minutes):
     assert (verdict.lead_minutes or 0) >= minutes
 
 
-@pytest.mark.parametrize("row", [false_alarm_row, warning_row])
+@pytest.mark.parametrize(
+    "row", [pytest.param(false_alarm_row, marks=pytest.mark.slow), warning_row]
+)
 def test_the_documented_figures_match_the_check(row):
     name = "**Theil-Sen, 15, agreeing**"
     figures = row(name, METHODS[name])

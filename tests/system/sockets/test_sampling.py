@@ -235,6 +235,7 @@ def test_both_samplers_omit_reserved_ports(reserved):
     assert by_sock_diag.size < whole.size
 
 
+@pytest.mark.slow
 @pytest.mark.namespace(ports="40000-40099")
 def test_any_number_of_reserved_ports_is_possible():
     every_other = PortPool(PortRange(2, 65534), range(3, 65535, 2))
