@@ -7,6 +7,7 @@ from contextlib import contextmanager
 
 import pytest
 
+from tests.support.farm import count_tcp_sockets
 from tests.support.namespace import (
     add_namespace,
     hold_namespace,
@@ -351,9 +352,12 @@ def test_20000_sockets_are_counted_in_their_namespace_only():
             time_wait(5000, server, lambda: connect((f"127.0.0.{number}", 5000)))
 
     run_inside([web], wait)
+    # the kernel drops some if all namespaces together have many
+    _, waiting = run_inside([web], count_tcp_sockets)
+    assert 19000 < waiting <= 20000
     for run in check("--netns", "web"), check("--all-netns"):
-        assert run.perfdata["tcp_sockets"] == run.perfdata["tcp_time_wait"] == 20000
-        assert run.perfdata["tcp_connect"] == 12.5
+        assert run.perfdata["tcp_sockets"] == run.perfdata["tcp_time_wait"] == waiting
+        assert run.perfdata["tcp_connect"] == pytest.approx(12.5, abs=0.7)
     assert check().perfdata["tcp_sockets"] == 0
 
 

@@ -210,7 +210,7 @@ def connections_a_process() -> int:
 
 def count_tcp_sockets() -> tuple[int, int]:
     """IPv4 sockets listening or connected, and in TIME_WAIT, by the kernel's count."""
-    lines = Path("/proc/net/sockstat").read_text().splitlines()
+    lines = Path("/proc/thread-self/net/sockstat").read_text().splitlines()
     words = next(line for line in lines if line.startswith("TCP:")).split()
     counts = dict(zip(words[1::2], map(int, words[2::2])))
     return counts["inuse"], counts["tw"]
