@@ -15,7 +15,11 @@ pytest.register_assert_rewrite("tests.support")
 
 from tests.support import recorder  # noqa: E402 # after the registration
 from tests.support.namespace import run_in_namespace  # noqa: E402 # the same
-from tests.support.needs import need_namespaces, summary  # noqa: E402 # the same
+from tests.support.needs import (  # noqa: E402 # the same
+    need_namespaces,
+    need_recorder,
+    summary,
+)
 
 # a recorder of this host must not change any result
 os.environ[RECORDER_VARIABLE] = recorder.NO_RECORDER
@@ -53,7 +57,7 @@ def pytest_runtest_setup(item):
     if marker:
         need_namespaces("--map-root-user")
         if marker.kwargs.get("recorder"):
-            recorder.need_recorder()
+            need_recorder()
 
 
 def pytest_pyfunc_call(pyfuncitem):

@@ -23,6 +23,7 @@ from tests.daemons.test_icinga2 import check_now, set_up
 from tests.daemons.test_nagios import CONFIGURATION, HOST, QUICK, service
 from tests.daemons.test_nrpe import ask, start_nrpe
 from tests.support import recorder
+from tests.support.needs import need_recorder
 
 TIMES = 12
 USUAL = Path("/run/check_ephemeral_port/check_ephemeral_port")
@@ -32,7 +33,7 @@ STATE = f"/var/lib/{USER}/ephemeral_port.state"
 
 def on_machine_with_a_recorder(body):
     """Run the body on a throw-away machine that records connects to one port."""
-    recorder.need_recorder()
+    need_recorder()
     need_machine()
     name = recorder.new_name()
     try:

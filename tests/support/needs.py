@@ -16,6 +16,8 @@ from typing import NoReturn
 
 import pytest
 
+from tests.support.recorder import MOUNT_TRACEFS
+
 TO_RUN_IT = ". To run it: "
 INSTALL = "apt-get install "
 INSTALL_DAEMONS = ".ci/install-daemons"
@@ -58,6 +60,22 @@ def need_namespaces(*options: str) -> None:
 @cache
 def _why_no_namespace(*options: str) -> str:
     command = ["unshare", "--net", *options, "ip", "link", "set", "lo", "up"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    return done.stderr.strip() if done.returncode else ""
+
+
+def need_recorder() -> None:
+    """Skip the test if this machine cannot record."""
+    if os.getuid():
+        skip_without("root, for tracefs", BE_ROOT)
+    reason = _why_no_tracefs()
+    if reason:
+        skip_without(f"tracefs ({reason})", "docker run --privileged")
+
+
+@cache
+def _why_no_tracefs() -> str:
+    command = ["unshare", "--mount", "sh", "-c", MOUNT_TRACEFS]
     done = subprocess.run(command, capture_output=True, text=True)
     return done.stderr.strip() if done.returncode else ""
 

@@ -11,7 +11,6 @@ import os
 import re
 import subprocess
 import sys
-from functools import cache
 from pathlib import Path
 from typing import Callable
 
@@ -19,7 +18,6 @@ from check_ephemeral_port.model.failed.counts import TCP_CONNECT
 from check_ephemeral_port.system import RECORDER_VARIABLE, recorder_path
 from check_ephemeral_port.system.recorder.definitions import WAYS
 from tests.support.namespace import CLONE_NEWNS, unshare
-from tests.support.needs import BE_ROOT, skip_without
 from tests.support.sockets import (
     connect,
     held_connections,
@@ -31,27 +29,11 @@ TRACEFS = Path("/sys/kernel/tracing")
 NO_RECORDER = "no_recorder_in_this_test"
 """The name that all other tests use, so that a recorder of the host changes nothing."""
 
-_MOUNT = f"[ -d {TRACEFS}/instances ] || mount -t tracefs nodev {TRACEFS}"
+MOUNT_TRACEFS = f"[ -d {TRACEFS}/instances ] || mount -t tracefs nodev {TRACEFS}"
 """A shell command. Most hosts have it mounted."""
 _SWITCH_OFF = (
     "from check_ephemeral_port.system.recorder.switch import switch_off; switch_off()"
 )
-
-
-def need_recorder() -> None:
-    """Skip the test if this machine cannot record."""
-    if os.getuid():
-        skip_without("root, for tracefs", BE_ROOT)
-    reason = _why_no_tracefs()
-    if reason:
-        skip_without(f"tracefs ({reason})", "docker run --privileged")
-
-
-@cache
-def _why_no_tracefs() -> str:
-    command = ["unshare", "--mount", "sh", "-c", _MOUNT]
-    done = subprocess.run(command, capture_output=True, text=True)
-    return done.stderr.strip() if done.returncode else ""
 
 
 def new_name(prefix: str = "test") -> str:
@@ -61,7 +43,7 @@ def new_name(prefix: str = "test") -> str:
 
 def remove_abandoned(prefix: str) -> None:
     """Remove the recorders with names by this prefix whose processes were killed."""
-    command = f"{_MOUNT}; ls {TRACEFS}/instances"
+    command = f"{MOUNT_TRACEFS}; ls {TRACEFS}/instances"
     listed = subprocess.check_output(
         ["unshare", "--mount", "sh", "-c", command], text=True
     )
@@ -85,13 +67,13 @@ def with_tracefs(name: str, body: Callable[[], None]) -> Callable[[], None]:
 
 def enter_tracefs(name: str) -> None:
     """Mount tracefs in this process's mount namespace, and use this name."""
-    subprocess.run(["sh", "-c", _MOUNT], check=True)
+    subprocess.run(["sh", "-c", MOUNT_TRACEFS], check=True)
     os.environ[RECORDER_VARIABLE] = name
 
 
 def remove_recorder(name: str) -> None:
     """Remove what a test has left behind, even if it was killed."""
-    command = f'{_MOUNT}; exec "$0" -c "{_SWITCH_OFF}"'
+    command = f'{MOUNT_TRACEFS}; exec "$0" -c "{_SWITCH_OFF}"'
     subprocess.run(
         ["unshare", "--mount", "sh", "-c", command, sys.executable],
         env={**os.environ, RECORDER_VARIABLE: name},
