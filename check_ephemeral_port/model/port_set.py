@@ -49,14 +49,14 @@ class PortSet:
 
     def without(self, ports: Iterable[int]) -> PortSet:
         """A new set without these ports."""
-        rest = PortSet()
-        if isinstance(ports, PortSet):
-            if self:
-                rest._flags = _flags(self._number & ~ports._number)
+        rest = PortSet.__new__(PortSet)  # an empty set would be filled with zeros
+        if isinstance(ports, PortSet) and self and ports:
+            rest._flags = _flags(self._number & ~ports._number)
             return rest
         rest._flags = flags = self._flags[:]
-        for port in ports:
-            flags[port] = 0
+        if not isinstance(ports, PortSet):
+            for port in ports:
+                flags[port] = 0
         return rest
 
     @property

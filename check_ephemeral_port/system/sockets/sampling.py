@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 PSUTIL_LIMIT_SOCKETS = 500
 """With more TCP and UDP sockets than this, ``auto`` does not use psutil: reading them
 would take longer than its start."""
-PSUTIL_LIMIT_TASKS = 100
+PSUTIL_LIMIT_TASKS = 50
 """The same for the threads of all processes. psutil reads the descriptors of each
 process."""
 

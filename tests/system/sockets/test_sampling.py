@@ -317,13 +317,13 @@ def test_auto_does_not_use_psutil_on_hosts_with_many_sockets(
 @pytest.mark.parametrize(
     "here, elsewhere, tasks, sampler",
     [
-        (500, 0, 100, "psutil"),
-        (501, 0, 100, "sock_diag"),
-        (250, 251, 100, "sock_diag"),
-        (500, 0, 101, "sock_diag"),
+        (500, 0, 50, "psutil"),
+        (501, 0, 50, "sock_diag"),
+        (250, 251, 50, "sock_diag"),
+        (500, 0, 51, "sock_diag"),
     ],
 )
-def test_auto_uses_psutil_up_to_500_sockets_and_100_tasks(
+def test_auto_uses_psutil_up_to_500_sockets_and_50_tasks(
     here, elsewhere, tasks, sampler, monkeypatch
 ):
     counts = sockstat.SocketCounts(here, elsewhere, here)
