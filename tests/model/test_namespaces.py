@@ -1,6 +1,12 @@
 """Which of several namespaces is worst."""
 
-from check_ephemeral_port.model.namespaces import Namespace, NamespaceResult
+from check_ephemeral_port.model.namespaces import (
+    Inspected,
+    Namespace,
+    NamespaceFailure,
+    NamespaceResult,
+    Survey,
+)
 from check_ephemeral_port.model.ports import PortRange
 
 
@@ -21,5 +27,16 @@ def test_the_state_comes_first_and_then_the_fullest_pool():
         result(1, 20.0, 0),
         result(2, None, 10.0),
     ]
-    found = sorted([*in_order[3:], *in_order[:3]], key=lambda one: one.severity)
-    assert found == in_order
+    severities = [one.severity for one in in_order]
+    assert severities == sorted(set(severities))
+
+
+def test_a_survey_alarms_if_one_of_its_namespaces_does():
+    assert Survey([result(0, 99, 99), result(1, 0, 0)], []).alarming
+    assert not Survey([result(0, 99, 99)], []).alarming
+
+
+def test_a_survey_knows_what_could_be_inspected():
+    failures = [NamespaceFailure(Namespace(()), "no answer", hangs=True)]
+    survey = Survey([result(0, 1, 1), result(0, 2, 2)], failures, True)
+    assert survey.inspected == Inspected(2, failures, hides_processes=True)

@@ -154,6 +154,7 @@ def test_an_invalid_port_has_no_class(port):
         ("ms-sql-s", ["ms-sql-s"]),
         ("3com-tsmux", ["3com-tsmux"]),
         ("1-65535", [PortRange(1, 65535)]),
+        (",".join(["1"] * 100), [PortRange(1, 1)] * 100),
     ],
 )
 def test_ports_ranges_and_services_can_be_asked_for(text, parts):
@@ -183,8 +184,18 @@ def test_other_texts_are_no_ports(text, reason):
 
 def test_a_number_is_no_service():
     assert is_service_name("https") and is_service_name("whois++")
+    assert is_service_name("X11") and is_service_name("Z39.50")
     assert not is_service_name("443") and not is_service_name("80-90")
     assert not is_service_name("a" * 64) and not is_service_name("a;b")
+
+
+def test_ranges_side_by_side_become_one():
+    ranges = [PortRange(6, 7), PortRange(3, 4), PortRange(1, 2)]
+    assert merged(ranges) == (PortRange(1, 4), PortRange(6, 7))
+
+
+def test_a_range_of_one_port_is_written_as_a_port():
+    assert spans_text([PortRange(80, 80), PortRange(90, 91)]) == "80,90-91"
 
 
 SPANS = st.lists(

@@ -193,3 +193,8 @@ def test_an_upper_limit_of_the_remaining_time_is_a_mistake(text, words):
     with pytest.raises(ValueError, match=f"alarms above {words}, did you mean"):
         parse_remaining_range(text)
     assert parse_remaining_range(f"{text}:").end is None
+
+
+def test_free_ports_are_no_percentage():
+    with pytest.raises(ValueError, match="^'10%:' is a percentage, a number of ports"):
+        parse_free_range("10%:")

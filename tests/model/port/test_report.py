@@ -68,6 +68,16 @@ def test_sockets_with_the_port_at_the_remote_end_are_callers():
     assert [socket.entry for socket in report.callers] == [there]
 
 
+def test_callers_are_in_order():
+    last, first = (connected(port, remote_port=PORT) for port in (40001, 40000))
+    report = port_report(PORT, [last, first])
+    assert [socket.entry for socket in report.callers] == [first, last]
+
+
+def test_a_socket_without_a_remote_end_calls_no_port():
+    assert port_report(1, [bound(PORT)]).callers == []
+
+
 @pytest.mark.parametrize("is_held, size", [(False, 1), (None, 1), (True, 2)])
 def test_a_socket_that_no_list_shows_counts_if_it_is_certain(is_held, size):
     report = port_report(PORT, [connected(PORT)], is_held)

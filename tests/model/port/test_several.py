@@ -50,20 +50,31 @@ def test_reports_of_several_ports_are_those_of_each():
 
 def test_the_clearest_state_of_all_namespaces_counts():
     seen = observed(
-        ports_of(WEB, bound(8001), listening(8002), p8003=None),
-        ports_of(DB, listening(8001), bound(8003), p8004=None, p8005=False),
+        ports_of(WEB, bound(8001), listening(8002), listening(8006), p8003=None),
+        ports_of(
+            DB, listening(8001), bound(8003), bound(8006), p8004=None, p8005=False
+        ),
     )
     assert seen.states() == {
         8001: LISTENING,
         8002: LISTENING,
         8003: USED,
         8004: PortState.UNCLEAR,
+        8006: LISTENING,
     }
     assert [(f.report.port, f.namespace.name) for f in seen.found] == [
         *((8001, "web"), (8001, "db"), (8002, "web")),
         *((8003, "web"), (8003, "db"), (8004, "db")),
+        *((8006, "web"), (8006, "db")),
     ]
     assert seen.size == 11
+
+
+def test_what_is_found_shows_the_most_interesting_socket_if_one_is_listed():
+    seen = observed(ports_of(WEB, connected(8001), listening(8001), p8002=True))
+    first, unlisted = seen.found
+    assert first.first.entry == listening(8001)
+    assert (unlisted.report.port, unlisted.first) == (8002, None)
 
 
 @pytest.mark.parametrize(
