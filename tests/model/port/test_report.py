@@ -68,10 +68,11 @@ def test_sockets_with_the_port_at_the_remote_end_are_callers():
     assert [socket.entry for socket in report.callers] == [there]
 
 
-def test_callers_are_in_order():
-    last, first = (connected(port, remote_port=PORT) for port in (40001, 40000))
-    report = port_report(PORT, [last, first])
-    assert [socket.entry for socket in report.callers] == [first, last]
+def test_callers_are_in_order_of_their_roles():
+    closed = connected(40000, remote_port=PORT, state=TcpState.TIME_WAIT)
+    second, first = (connected(port, remote_port=PORT) for port in (40002, 40001))
+    report = port_report(PORT, [closed, second, first])
+    assert [socket.entry for socket in report.callers] == [first, second, closed]
 
 
 def test_a_socket_without_a_remote_end_calls_no_port():
