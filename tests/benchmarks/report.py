@@ -51,8 +51,8 @@ keep each below half of the range, nothing alarms, and no holder is looked up.
 
 Why the goals are not lower:
 
-- *200 sockets*: we wished for 1.3x. Beside the minimal check, the kernel's list takes a
-  tenth. Most of the rest is loading our own modules.
+- *200 sockets*: we wished for 1.3x. The kernel's list takes a tenth of the minimal
+  check. Most of the rest is loading our own modules.
 - *10,000 sockets*: the start of Python and nagiosplugin alone takes 1.6x.
 - *100,000* and *500,000 sockets*: we wished for 0.50x and 0.33x. The least is above
   that, or so near that nothing would remain for the check.
