@@ -63,6 +63,7 @@ NEW = ".new"
 TOLERATED_ERRORS = {
     errno.EDQUOT,
     errno.EEXIST,
+    errno.EFBIG,
     errno.EIO,
     errno.EMFILE,
     errno.ENFILE,

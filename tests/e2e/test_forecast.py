@@ -270,6 +270,15 @@ def test_a_full_disk_is_reported_with_v_and_changes_nothing_else(tmp_path):
     assert "note: history not kept, No space left on device: state\n" in output
 
 
+@ALONE
+def test_a_file_size_limit_is_reported_with_v_and_changes_nothing_else(tmp_path):
+    plain = check()
+    limited = {"within": ["prlimit", "--fsize=0"], "cwd": tmp_path}
+    assert check("--state-file", "state", **limited) == plain
+    output = check("-v", "--state-file", "state", **limited).stdout
+    assert "note: history not kept, File too large: state\n" in output
+
+
 AS_NOBODY = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
 
 
