@@ -16,7 +16,7 @@ def start():
     if sys.version_info < OLDEST_PYTHON:
         for python in newer_pythons(os.path.dirname(sys.executable or "")):
             try:
-                # -I: see single_file.py
+                # -I: see single_file.py. Python 2 has no [*list]; no shell is wanted
                 os.execv(python, [python, "-I"] + sys.argv)  # noqa: RUF005, S606
             except OSError:  # it is not a program
                 continue
