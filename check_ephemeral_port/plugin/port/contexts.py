@@ -32,12 +32,16 @@ class SecondsContext(ThresholdContext):
         return f"it took {metric.value:g} s"
 
 
-class LocalExpectation(nagiosplugin.Context):  # type: ignore[misc] # untyped library
-    """Compares ports of this host with the expectation. It has no perfdata."""
+class _Expectation(nagiosplugin.Context):  # type: ignore[misc] # untyped library
+    """What the user expects. It has no perfdata."""
 
     def __init__(self, expected: str | None) -> None:
         super().__init__(resources.EXPECTATION)
         self._expected = expected
+
+
+class LocalExpectation(_Expectation):
+    """Compares ports of this host with the expectation."""
 
     def evaluate(
         self, metric: nagiosplugin.Metric, resource: nagiosplugin.Resource
@@ -80,12 +84,8 @@ def short_list(ports: list[int]) -> str:
     return text[:PORTS_LENGTH].rpartition(",")[0] + ",.."
 
 
-class RemoteExpectation(nagiosplugin.Context):  # type: ignore[misc] # untyped library
-    """Compares a port of another host with the expectation. It has no perfdata."""
-
-    def __init__(self, expected: str | None) -> None:
-        super().__init__(resources.EXPECTATION)
-        self._expected = expected
+class RemoteExpectation(_Expectation):
+    """Compares a port of another host with the expectation."""
 
     def evaluate(
         self, metric: nagiosplugin.Metric, resource: nagiosplugin.Resource
