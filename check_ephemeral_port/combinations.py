@@ -36,7 +36,7 @@ NEEDS: Mapping[str, str] = {
     "eta_critical": "state_file",
     "top": "verbose",
 }
-"""Options that have an effect only together with another one."""
+"""Options without effect unless another one is given."""
 
 _OF_TCP = "which counts no TCP ports"
 _CONNECTS = "which makes a TCP connection"
@@ -85,7 +85,7 @@ def objections(given: Mapping[str, object], platform: str) -> Iterator[str]:
     for condition, needed in NEEDS.items():
         if _holds(condition, given) and not _holds(needed, given):
             both = _text(condition, given), _text(needed, given)
-            yield "{} only together with {}".format(*both)
+            yield "{} needs {}".format(*both)
     for first, second, reason in NOT_TOGETHER:
         if _holds(first, given) and _holds(second, given):
             yield f"{_text(first, given)} not with {_text(second, given)}, {reason}"

@@ -76,7 +76,7 @@ def test_conditions_name_options():
 def test_an_option_alone_is_accepted_or_the_one_that_it_needs_is_named(flag):
     text = refusal(flag)
     if text:
-        assert text.startswith(f"{flag} ") and " only together with --" in text
+        assert text.startswith(f"{flag} ") and " needs --" in text
 
 
 @pytest.mark.parametrize("flag", FLAGS)
@@ -125,13 +125,13 @@ def test_each_contradiction_is_named(first, second, reason):
     [
         ("--recorder on -w 80", "--warning not with --recorder"),
         ("--recorder status --sampler auto", "--sampler not with --recorder"),
-        ("--recorder off --recorder-group x", "only together with --recorder on"),
+        ("--recorder off --recorder-group x", "needs --recorder on"),
         ("-p 9 --probe auto", "--probe not with --port"),
         ("-p 9 -H x --protocol all", "--protocol all not with --hostname"),
         ("-p 9 -H x --sampler auto", "--sampler not with --hostname"),
         ("--protocol udp --probe never", "--probe not with --protocol udp"),
         ("--netns 1 --sampler psutil", "--netns not with --sampler psutil"),
-        ("--top 9", "--top only together with --verbose"),
+        ("--top 9", "--top needs --verbose"),
         ("-w 95", "--warning '95' is beyond the default of --critical '90'"),
         (
             "--source ::1 -d 192.0.2.7:443",
