@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import nagiosplugin
-
 from ..model.namespaces import Inspected
+from . import nagiosplugin
 from .names import namespace_name
 from .text import NAME
 from .thresholds import ThresholdContext

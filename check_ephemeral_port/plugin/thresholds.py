@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import nagiosplugin
-
 from ..model.records import NamedTuple
 from ..model.thresholds import ThresholdRange, plain_number
+from . import nagiosplugin
 from .output.result import Metric, Result
 
 TYPE_CHECKING = False
@@ -112,10 +111,16 @@ def judge(
     contexts: Sequence[nagiosplugin.Context],
 ) -> Judgment:
     """Compare every metric of the resources with the thresholds of its context."""
-    check = nagiosplugin.Check(*resources, *contexts)
-    check()
-    metrics = [_metric(result) for result in check.results.results]
-    return Judgment(check.state, check.results, [m for m in metrics if m])
+    context_of = {context.name: context for context in contexts}
+    results = nagiosplugin.Results()
+    for resource in resources:
+        for metric in resource.probe():
+            context = context_of[metric.context]
+            metric = metric.replace(contextobj=context, resource=resource)
+            results.add(metric.evaluate())
+    metrics = [_metric(result) for result in results.results]
+    state = results.most_significant_state
+    return Judgment(state, results, [m for m in metrics if m])
 
 
 def _metric(result: nagiosplugin.Result) -> Metric | None:

@@ -22,6 +22,8 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 ONLY_ON_WINDOWS = "windows_program.py"
 """It starts netsh.exe and wevtutil.exe of the system, by their full path and without a
 shell. Its own tests check this."""
+LOADS_A_LIBRARY = "nagiosplugin.py"
+"""It loads parts of the library of this name, and no other one."""
 DANGEROUS = {
     *("subprocess", "pickle", "marshal", "shelve", "pty", "runpy", "code", "codeop"),
     *("multiprocessing", "importlib", "tempfile", "shutil", "urllib", "http"),
@@ -39,11 +41,14 @@ RUNS_OR_EVALUATES = {
     ids=lambda module: module.stem,
 )
 def test_nothing_runs_a_program_or_evaluates_text(module):
+    dangerous = (
+        DANGEROUS - {"importlib"} if module.name == LOADS_A_LIBRARY else DANGEROUS
+    )
     for node in ast.walk(ast.parse(module.read_text())):
         if isinstance(node, ast.Import):
-            assert not {alias.name.split(".")[0] for alias in node.names} & DANGEROUS
+            assert not {alias.name.split(".")[0] for alias in node.names} & dangerous
         elif isinstance(node, ast.ImportFrom):
-            assert (node.module or "").split(".")[0] not in DANGEROUS
+            assert (node.module or "").split(".")[0] not in dangerous
         elif isinstance(node, ast.Call):
             name = getattr(node.func, "id", getattr(node.func, "attr", ""))
             if ast.unparse(node.func) == "re.compile":

@@ -29,6 +29,7 @@ ALWAYS = {
     "model.usage",
     "options",
     "plugin",
+    "plugin.nagiosplugin",
     "plugin.output",
     "plugin.output.nagios",
     "plugin.output.result",
@@ -75,15 +76,20 @@ TOO_COSTLY = {
     "importlib.metadata",
     "inspect",
     "ipaddress",
+    "json",
+    "logging",
     "psutil",
+    "shutil",
     "socket",
     "subprocess",
+    "tempfile",
+    "traceback",
     "typing",
     "urllib",
 }
 PROGRAM = """
 import sys
-import argparse, nagiosplugin  # the modules that these load differ by Python
+import argparse  # the modules that it loads differ by Python
 before = set(sys.modules)
 from check_ephemeral_port.system.sockets import sampling
 # "auto" takes psutil on any host

@@ -75,8 +75,6 @@ def simulate(platform):
         os.name = "nt"
         del os.geteuid, os.getuid
     else:
-        import nagiosplugin  # noqa: F401 # before the modules that its POSIX part needs are gone
-
         values = {**sysctls(f"{folder}/sysctl.txt"), **COUNTS}
         setattr(ctypes, "CDLL", lambda name, use_errno: CLibrary(values))
     sys.meta_path.insert(0, Missing())

@@ -5,8 +5,7 @@ Source: Monitoring Plugins Development Guidelines, 'Plugin Output for Nagios'.
 
 from __future__ import annotations
 
-import nagiosplugin
-
+from .. import nagiosplugin
 from ..text import (
     MAX_LINE_BYTES,
     MAX_STATUS_LENGTH,

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-import nagiosplugin
-
 from ...model.records import NamedTuple
+from .. import nagiosplugin
 from ..text import percent
 from . import resource as metrics
 from .figures import UsageFigure, describe

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import nagiosplugin
-
+from .. import nagiosplugin
 from ..thresholds import ThresholdContext, Thresholds
 from . import resource as metrics
 from .figures import WOULD_BE_CRITICAL, UsageFigure

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import nagiosplugin
-
 from ...model.failed.counts import BIND, KINDS, TCP_CONNECT, UDP
 from ...model.failed.requests import FailedRequests
 from ...model.thresholds import ThresholdRange
+from .. import nagiosplugin
 from ..text import NAME, clean_name, duration
 from ..thresholds import ThresholdContext, Thresholds
 from .figures import UsageFigure, describe

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-import nagiosplugin
-
 from ...model.bounds import Usage
 from ...model.namespaces import NamespaceFailure, NamespaceResult, Survey
 from ...model.observation import Observation
+from .. import nagiosplugin
 from ..names import namespace_phrase
 from ..namespaces import FAILED, describe_failures
 from .resource import EphemeralPorts

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-import nagiosplugin
-
 from ...model.bounds import Usage
 from ...model.observation import Observation
 from ...model.usage import HostUsage
+from .. import nagiosplugin
 from ..text import NAME
 from .figures import UsageFigure, usage_figures
 

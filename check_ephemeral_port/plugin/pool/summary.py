@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import nagiosplugin
-
 from ...model.records import NamedTuple
+from .. import nagiosplugin
 from .figures import UsageFigure, describe
 from .resource import ETA_SECONDS, EphemeralPorts
 

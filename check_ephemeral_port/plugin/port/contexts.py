@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import nagiosplugin
-
 from ...model.port.several import PortState, unmet
 from ...model.ports import format_port_list
+from .. import nagiosplugin
 from ..text import count
 from ..thresholds import ThresholdContext, Thresholds
 from . import resources

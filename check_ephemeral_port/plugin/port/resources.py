@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import nagiosplugin
-
 from ...model.port.remote import RemoteObservation
 from ...model.port.report import PortObservation, PortReport
 from ...model.port.several import PortsObservation, PortState, port_state
 from ...model.ports import ports_in
 from ...model.sockets import TcpState
+from .. import nagiosplugin
 from ..text import NAME
 
 SOCKETS = "sockets"

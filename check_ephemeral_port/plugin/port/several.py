@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import nagiosplugin
-
 from ...model.namespaces import Namespace
 from ...model.port.iana import iana_class
 from ...model.port.several import FoundPort, PortsObservation, PortState, port_state
 from ...model.ports import format_port_list, ports_in, spans_text
+from .. import nagiosplugin
 from ..layout import WIDTH, stage_lines, wrap_words
 from ..names import namespace_name, namespace_phrase
 from ..namespaces import FAILED, describe_failures

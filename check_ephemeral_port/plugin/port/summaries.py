@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-import nagiosplugin
-
 from ...model.holders import HiddenProcess, NoProcess
 from ...model.port.remote import Attempt, RemoteObservation
 from ...model.port.report import (
@@ -17,6 +15,7 @@ from ...model.port.report import (
 )
 from ...model.records import NamedTuple
 from ...model.sockets import UDP
+from .. import nagiosplugin
 from ..names import hidden_name, namespace_phrase, process_name, unit_name
 from ..text import clean_line, clean_name, count
 
