@@ -9,12 +9,12 @@ PLUGINS ?= $(PREFIX)/lib/nagios/plugins
 SECONDS ?= 60
 # older versions, as in early Pythons 3.9 and 3.10, cannot install setup.cfg as editable
 EDITABLE_PIP = 'pip>=21.3'
-# a test that waits leaves its processor to others; neighbors share what they have built
-PARALLEL = --numprocesses logical --dist worksteal
+# how many: tests/conftest.py; neighbors share what they have built
+PARALLEL = --numprocesses auto --dist worksteal
 # the folders whose tests run the program, often many times
 WHOLE_PROGRAM = benchmarks daemons e2e kernel
 
-.PHONY: help run quick test lint format test-oldest test-all test-kernels fuzz mutants bench generated zipapp install release clean
+.PHONY: help run quick test coverage lint format test-oldest test-all test-kernels fuzz mutants bench generated zipapp install release clean
 
 help:           ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' Makefile
@@ -26,7 +26,10 @@ quick: lint  ## lint, then all tests but those of the whole program: for each co
 	$(VENV)/bin/python -m pytest $(PARALLEL) --quiet -m 'not slow' \
 		$(addprefix --ignore tests/,$(WHOLE_PROGRAM))
 
-test: lint  ## lint, then the whole suite with its coverage
+test: lint  ## lint, then the whole suite
+	$(VENV)/bin/python -m pytest $(PARALLEL)
+
+coverage: $(VENV)/.installed-test  ## which lines no test reaches: the suite, a third slower
 	$(VENV)/bin/python -m pytest $(PARALLEL) --cov
 
 lint: $(VENV)/.installed-test  ## check style, format, spelling, prose and types

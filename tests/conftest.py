@@ -39,6 +39,12 @@ settings.register_profile(
 settings.load_profile("suite")
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers():
+    """How many tests run at a time: about half of the time, a test waits."""
+    return 2 * (os.cpu_count() or 1)
+
+
 def pytest_sessionstart(session):
     # as pip does; with PYTHONDONTWRITEBYTECODE, each start would compile the program
     if not hasattr(session.config, "workerinput"):
