@@ -11,7 +11,7 @@ from ...model.ports import PortPool, PortRange
 from ...model.sample import SocketSample
 from ...model.settings import ConnectRules
 from ...model.sockets import TCP, Endpoint, SocketEntry, SocketListing, Visibility
-from .inet_diag import Chunk, decode_chunk
+from .inet_diag import ALL_STATES, CONNECTIONS, Chunk, decode_chunk
 from .inet_diag_count import ConnectionCounter
 from .inet_diag_filter import on_local_ports, with_named_port
 from .netlink import SockDiag, lists_idle_sockets, with_sock_diag
@@ -33,13 +33,14 @@ def list_by_sock_diag(
     With ``remotes``, only sockets that are connected to one of these.
     Raises :class:`SystemReadError` if sock_diag is not available.
     """
+    states = CONNECTIONS if remotes else ALL_STATES
 
     def task(kernel: SockDiag) -> list[SocketEntry]:
         entries: list[SocketEntry] = []
         for protocol in protocols:
             decode = partial(decode_chunk, protocol=protocol)
             for socket_filter in _filters(pool, remotes):
-                entries += kernel.dump(protocol, socket_filter, decode)
+                entries += kernel.dump(protocol, socket_filter, decode, states)
         return entries
 
     notes: list[str] = []
@@ -88,7 +89,7 @@ def named_connections(pool: PortPool) -> Connections:
         connections = Connections()
         for spans in _groups_of_spans(pool):
             counter = ConnectionCounter(connections, ConnectRules())
-            kernel.dump(TCP, with_named_port(spans), counter.read)
+            kernel.dump(TCP, with_named_port(spans), counter.read, CONNECTIONS)
         connections.join_v4_mapped()
         return connections
 

@@ -22,6 +22,9 @@ IP_PROTOCOLS = {TCP: 6, UDP: 17}
 ALL_STATES = (1 << 14) - 1
 """All TCP states, and bound but idle sockets (bit 13, Linux 6.8). Older kernels ignore
 unknown bits."""
+CONNECTIONS = ALL_STATES & ~(1 << 13 | 1 << 10)
+"""TCP connections. For the others, the kernel walks two more tables, which takes a
+fifth of the time."""
 LISTENERS = 1 << 10
 """Listening TCP sockets. A request for this state alone costs almost nothing."""
 

@@ -69,13 +69,9 @@ _UNCONNECTED = bytes(
 )
 _TIME_WAIT_ONLY = bytes([TIME_WAIT])
 _CONNECTED = bytes({*TCP_STATES} - {*_UNCONNECTED, TIME_WAIT})
-_COMMON_BYTES = [
-    OFFSETS[name] + byte
-    for name, size in (("length", 4), ("type", 4), ("family", 1), ("device", 4))
-    for byte in range(size)
-]
-"""Offsets of the bytes that are equal in messages that are alike. The 4 bytes of
-``type`` include the flags."""
+_COMMON_WORDS = [OFFSETS[name] // 4 for name in ("length", "type", "device")]
+"""Offsets of the words of 4 bytes that are equal in messages that are alike. The flags
+belong to that of ``type``."""
 _MAX_LENGTHS = 4
 """One for connections and one for TIME_WAIT, each of IPv4 and of IPv6."""
 _ROWS_STEP = 16
@@ -93,7 +89,7 @@ class ConnectionCounter:
         self._least_age_seconds = 0.0
         self._reusable_ms = 0.0
         self._lengths: set[int] = set()
-        self._run_patterns: list[re.Pattern[bytes]] = []
+        self._runs: re.Pattern[bytes] | None = None
 
     def read(self, data: bytes) -> Chunk:
         """Count the connections. The result has all other sockets as entries.
@@ -121,14 +117,13 @@ class ConnectionCounter:
 
         If a message has a new length, all messages stay together in one part.
         """
-        parts = [b"".join(run.findall(data)) for run in self._run_patterns]
-        if sum(map(len, parts)) == len(data):
-            return parts
+        if self._runs:
+            parts = list(map(b"".join, zip(*self._runs.findall(data))))
+            if sum(map(len, parts)) == len(data):
+                return parts
         self._lengths |= _lengths_of_connections(data)
         if 1 < len(self._lengths) <= _MAX_LENGTHS:
-            self._run_patterns = [
-                _run_pattern(self._lengths, length) for length in self._lengths
-            ]
+            self._runs = re.compile(b"".join(map(_run_pattern, self._lengths)))
         return [data]
 
     def _count(self, data: bytes) -> Chunk:
@@ -150,20 +145,20 @@ class ConnectionCounter:
             connections.devices.add(device)
             suffix = device.to_bytes(DEVICE_BYTES, "big")
             keys = tuple(key + suffix for key in keys)
-        tables: Iterable[PortsByDestination]
+        held, waiting = connections.held, connections.time_wait
+        tables: Iterable[PortsByDestination] = repeat(held)
         if state == TIME_WAIT:
-            held, waiting = connections.held, connections.time_wait
-            reusable_ms = self._reusable_ms
             expires_ms = array("I", data)[OFFSETS["expires_ms"] // 4 :: length // 4]
-            tables = [waiting if ms <= reusable_ms else held for ms in expires_ms]
-        else:
-            tables = repeat(connections.held)
+            if max(expires_ms) <= self._reusable_ms:
+                tables = repeat(waiting)
+            else:
+                reusable_ms = self._reusable_ms
+                tables = [waiting if ms <= reusable_ms else held for ms in expires_ms]
         # this does table[key] += port for each connection
         deque(map(iconcat, map(getitem, tables, keys), ports), maxlen=0)
         states = data[OFFSETS["state"] :: length]
-        for number, name in TCP_STATES.items():
-            if number in states:
-                connections.states[name] += states.count(number)
+        for number in {state} if states.count(state) == count else set(states):
+            connections.states[TCP_STATES[number]] += states.count(number)
 
     def _count_one_by_one(self, data: bytes) -> Chunk:
         entries: list[SocketEntry] = []
@@ -210,15 +205,17 @@ def _are_alike(data: bytes) -> bool:
     either all or none of them are in TIME_WAIT."""
     if len(data) < MESSAGE_BYTES:
         return False
-    length, head, _, state, *_ = _START_OF_MESSAGE.unpack_from(data)
+    length, head, family, state, *_ = _START_OF_MESSAGE.unpack_from(data)
     if length < MESSAGE_BYTES or length % 4 or len(data) % length:
         return False
     count = len(data) // length
     states = _TIME_WAIT_ONLY if state == TIME_WAIT else _CONNECTED
+    words, step = array("I", data), length // 4
     return (
         head in _SOCKET_HEADS
         and not data[OFFSETS["state"] :: length].strip(states)
-        and all(data[n::length] == data[n : n + 1] * count for n in _COMMON_BYTES)
+        and data[OFFSETS["family"] :: length] == bytes([family]) * count
+        and all(words[n::step] == words[n : n + 1] * count for n in _COMMON_WORDS)
     )
 
 
@@ -242,16 +239,7 @@ def _lengths_of_connections(data: bytes) -> set[int]:
     return lengths
 
 
-def _run_pattern(lengths: Iterable[int], length: int) -> re.Pattern[bytes]:
-    """Finds runs of messages of this length; the group of a match is the run.
-
-    A match begins with any number of messages of the other lengths.
-    """
-    others = b"|".join(_message_pattern(n) for n in lengths if n != length)
-    run = b"(?:%s)+" % _message_pattern(length)
-    return re.compile(rb"(?s)(?:%s)*(?:(%s)|\Z)" % (others, run))
-
-
-def _message_pattern(length: int) -> bytes:
+def _run_pattern(length: int) -> bytes:
+    """Matches a run of messages of this length, or nothing; its group is the run."""
     start = pack("=L", length)
-    return re.escape(start) + b".{%d}" % (length - len(start))
+    return rb"((?s:%s.{%d})*)" % (re.escape(start), length - len(start))

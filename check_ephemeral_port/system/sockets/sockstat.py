@@ -36,7 +36,9 @@ def read_socket_counts(proc: str = "/proc") -> SocketCounts:
         ipv6 = {}
     hashed = ipv4.get("TCP inuse", 0) + ipv6.get("TCP6 inuse", 0)
     udp = ipv4.get("UDP inuse", 0) + ipv6.get("UDP6 inuse", 0)
-    tcp = ipv4.get("TCP alloc", 0)
+    if "TCP alloc" not in ipv4:
+        raise SystemReadError(f"{proc}/net/sockstat has no number of TCP sockets")
+    tcp = ipv4["TCP alloc"]
     return SocketCounts(
         total=hashed + ipv4.get("TCP tw", 0) + udp,
         tcp_unhashed=max(0, tcp - hashed),
@@ -72,8 +74,11 @@ def read_all_counts(proc: str) -> SocketCounts:
         listed = 0
     # a socket that was opened in between must not hide an idle one
     after = read_socket_counts(proc)
-    most = max(before.of_processes, after.of_processes)
-    return after._replace(of_processes=most, listed=listed)
+    return after._replace(
+        tcp_unhashed=max(before.tcp_unhashed, after.tcp_unhashed),
+        of_processes=max(before.of_processes, after.of_processes),
+        listed=listed,
+    )
 
 
 def _listed_sockets(path: str) -> int:

@@ -1,5 +1,6 @@
 """Linux's socket counters."""
 
+import ctypes
 import socket
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -45,11 +46,15 @@ FRAG6: inuse 0 memory 0
 """
 
 
-def read(tmp_path, sockstat, sockstat6=None):
+def write(tmp_path, sockstat, sockstat6=None):
     (tmp_path / "net").mkdir()
     (tmp_path / "net" / "sockstat").write_text(sockstat)
     if sockstat6:
         (tmp_path / "net" / "sockstat6").write_text(sockstat6)
+
+
+def read(tmp_path, sockstat, sockstat6=None):
+    write(tmp_path, sockstat, sockstat6)
     return read_socket_counts(str(tmp_path))
 
 
@@ -86,8 +91,46 @@ def test_an_idle_socket_counts_and_listed_ones_dont():
             assert max_idle_tcp_sockets(capacity=100) == (1, [])
 
 
+def disconnect(client):
+    """Dissolve its connection; the port stays bound."""
+    unspecified = bytes(16)  # a sockaddr of AF_UNSPEC
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.connect(client.fileno(), unspecified, len(unspecified)):
+        raise OSError(ctypes.get_errno(), "connect")
+
+
+def refused(address):
+    client = bind(address)
+    with pytest.raises(ConnectionRefusedError):
+        client.connect((address, 1))
+    return client
+
+
+def disconnected(server, port):
+    client = connect(server.getsockname(), source="127.0.0.1", port=port)
+    disconnect(client)
+    assert client.getsockname()[1] == port
+    return client
+
+
+@pytest.mark.namespace(ports="40000-40039")
+def test_no_idle_socket_escapes_the_kernels_count():
+    with listen() as ipv4, listen("::1", 5001) as ipv6:
+        idle = [bind(), bind("::1"), bind("::"), refused("127.0.0.1"), refused("::1")]
+        idle.append(disconnected(ipv4, 40038))
+        with held_sockets(*idle, *(connect(s.getsockname()) for s in (ipv4, ipv6))):
+            # more only if other namespaces have TCP sockets at this moment
+            assert read_socket_counts().tcp_unhashed >= len(idle)
+
+
+@pytest.mark.parametrize("text", ["", "TCP: inuse 4\n", "TCP: alloc x\n"])
+def test_without_the_number_of_all_sockets_nothing_is_known(tmp_path, text):
+    with pytest.raises(SystemReadError):
+        read(tmp_path, text)
+
+
 def test_without_protocols_all_sockets_may_be_idle(tmp_path):
-    read(tmp_path, SOCKSTAT)
+    write(tmp_path, SOCKSTAT)
     assert sockstat.read_all_counts(str(tmp_path)).listed == 0
     (tmp_path / "net" / "protocols").write_text("protocol size sockets\nTCP 2304 -1\n")
     assert sockstat.read_all_counts(str(tmp_path)).listed == 0
@@ -132,7 +175,7 @@ def test_time_wait_counts_as_a_socket():
 def test_only_counters_that_are_all_zero_mean_no_sockets(
     tmp_path, sockstat, sockstat6, without
 ):
-    read(tmp_path, sockstat, sockstat6)
+    write(tmp_path, sockstat, sockstat6)
     assert is_without_sockets(str(tmp_path)) is without
 
 
