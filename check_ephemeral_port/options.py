@@ -120,6 +120,7 @@ def parse_options(arguments: Sequence[str]) -> Options:
     options = Options(**{**given, **_main_thresholds(given)})
     _refuse_useless_warnings(given, options)
     _refuse_other_families(options)
+    _refuse_devices_of_many_namespaces(options)
     if options.hostname and not _is_one_port(options.port or ()):
         raise UsageError("--hostname takes one port, but --port has several")
     if options.netns or options.all_netns:
@@ -207,6 +208,17 @@ def _refuse_other_families(options: Options) -> None:
             raise UsageError(
                 f"--source '{source}' {first}, but --destination"
                 f" '{destination.host}' {second}"
+            )
+
+
+def _refuse_devices_of_many_namespaces(options: Options) -> None:
+    """Raises :class:`UsageError` if a destination names a device and the check inspects
+    all network namespaces: each has devices of its own."""
+    for destination in options.destination:
+        if options.all_netns and "%" in destination.host:
+            raise UsageError(
+                f"--destination '{destination.host}', which names a device, not with"
+                " --all-netns, run a check for each --netns"
             )
 
 

@@ -137,6 +137,10 @@ def test_each_contradiction_is_named(first, second, reason):
             "--source ::1 -d 192.0.2.7:443",
             "--source '::1' is an IPv6 address, but --destination '192.0.2.7' is an",
         ),
+        (
+            "-d [fe80::1%eth0]:9 --all-netns",
+            "--destination 'fe80::1%eth0', which names a device, not with --all-netns",
+        ),
     ],
 )
 def test_options_without_effect_are_refused(text, refused):

@@ -155,6 +155,7 @@ def observe_here(
     options: Options, watches: tuple[Watch, ...], stopwatch: Stopwatch
 ) -> Observation:
     """Observe the network namespace of this thread. Raises :class:`SystemReadError`."""
+    watches = tuple(map(_with_device, watches))
     tcp, udp = options.protocol != "udp", options.protocol != "tcp"
     protocols = [name for name, wanted in ((TCP, tcp), (UDP, udp)) if wanted]
     with stopwatch.stage("reading the ephemeral range"):
@@ -235,14 +236,20 @@ def _has_counts(state_file: str) -> bool:
 
 
 def _watch(option: DestinationOption) -> Watch:
-    from ..system.names import device_index, resolve, service_port
+    from ..system.names import resolve, service_port
 
     host, _, device = option.host.partition("%")
     name = f"[{option.host}]" if ":" in host else option.host
     port = option.port if isinstance(option.port, int) else service_port(option.port)
-    # a link-local address has no meaning without its device
-    remotes = resolve(option.host if ":" in host else host, port)
-    return Watch(f"{name}:{port}", remotes, device_index(device) if device else 0)
+    return Watch(f"{name}:{port}", resolve(host, port), device_name=device)
+
+
+def _with_device(watch: Watch) -> Watch:
+    if not watch.device_name:
+        return watch
+    from ..system.names import device_index
+
+    return watch._replace(device=device_index(watch.device_name))
 
 
 def _device_names(sample: SocketSample, usage: HostUsage) -> Mapping[int, str]:

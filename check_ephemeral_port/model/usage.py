@@ -30,7 +30,10 @@ class Watch(NamedTuple):
     remotes: tuple[Endpoint, ...]
     """All addresses of the name, each with the port."""
     device: int = 0
-    """Index of the device that the sockets are bound to; 0 for none."""
+    """Index of the device that the sockets are bound to; 0 for none. It differs by
+    network namespace."""
+    device_name: str = ""
+    """The name of this device, or its index as text."""
 
 
 class Question(NamedTuple):

@@ -9,7 +9,9 @@ import pytest
 
 from tests.support.farm import count_tcp_sockets
 from tests.support.namespace import (
+    add_link,
     add_namespace,
+    add_silent_neighbor,
     hold_namespace,
     run_inside,
     set_sysctl,
@@ -20,9 +22,11 @@ from tests.support.seccomp import hang_in_setns
 from tests.support.sockets import (
     bind,
     connect,
+    connect_without_waiting,
     held_sockets,
     held_udp_ports,
     listen,
+    on_device,
     open_sockets,
     time_wait,
 )
@@ -363,6 +367,27 @@ def test_20000_sockets_are_counted_in_their_namespace_only():
         assert run.perfdata["tcp_sockets"] == run.perfdata["tcp_time_wait"]
         assert run.perfdata["tcp_connect"] == pytest.approx(12.5, abs=0.7)
     assert check().perfdata["tcp_sockets"] == 0
+
+
+@HOST
+def test_a_device_belongs_to_the_namespace_that_is_checked():
+    web = add_namespace("web", "40000-40039")
+    for link in "other", "eth1":  # so that the index of eth1 is another one here
+        add_link(link)
+
+    def connect_over_eth1():
+        return connect_without_waiting(("192.0.2.7", 443), [on_device("eth1")])
+
+    def opened():
+        add_link("eth1", "192.0.2.1/24")
+        add_silent_neighbor("192.0.2.7", "eth1")
+        return open_sockets(30, connect_over_eth1)
+
+    with held_sockets(*run_inside([web], opened)):
+        run = check("-d", "192.0.2.7%eth1:443", "--netns", "web")
+        assert run.perfdata["tcp_connect_192.0.2.7%eth1:443_free"] == 10
+    elsewhere = check("-d", "192.0.2.7%other:443", "--netns", "web")
+    assert_unknown(elsewhere, "there is no network device 'other'")
 
 
 @HOST
