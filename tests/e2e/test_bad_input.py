@@ -97,7 +97,6 @@ OPTIONS = [
         (["--top", "0"], ["--top"]),
         (["-t", "0"], ["--timeout"]),
         (["-t", "soon"], ["--timeout", "'soon' is not a duration"]),
-        (["-t", "1ms"], ["timed out after 0.001 s"]),
         (["-w", "5\nEPHEMERAL_PORT OK"], ["--warning"]),
         (["-w", "@"], ["--warning", "'@' is not a range"]),
         (["-w", "~:~"], ["--warning"]),
@@ -222,8 +221,8 @@ def test_help_is_found_behind_every_option_without_a_value():
     assert all(help_or_version([f"{flag}h"]) for flag in short)
 
 
-@pytest.mark.parametrize("arguments", [["--bogus"], ["-t", "1ms"], ["-d", "..:1"]])
-def test_exit_ok_covers_every_way_to_be_unknown(arguments):
+@pytest.mark.parametrize("arguments", [["--bogus"], ["-d", "..:1"]])
+def test_exit_ok_covers_bad_input(arguments):
     run = check("--exit-ok", *arguments)
     assert (run.exit_code, run.stderr) == (0, "")
     assert run.stdout.startswith("EPHEMERAL_PORT UNKNOWN - ")

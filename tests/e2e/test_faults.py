@@ -219,15 +219,18 @@ def test_the_time_limit_holds_in_the_kernel(tmp_path, mode):
     assert_unknown(run, f"timed out after 0.5 s while {stage}")
 
 
-def test_the_time_limit_holds_while_libraries_load(tmp_path):
+@pytest.mark.parametrize("mode", [[], ["-p", "60840"]])
+@pytest.mark.parametrize("limit, seconds", [("500ms", "0.5"), ("1ms", "0.001")])
+def test_the_time_limit_holds_while_libraries_load(tmp_path, mode, limit, seconds):
     package = tmp_path / "nagiosplugin"
     package.mkdir()
     (package / "__init__.py").touch()
     (package / "context.py").write_text("import os; os.read(os.pipe()[0], 1)")
     env = {**os.environ, "PYTHONPATH": str(tmp_path)}
-    assert_unknown(
-        check("-t", "500ms", env=env), "timed out after 0.5 s while starting"
-    )
+    run = check("-t", limit, *mode, env=env)
+    assert_unknown(run, f"timed out after {seconds} s while starting")
+    with_exit_ok = check("--exit-ok", "-t", limit, *mode, env=env)
+    assert with_exit_ok == run._replace(exit_code=0)
 
 
 @pytest.mark.parametrize("arguments", [["-v"], ["-d", "192.0.2.7:443"]])

@@ -113,7 +113,6 @@ THERE = [*PORT, "-H", "127.0.0.1"]
             [*PORT, "-H", "::1", "-4"],
             ["-4 not with --hostname '::1', which is an IPv6 address, use -6"],
         ),
-        ([*PORT, "-t", "1ms"], ["timed out after 0.001 s"]),
     ],
     ids=repr,
 )
