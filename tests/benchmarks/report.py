@@ -61,7 +61,7 @@ keep each below half of the range, nothing alarms, and no holder is looked up.
 
 Why the goals are not lower:
 
-- *10,000 sockets*: the start of the check alone takes 1.5x.
+- *10,000 sockets*: the start of the check alone takes 1.4x.
 - *100,000* and *500,000 sockets*: we wished for 0.50x and 0.33x. The least is above
   that, or so near that little would remain for counting. A fifth of the kernel's time
   is a walk over all bound sockets, which finds the idle ones. No other list has them.
