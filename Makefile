@@ -22,6 +22,8 @@ help:           ## show this list
 run: $(VENV)/.installed  ## run the check on this host; ARGS="-v" passes options
 	@$(VENV)/bin/check_ephemeral_port $(ARGS); echo "exit code: $$?"
 
+# few of these tests wait
+quick: PARALLEL = --numprocesses logical --dist worksteal
 quick: lint  ## lint, then all tests but those of the whole program: for each commit
 	$(VENV)/bin/python -m pytest $(PARALLEL) --quiet -m 'not slow' \
 		$(addprefix --ignore tests/,$(WHOLE_PROGRAM))

@@ -62,6 +62,7 @@ def test_a_thread_that_starts_late_is_waited_for():
     assert (done.returncode, done.stdout, done.stderr) == (0, b"done\n", b"")
 
 
+@pytest.mark.slow  # it waits for seconds
 def test_the_report_of_a_stalled_host_is_waited_for():
     program = SLOW_THREADS + PROGRAM.replace("0.2", "4").format("while True: pass")
     done = subprocess.run([sys.executable, "-c", program], capture_output=True)
