@@ -17,7 +17,7 @@ if not _is_complete:
     _spec = find_spec(_PACKAGE)
     if _spec is None:
         raise ModuleNotFoundError(f"No module named {_PACKAGE!r}")
-    # its modules find each other, although its __init__.py does not run
+    # its modules find one another like this; its __init__.py does not run
     sys.modules[_PACKAGE] = module_from_spec(_spec)
 try:
     from nagiosplugin.context import Context, ScalarContext
@@ -27,7 +27,7 @@ try:
     from nagiosplugin.result import Result, Results
     from nagiosplugin.state import Critical, Ok, ServiceState, Unknown, Warn
 finally:
-    if not _is_complete:  # who imports it later gets all of it, with the same classes
+    if not _is_complete:  # a later import loads the rest, and finds the same classes
         del sys.modules[_PACKAGE]
 
 __all__ = [

@@ -15,7 +15,7 @@ MAX_NAMES = 3
 HIDDEN = "/proc hides the processes of other users (hidepid)"
 
 
-class InspectedNamespaces(nagiosplugin.Resource):  # type: ignore[misc] # untyped library
+class InspectedNamespaces(nagiosplugin.Resource):
     """The network namespaces of a host, as observed one by one."""
 
     name = NAME

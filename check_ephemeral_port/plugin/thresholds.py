@@ -21,9 +21,7 @@ class Thresholds(NamedTuple):
     critical: ThresholdRange | None = None
 
 
-class ThresholdContext(
-    nagiosplugin.ScalarContext  # type: ignore[misc] # untyped library
-):
+class ThresholdContext(nagiosplugin.ScalarContext):
     """Compares metrics with a warning and a critical range."""
 
     def __init__(self, name: str, thresholds: Thresholds = Thresholds()) -> None:

@@ -278,7 +278,7 @@ def _locked(path: str, limit_seconds: float) -> Iterator[_LockedFile]:
 
 
 def _open(path: str, folder: int, name: str) -> int:
-    with suppress(FileNotFoundError):
+    with suppress(FileNotFoundError):  # open() makes the file
         # before open(), which can block on a FIFO and has less clear error messages
         _check_file(path, os.stat(name, dir_fd=folder, follow_symlinks=False))
     flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK

@@ -356,7 +356,7 @@ def test_a_full_disk_loses_no_failure(tmp_path):
         fail(port, EARLIER)
         check(*state)
         with open(tmp_path / "big", "wb", buffering=0) as file:
-            with contextlib.suppress(OSError):
+            with contextlib.suppress(OSError):  # the disk is full
                 while True:
                     file.write(bytes(4096))
         assert (check(*state).exit_code, failed(check(*state))) == (0, 0)

@@ -30,7 +30,7 @@ UNREADABLE = "the recorder of failed connects cannot be read any more"
 PAUSED = "the recorder of failed connects is paused"
 
 
-class RecordedFailures(nagiosplugin.Resource):  # type: ignore[misc] # untyped library
+class RecordedFailures(nagiosplugin.Resource):
     """The failed requests that the recorder has counted."""
 
     name = NAME

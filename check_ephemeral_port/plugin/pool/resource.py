@@ -22,7 +22,7 @@ ETA_KINDS = frozenset({ETA_SECONDS, BIND_ETA_SECONDS})
 COUNT = "count"
 
 
-class EphemeralPorts(nagiosplugin.Resource):  # type: ignore[misc] # untyped library
+class EphemeralPorts(nagiosplugin.Resource):
     """The ephemeral ports of a host, as observed."""
 
     name = NAME

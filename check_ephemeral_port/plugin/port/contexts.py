@@ -31,7 +31,7 @@ class SecondsContext(ThresholdContext):
         return f"it took {metric.value:g} s"
 
 
-class _Expectation(nagiosplugin.Context):  # type: ignore[misc] # untyped library
+class _Expectation(nagiosplugin.Context):
     """What the user expects. It has no perfdata."""
 
     def __init__(self, expected: str | None) -> None:

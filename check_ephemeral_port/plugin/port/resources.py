@@ -20,7 +20,7 @@ EXPECTATION = "expectation"
 IN_USE = (PortState.LISTENING, PortState.USED)
 
 
-class LocalPort(nagiosplugin.Resource):  # type: ignore[misc] # untyped library
+class LocalPort(nagiosplugin.Resource):
     """A port of this host, as observed."""
 
     name = NAME
@@ -39,7 +39,7 @@ class LocalPort(nagiosplugin.Resource):  # type: ignore[misc] # untyped library
         ]
 
 
-class LocalPorts(nagiosplugin.Resource):  # type: ignore[misc] # untyped library
+class LocalPorts(nagiosplugin.Resource):
     """Several ports of this host, or one in all network namespaces."""
 
     name = NAME
@@ -66,7 +66,7 @@ class LocalPorts(nagiosplugin.Resource):  # type: ignore[misc] # untyped library
         return metrics
 
 
-class RemotePort(nagiosplugin.Resource):  # type: ignore[misc] # untyped library
+class RemotePort(nagiosplugin.Resource):
     """A port of another host, as observed."""
 
     name = NAME

@@ -23,8 +23,8 @@ ALL_STATES = (1 << 14) - 1
 """All TCP states, and bound but idle sockets (bit 13, Linux 6.8). Older kernels ignore
 unknown bits."""
 CONNECTIONS = ALL_STATES & ~(1 << 13 | 1 << 10)
-"""TCP connections. For the others, the kernel walks two more tables, which takes a
-fifth of the time."""
+"""TCP connections. For all states, the kernel walks two more tables, which takes a
+fifth of the time (``inet_diag_dump_icsk()``)."""
 LISTENERS = 1 << 10
 """Listening TCP sockets. A request for this state alone costs almost nothing."""
 
